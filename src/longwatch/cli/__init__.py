@@ -1,0 +1,1 @@
+"""Verbs of the command line. Each is thin: it reads settings, calls a room, prints."""

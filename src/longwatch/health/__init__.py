@@ -1,0 +1,1 @@
+"""Is it recording as planned? One rule per file, each able to clear itself."""

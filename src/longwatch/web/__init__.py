@@ -1,0 +1,1 @@
+"""API and pages: FastAPI, every route with a policy or it does not start."""

@@ -1,0 +1,84 @@
+"""Frames of the socket between recorder and server (and between a verb and either).
+
+Headers are JSON objects with a `type`. Requests carry `id`; the answer carries the same `id` and either `result` or
+`error` ({what, why, remedy, exit_code}). Bodies hold media. Sizes are capped: a neighbour is trusted, its bugs are not.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from longwatch.base.errors import LongwatchError
+
+VERSION = (1, 0)
+MAX_HEADER_BYTES = 4 << 20
+MAX_BODY_BYTES = 64 << 20
+_LENGTHS = struct.Struct(">II")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message: `header["type"]` says which."""
+
+    header: dict[str, Any]
+    body: bytes = b""
+
+    @property
+    def type(self) -> str:
+        return str(self.header["type"])
+
+
+def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """The bytes of one frame."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return _LENGTHS.pack(len(text), len(body)) + text + body
+
+
+def hello(role: str) -> bytes:
+    """What both sides say first. role: recorder, server, supervisor or verb."""
+    return encode({"type": "hello", "version": list(VERSION), "role": role})
+
+
+def check_hello(frame: Frame) -> None:
+    """Raises LongwatchError where the neighbour cannot be understood."""
+    version = frame.header.get("version") if frame.header.get("type") == "hello" else None
+    if not (
+        isinstance(version, list) and len(version) == 2 and version[0] == VERSION[0] and isinstance(version[1], int)
+    ):
+        raise LongwatchError(
+            f"the neighbour on the socket speaks version {version}, this one {list(VERSION)}",
+            remedy="upgrade the older of the two processes",
+        )
+
+
+class Decoder:
+    """Bytes in, frames out. Raises LongwatchError on a frame that cannot be, after which the connection is to be closed."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """All frames that are whole now."""
+        self._buffer += data
+        frames = []
+        while len(self._buffer) >= 8:
+            header_bytes, body_bytes = _LENGTHS.unpack_from(self._buffer)
+            if header_bytes > MAX_HEADER_BYTES or body_bytes > MAX_BODY_BYTES:
+                raise LongwatchError(
+                    f"a frame of {header_bytes}+{body_bytes} bytes on the socket", why="beyond the limit"
+                )
+            end = 8 + header_bytes + body_bytes
+            if len(self._buffer) < end:
+                break
+            try:
+                header = json.loads(self._buffer[8 : 8 + header_bytes])
+            except ValueError as error:
+                raise LongwatchError("a frame on the socket is not JSON", why=str(error)) from error
+            if not isinstance(header, dict) or not isinstance(header.get("type"), str):
+                raise LongwatchError("a frame on the socket has no type")
+            frames.append(Frame(header, bytes(self._buffer[8 + header_bytes : end])))
+            del self._buffer[:end]
+        return frames
