@@ -80,3 +80,26 @@ class Sample:
 
     def __repr__(self) -> str:
         return f"Sample(track={self.track}, dts={self.dts}, sync={self.sync}, size={len(self.data)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Packets that never came. The access units they touched are not delivered; what follows is damaged up to a sync."""
+
+    track: int
+    packets: int
+    at_boot_us: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderReport:
+    """RTCP SR (RFC 3550, 6.4.1): the camera's own clock, in the track's unwrapped media time.
+
+    media_time: the report's RTP timestamp, unwrapped with the samples' dts. ntp_wall_us: what the camera says it is.
+    """
+
+    track: int
+    media_time: int
+    ntp_wall_us: int
+    arrival_boot_us: int

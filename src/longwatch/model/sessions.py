@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from longwatch.formats.media import Sample, TrackFormat
+from longwatch.formats.media import Loss, Sample, SenderReport, TrackFormat
 
 
 class StreamKey(NamedTuple):
@@ -56,29 +56,6 @@ class StreamStatus:
     next_attempt_boot_us: int | None = None
     attempt: int = 0
     server: str = ""  # the camera's Server header, as told
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Packets that never came. The access units they touched are not delivered; what follows is damaged up to a sync."""
-
-    track: int
-    packets: int
-    at_boot_us: int
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SenderReport:
-    """RTCP SR (RFC 3550, 6.4.1): the camera's own clock, in the track's unwrapped media time.
-
-    media_time: the report's RTP timestamp, unwrapped with the samples' dts. ntp_wall_us: what the camera says it is.
-    """
-
-    track: int
-    media_time: int
-    ntp_wall_us: int
-    arrival_boot_us: int
 
 
 class StreamSink(Protocol):
