@@ -1,0 +1,207 @@
+"""Disks that remember: every write and FLUSH in order, and what a power cut could have left of them.
+
+qemu-storage-daemon's `blklogwrites` driver (the format of Linux's dm-log-writes) is exported over FUSE, put under a loop
+device, and carries a real ext4, xfs or btrfs. A cut at one moment is: every write up to the last completed FLUSH, any
+subset of the later ones (a drive may reorder and drop what was not flushed), the last one torn.
+
+The loop device has `--direct-io=off`, without which the FUSE export refuses its reads. Works as root only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import struct
+import subprocess
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAGIC = 0x6A736677736872
+_SUPER = struct.Struct("<QQQI")
+_ENTRY = struct.Struct("<QQQQ")
+_FLUSH, _FUA, _DISCARD = 1, 2, 4
+SECTOR = 512
+FILESYSTEMS = {
+    # -K/-E nodiscard: a discard of a fresh disk is noise in the log
+    "ext4": ["mkfs.ext4", "-q", "-E", "nodiscard"],
+    "xfs": ["mkfs.xfs", "-q", "-K"],
+    "btrfs": ["mkfs.btrfs", "-q", "-K"],
+}
+SIZE_MB = {"ext4": 192, "xfs": 320, "btrfs": 256}
+
+
+def sh(*command: str | Path) -> str:
+    """Run a command of the rig; its output, or an error that carries what it said."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode:
+        raise OSError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def why_not_here() -> str | None:
+    """The reason why the rig cannot run on this machine; None where it can."""
+    if os.geteuid() != 0:
+        return "the power-cut rig needs root (loop devices and mounts)"
+    for tool in ("qemu-storage-daemon", "losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"):
+        if shutil.which(tool) is None:
+            return f"the power-cut rig needs {tool}"
+    if not Path("/dev/fuse").exists() or not Path("/dev/loop-control").exists():
+        return "the power-cut rig needs /dev/fuse and /dev/loop-control"
+    return None
+
+
+class LoggedDisk:
+    """One block device with a write log, formatted and mounted."""
+
+    def __init__(self, folder: Path, name: str, fs: str) -> None:
+        self.fs = fs
+        self.size_bytes = SIZE_MB[fs] << 20
+        self.mount = folder / f"{name}.mnt"
+        self.log = folder / f"{name}.log"
+        self._image = folder / f"{name}.img"
+        self._fuse = folder / f"{name}.fuse"
+        self._loop = ""
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self.start_bytes = 0
+
+    def __enter__(self) -> LoggedDisk:
+        self.mount.mkdir(parents=True)
+        for path in (self._image, self.log, self._fuse):
+            path.touch()
+        os.truncate(self._image, self.size_bytes)
+        self._daemon = subprocess.Popen(
+            [
+                "qemu-storage-daemon",
+                *("--blockdev", f"driver=file,node-name=d,filename={self._image},cache.no-flush=on"),
+                *("--blockdev", f"driver=file,node-name=l,filename={self.log},cache.no-flush=on"),
+                *("--blockdev", "driver=blklogwrites,node-name=w,file=d,log=l,log-sector-size=512,log-super-update-interval=1"),
+                *("--export", f"type=fuse,id=e,node-name=w,mountpoint={self._fuse},writable=on,allow-other=off"),
+            ],
+            stderr=subprocess.PIPE,
+        )
+        try:
+            deadline = time.monotonic() + 10
+            while self._fuse.stat().st_size != self.size_bytes:
+                if self._daemon.poll() is not None or time.monotonic() > deadline:
+                    raise OSError("qemu-storage-daemon did not export the disk")
+                time.sleep(0.02)  # the export has no event to wait for
+            self._loop = sh("losetup", "--direct-io=off", "-f", "--show", self._fuse)
+            sh(*FILESYSTEMS[self.fs], self._loop)
+            sh("mount", self._loop, self.mount)
+            sh("sync", "-f", self.mount)
+        except BaseException:
+            self.__exit__()
+            raise
+        self.start_bytes = self.log_bytes()
+        return self
+
+    def log_bytes(self) -> int:
+        """How far the log has come: a moment in the life of this disk."""
+        return self.log.stat().st_size
+
+    def __exit__(self, *_: object) -> None:
+        for step in (("umount", self.mount), ("losetup", "-d", self._loop)):
+            with contextlib.suppress(OSError):
+                sh(*step)
+        if self._daemon is not None:
+            self._daemon.terminate()
+            self._daemon.wait(10)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    at: int
+    size: int
+    flags: int
+    data_at: int  # in the log; -1 for none
+    end: int  # of this entry in the log
+
+
+def read_log(path: Path) -> tuple[bytes, list[_Write]]:
+    """The log's bytes and its entries in order."""
+    raw = path.read_bytes()
+    magic, _, count, sector = _SUPER.unpack_from(raw)
+    assert magic == _MAGIC, "not a write log"
+    offset = sector
+    writes = []
+    for _ in range(count):
+        if offset + _ENTRY.size > len(raw):
+            break
+        at, sectors, flags, _size = _ENTRY.unpack_from(raw, offset)
+        offset += sector
+        data_at = -1
+        if not flags & _DISCARD and sectors:
+            data_at = offset
+            offset += sectors * sector
+        writes.append(_Write(at * sector, sectors * sector, flags, data_at, offset))
+    return raw, writes
+
+
+class Aftermath:
+    """What power cuts leave of one logged disk. Cuts are asked for in rising order of their moment.
+
+    lies: the drive acknowledges a FLUSH and keeps nothing of it (a negative control): nothing after mkfs is certain.
+    """
+
+    def __init__(self, disk: LoggedDisk, folder: Path, name: str, *, tear_bytes: int, lies: bool = False) -> None:
+        self._raw, self._writes = read_log(disk.log)
+        self._ends = [w.end for w in self._writes]
+        self._tear = tear_bytes
+        self._lies_from = bisect_right(self._ends, disk.start_bytes) if lies else None
+        self._base = folder / f"{name}.base"
+        self._cut = folder / f"{name}.cut"
+        with self._base.open("wb") as file:
+            file.truncate(disk.size_bytes)
+        self._applied = 0
+
+    def image(self, log_bytes: int, rng: random.Random) -> Path:
+        """One state the disk could be in when the power goes at that point of its log."""
+        upto = bisect_right(self._ends, log_bytes)
+        certain = self._applied
+        for index in range(self._applied, upto):
+            if self._writes[index].flags & _FLUSH and (self._lies_from is None or index < self._lies_from):
+                certain = index + 1
+        with self._base.open("r+b") as base:
+            for write in self._writes[self._applied : certain]:
+                self._apply(base.fileno(), write, write.size)
+        self._applied = certain
+        sh("cp", "--sparse=always", self._base, self._cut)
+        keep = rng.choice((0.0, 0.3, 0.5, 0.8, 1.0))
+        later = self._writes[certain:upto]
+        with self._cut.open("r+b") as cut:
+            for index, write in enumerate(later):
+                if write.flags & _FUA and self._lies_from is None and index < len(later) - 1:
+                    self._apply(cut.fileno(), write, write.size)
+                elif rng.random() < keep:
+                    torn = index == len(later) - 1
+                    size = min(write.size, rng.randrange(write.size // self._tear + 2) * self._tear) if torn else write.size
+                    self._apply(cut.fileno(), write, size)
+        return self._cut
+
+    def _apply(self, fd: int, write: _Write, size: int) -> None:
+        if write.data_at >= 0 and size:
+            os.pwrite(fd, memoryview(self._raw)[write.data_at : write.data_at + size], write.at)
+
+
+@contextlib.contextmanager
+def mounted(image: Path, folder: Path, fs: str) -> Iterator[Path]:
+    """The image's filesystem, recovered by its own driver as after a real cut."""
+    folder.mkdir(exist_ok=True)
+    # nouuid: xfs refuses a second mount of an image whose original is still known; the copy is the same disk
+    sh("mount", "-o", "loop,nouuid" if fs == "xfs" else "loop", image, folder)
+    try:
+        yield folder
+    finally:
+        for attempt in range(50):
+            try:
+                sh("umount", folder)
+                break
+            except OSError:
+                if attempt == 49:
+                    raise
+                time.sleep(0.02)  # a reader of the last check may still hold a file for a moment
