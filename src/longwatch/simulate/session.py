@@ -29,7 +29,7 @@ class _Channels:
     """Interleaved packets on the RTSP connection (RFC 2326, 10.12)."""
 
     def __init__(self, transport: asyncio.Transport, channel: int, report_channel: int) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by behaviour only
+        self._transport = transport
         self._channel = channel
         self._report_channel = report_channel
 
