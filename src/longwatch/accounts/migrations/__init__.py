@@ -1,0 +1,1 @@
+"""Numbered changes to `server.db`, applied by whoever holds `server.lock`."""

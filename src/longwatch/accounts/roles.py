@@ -1,0 +1,53 @@
+"""Who may do what: roles are sets of rights, and a principal may be confined to some cameras."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Right(enum.StrEnum):
+    """What a route or command asks for."""
+
+    VIEW = "view"  # live, recordings, timelines
+    OPERATE = "operate"  # what changes what a post does now: try now, pause
+    INSPECT = "inspect"  # what proves and audits: retention, evidence, the ledger
+    ADMINISTER = "administer"  # accounts, settings
+
+
+class Role(enum.StrEnum):
+    """What a person or a token is."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    INSPECTOR = "inspector"
+    ADMIN = "admin"
+
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({Right.VIEW}),
+    Role.OPERATOR: frozenset({Right.VIEW, Right.OPERATE}),
+    Role.INSPECTOR: frozenset({Right.VIEW, Right.INSPECT}),
+    Role.ADMIN: frozenset(Right),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Someone who has shown who they are.
+
+    kind: "user" or "token"; id: row of that kind. cameras: the only ones allowed; None means all. expires_us: wall time at
+    which this proof ends; None for a token. proof: hash of the session's or bearer's token, never the token.
+    """
+
+    kind: str
+    id: int
+    name: str
+    role: Role
+    cameras: frozenset[str] | None
+    proof: bytes
+    expires_us: int | None = None
+
+    def may(self, right: Right, camera: str | None = None) -> bool:
+        """Whether this right is held, and held for `camera` where one is meant."""
+        return right in RIGHTS[self.role] and (camera is None or self.cameras is None or camera in self.cameras)
