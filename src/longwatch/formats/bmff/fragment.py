@@ -1,0 +1,96 @@
+"""Writing fragments (ISO/IEC 14496-12, 8.8): one moof and one mdat. This runs once a tick for every stream of a post."""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from longwatch.formats.bmff.boxes import BmffError
+
+SYNC_FLAGS = 0x02000000  # sample_depends_on = 2: it depends on no other
+DELTA_FLAGS = 0x01010000  # sample_depends_on = 1, sample_is_non_sync_sample
+DAMAGED_PRIORITY = 1  # sample_degradation_priority: what we say of a sample that depends on something lost
+_FLAGS = {
+    (True, False): SYNC_FLAGS,
+    (False, False): DELTA_FLAGS,
+    (True, True): SYNC_FLAGS | DAMAGED_PRIORITY,
+    (False, True): DELTA_FLAGS | DAMAGED_PRIORITY,
+}
+_TRUN_FLAGS = 0x000001 | 0x000100 | 0x000200 | 0x000400 | 0x000800  # data offset; duration, size, flags, cts per sample
+_MDAT_LIMIT = (1 << 32) - 8
+
+
+class StoredSample(NamedTuple):
+    """A sample as it is stored. dts: since the run began, >= 0, in the track's timescale, as cts_offset and duration.
+
+    Plain tuples of these six are as good, and quicker to make.
+    """
+
+    dts: int
+    cts_offset: int
+    duration: int
+    sync: bool
+    data: bytes
+    damaged: bool = False
+
+
+Stored = tuple[int, int, int, bool, bytes, bool]
+"""The six fields of StoredSample."""
+
+Run = tuple[int, Sequence[Stored]]
+"""(index of the track in the header, its samples in decode order)."""
+
+
+@functools.lru_cache(maxsize=512)
+def _traf(count: int) -> struct.Struct:
+    """A traf with tfhd, tfdt (v1) and a trun (v1) of `count` rows, as one Struct."""
+    return struct.Struct(">I4s I4sII I4sIQ I4sIIi" + "IIIi" * count)
+
+
+def fragment(sequence: int, runs: Sequence[Run]) -> list[bytes]:
+    """The parts of one moof+mdat: the first is moof and the mdat's header, the others are the samples' own bytes.
+
+    sequence: of mfhd. A track's samples stand together; where a sample does not begin where the one before it ended, a new
+    traf begins, so a gap stays a gap. Every traf has default-base-is-moof. Raises BmffError where 4 GiB would not do.
+    """
+    stretches: list[tuple[int, int, list[int], int]] = []
+    parts: list[bytes] = [b""]
+    moof_bytes = 24
+    data_bytes = 0
+    for track, samples in runs:
+        expected = -1
+        rows: list[int] = []
+        for dts, cts_offset, duration, sync, data, damaged in samples:
+            if dts != expected:
+                rows = []
+                stretches.append((track, dts, rows, data_bytes))
+                moof_bytes += 64
+            size = len(data)
+            rows += (duration, size, _FLAGS[sync, damaged], cts_offset)
+            data_bytes += size
+            expected = dts + duration
+            parts.append(data)
+        moof_bytes += 16 * len(samples)
+    if data_bytes > _MDAT_LIMIT:
+        raise BmffError(f"a fragment of {data_bytes} bytes")
+    head = [struct.pack(">I4sI4sII", moof_bytes, b"moof", 16, b"mfhd", 0, sequence)]
+    for track, dts, rows, at in stretches:
+        count = len(rows) >> 2
+        head.append(
+            _traf(count).pack(
+                64 + 16 * count, b"traf",
+                16, b"tfhd", 0x020000, track + 1,
+                20, b"tfdt", 0x01000000, dts,
+                20 + 16 * count, b"trun", 0x01000000 | _TRUN_FLAGS, count, moof_bytes + 8 + at, *rows,
+            )
+        )  # fmt: skip
+    head.append(struct.pack(">I4s", 8 + data_bytes, b"mdat"))
+    parts[0] = b"".join(head)
+    return parts
+
+
+def live_chunk(sequence: int, track: int, dts: int, cts_offset: int, duration: int, sync: bool, data: bytes) -> bytes:
+    """One sample as a moof+mdat of its own, for a viewer's MediaSource; never stored. track: its index in `live_init`."""
+    return b"".join(fragment(sequence, [(track, [(dts, cts_offset, duration, sync, data, False)])]))
