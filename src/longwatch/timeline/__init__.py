@@ -1,1 +1,9 @@
-"""Interval algebra: spans, tilings, and which placement is shown where two claim one second. Pure."""
+"""Interval algebra: spans, tilings, and which placement is shown where two claim one second. Pure.
+
+`tile` lays recorded spans and gaps over an interval so that nothing is left bare and nothing lies twice; `precedence`
+is the one rule of what is shown where two placements claim the same second.
+"""
+
+from longwatch.timeline.tiling import State, Tile, precedence, tile
+
+__all__ = ["State", "Tile", "precedence", "tile"]

@@ -1,0 +1,223 @@
+"""Every microsecond of an interval, once: recorded, a gap with its cause, or pending.
+
+What wins where several things are known of one moment, best first: the best placed recorded span; `pending`, after
+`accounted_until`; a gap whose cause is known; a gap of cause `unknown`; and where nothing at all is known, `never_recorded`
+before the stream was set up and `unknown` after. Recorded spans beat even `pending`: after a step of the host's clock
+footage may lie in what the clock now calls the future, and it is never hidden.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from longwatch.model.causes import Cause
+from longwatch.model.stores import GapSpan, Held, Provenance, RecordedSpan
+
+
+class State(enum.StrEnum):
+    """What is known of a stretch of time."""
+
+    RECORDED = "recorded"
+    GAP = "gap"
+    PENDING = "pending"
+
+
+_NO_EVIDENCE: Mapping[str, object] = {}
+
+
+class Tile(NamedTuple):
+    """A stretch [from_us, to_us) of one state.
+
+    cause, evidence: of a gap. held, provenance, run: of what is recorded. also: the runs that claim the same time with
+    a worse placement, playable by `run=`. gap: the id of the gap's row; None where it is derived.
+    """
+
+    from_us: int
+    to_us: int
+    state: State
+    cause: Cause | None = None
+    evidence: Mapping[str, object] = _NO_EVIDENCE
+    held: Held | None = None
+    provenance: Provenance | None = None
+    run: int | None = None
+    also: tuple[int, ...] = ()
+    gap: int | None = None
+    confirmed: bool | None = None
+
+
+def precedence(provenance: Provenance, run: int) -> tuple[int, int]:
+    """Sorts placements, the better first: by provenance, then the later run, since a step of the clock is a correction."""
+    return int(provenance), -run
+
+
+_T = TypeVar("_T")
+
+
+class _Claim(NamedTuple, Generic[_T]):
+    from_us: int
+    to_us: int
+    rank: tuple[int, int]
+    what: _T
+
+
+class _Piece(NamedTuple, Generic[_T]):
+    from_us: int
+    to_us: int
+    what: _T
+    others: tuple[_T, ...]
+
+
+def _resolve(claims: list[_Claim[_T]]) -> list[_Piece[_T]]:
+    """Claims to pieces without overlap, in order; where several overlap the lowest rank is `what`, the rest `others`."""
+    claims.sort(key=lambda claim: claim[0])
+    pieces: list[_Piece[_T]] = []
+    active: list[_Claim[_T]] = []
+    at_us = 0
+    for claim in claims:
+        if active:
+            at_us = _retire(active, at_us, claim.from_us, pieces)
+        at_us = claim.from_us
+        active.append(claim)
+    if active:
+        _retire(active, at_us, max(claim.to_us for claim in active), pieces)
+    return pieces
+
+
+def _retire(active: list[_Claim[_T]], at_us: int, until_us: int, pieces: list[_Piece[_T]]) -> int:
+    """Write out the pieces of [at_us, until_us) and forget the claims that end in it."""
+    while active and at_us < until_us:
+        if len(active) == 1:
+            claim = active[0]
+            end_us = min(claim.to_us, until_us)
+            pieces.append(_Piece(at_us, end_us, claim.what, ()))
+        else:
+            end_us = min(until_us, *(claim.to_us for claim in active))
+            best = sorted(active, key=lambda claim: claim.rank)
+            pieces.append(_Piece(at_us, end_us, best[0].what, tuple(claim.what for claim in best[1:])))
+        at_us = end_us
+        active[:] = [claim for claim in active if claim.to_us > at_us]
+    return at_us
+
+
+def tile(
+    spans: Sequence[RecordedSpan],
+    gaps: Sequence[GapSpan],
+    from_us: int,
+    to_us: int,
+    accounted_until_us: int | None,
+    set_up_us: int | None,
+) -> list[Tile]:
+    """The tiles of [from_us, to_us): in order, each begins where the one before ends, neighbours differ.
+
+    Any spans and gaps will do: in any order, overlapping, empty, reaching beyond the interval; an open gap lasts until
+    accounted_until_us. None for accounted_until_us: nothing is accounted for yet. None for set_up_us: the stream was
+    never set up. from_us >= to_us gives no tile.
+    """
+    if from_us >= to_us:
+        return []
+    known_us = from_us if accounted_until_us is None else max(from_us, min(to_us, accounted_until_us))
+    recorded = _resolve(
+        [
+            _Claim(max(span.from_us, from_us), min(span.to_us, to_us), precedence(span.provenance, span.run), span)
+            for span in spans
+            if span.from_us < to_us and span.to_us > from_us and span.from_us < span.to_us
+        ]
+    )
+    missing = _resolve(_gap_claims(gaps, from_us, known_us))
+    painter = _Painter(missing, known_us, to_us if set_up_us is None else set_up_us)
+    at_us = from_us
+    for piece in recorded:
+        if at_us < piece.from_us:
+            painter.bare(at_us, piece.from_us)
+        painter.recorded(piece)
+        at_us = piece.to_us
+    if at_us < to_us:
+        painter.bare(at_us, to_us)
+    return painter.tiles
+
+
+def _gap_claims(gaps: Sequence[GapSpan], from_us: int, known_us: int) -> list[_Claim[GapSpan]]:
+    claims = []
+    for order, gap in enumerate(gaps):
+        end_us = known_us if gap.to_us is None or gap.to_us > known_us else gap.to_us
+        if gap.from_us < end_us and end_us > from_us:
+            rank = (1 if gap.cause is Cause.UNKNOWN else 0, order)
+            claims.append(_Claim(max(gap.from_us, from_us), end_us, rank, gap))
+    return claims
+
+
+class _Painter:
+    """Lays tiles one after another and joins equal neighbours."""
+
+    def __init__(self, missing: list[_Piece[GapSpan]], known_us: int, set_up_us: int) -> None:
+        self.tiles: list[Tile] = []
+        self._missing = missing
+        self._next = 0
+        self._known_us = known_us
+        self._set_up_us = set_up_us
+
+    def recorded(self, piece: _Piece[RecordedSpan]) -> None:
+        span = piece.what
+        also = tuple(sorted({other.run for other in piece.others} - {span.run})) if piece.others else ()
+        self._lay(
+            Tile(
+                piece.from_us, piece.to_us, State.RECORDED, None, _NO_EVIDENCE, span.held, span.provenance, span.run,
+                also, None, span.confirmed,
+            )
+        )  # fmt: skip
+
+    def bare(self, from_us: int, to_us: int) -> None:
+        """[from_us, to_us) has no recorded span: gaps, then what follows from nothing being known, then pending."""
+        at_us = from_us
+        while self._next < len(self._missing):
+            piece = self._missing[self._next]
+            if piece.to_us <= at_us:
+                self._next += 1
+                continue
+            if piece.from_us >= to_us:
+                break
+            if at_us < piece.from_us:
+                self._derived(at_us, piece.from_us)
+                at_us = piece.from_us
+            end_us = min(piece.to_us, to_us)
+            gap = piece.what
+            self._lay(Tile(at_us, end_us, State.GAP, gap.cause, gap.evidence, gap=gap.id))
+            at_us = end_us
+            if at_us >= to_us:
+                return
+        if at_us < to_us:
+            self._derived(at_us, to_us)
+
+    def _derived(self, from_us: int, to_us: int) -> None:
+        known_us = max(from_us, min(to_us, self._known_us))
+        set_up_us = max(from_us, min(known_us, self._set_up_us))
+        if from_us < set_up_us:
+            self._lay(Tile(from_us, set_up_us, State.GAP, Cause.NEVER_RECORDED, _NO_EVIDENCE))
+        if set_up_us < known_us:
+            self._lay(Tile(set_up_us, known_us, State.GAP, Cause.UNKNOWN, _NO_EVIDENCE))
+        if known_us < to_us:
+            self._lay(Tile(known_us, to_us, State.PENDING))
+
+    def _lay(self, new: Tile) -> None:
+        tiles = self.tiles
+        if tiles:
+            old = tiles[-1]
+            if (
+                old.state is new.state
+                and old.run == new.run
+                and old.gap == new.gap
+                and old.cause == new.cause
+                and old.held == new.held
+                and old.also == new.also
+                and old.provenance == new.provenance
+                and old.confirmed == new.confirmed
+                and old.evidence == new.evidence
+            ):
+                tiles[-1] = Tile(
+                    old.from_us, new.to_us, old.state, old.cause, old.evidence, old.held, old.provenance, old.run,
+                    old.also, old.gap, old.confirmed,
+                )  # fmt: skip
+                return
+        tiles.append(new)
