@@ -20,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 _MAGIC = 0x6A736677736872
 _SUPER = struct.Struct("<QQQI")
@@ -69,7 +70,7 @@ class LoggedDisk:
         self._daemon: subprocess.Popen[bytes] | None = None
         self.start_bytes = 0
 
-    def __enter__(self) -> LoggedDisk:
+    def __enter__(self) -> Self:
         self.mount.mkdir(parents=True)
         for path in (self._image, self.log, self._fuse):
             path.touch()
@@ -79,7 +80,10 @@ class LoggedDisk:
                 "qemu-storage-daemon",
                 *("--blockdev", f"driver=file,node-name=d,filename={self._image},cache.no-flush=on"),
                 *("--blockdev", f"driver=file,node-name=l,filename={self.log},cache.no-flush=on"),
-                *("--blockdev", "driver=blklogwrites,node-name=w,file=d,log=l,log-sector-size=512,log-super-update-interval=1"),
+                *(
+                    "--blockdev",
+                    "driver=blklogwrites,node-name=w,file=d,log=l,log-sector-size=512,log-super-update-interval=1",
+                ),
                 *("--export", f"type=fuse,id=e,node-name=w,mountpoint={self._fuse},writable=on,allow-other=off"),
             ],
             stderr=subprocess.PIPE,
@@ -179,7 +183,11 @@ class Aftermath:
                     self._apply(cut.fileno(), write, write.size)
                 elif rng.random() < keep:
                     torn = index == len(later) - 1
-                    size = min(write.size, rng.randrange(write.size // self._tear + 2) * self._tear) if torn else write.size
+                    size = (
+                        min(write.size, rng.randrange(write.size // self._tear + 2) * self._tear)
+                        if torn
+                        else write.size
+                    )
                     self._apply(cut.fileno(), write, size)
         return self._cut
 
