@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.post import CLI, free_port, write_settings
 from benchmarks.processes import Cost, children, cpu_seconds, memory_bytes
 
 SETTLE_S = 8.0
@@ -62,27 +62,10 @@ async def measure(pids: list[int]) -> Cost:
     return Cost(used, wall, sum(memory_bytes(pid) for pid in after))
 
 
-def settings(folder: Path, urls: list[str]) -> Path:
-    """A post that records these cameras into `folder`."""
-    port = 20000 + secrets.randbelow(20000)
-    lines = [
-        "post: {id: bench, name: Bench, timezone: UTC}",
-        f"data: {folder / 'data'}",
-        f"web: {{listen: '127.0.0.1:{port}', tls: off}}",
-        "cameras:",
-    ]
-    for number, url in enumerate(urls):
-        lines.append(f"  camera-{number}: {{name: Camera {number}, streams: {{main: '{url}'}}}}")
-    path = folder / "longwatch.yml"
-    path.write_text("\n".join(lines) + "\n")
-    path.chmod(0o600)
-    return path
-
-
 async def longwatch(urls: list[str], folder: Path) -> tuple[Cost, int]:
     """The whole post: supervisor, recorder, server. Second value: bytes it recorded."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "longwatch.cli", "run", "--config", str(settings(folder, urls))],
+        [*CLI, "run", "--config", str(write_settings(folder, urls, port=free_port()))],
         stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"),
     )  # fmt: skip
     try:
