@@ -1,0 +1,37 @@
+"""Encodings whose samples need no decode order: audio, JPEG, metadata. Each access unit is a sync sample of its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from longwatch.formats.media import Sample
+from longwatch.formats.rtp.receiver import TrackReceiver
+
+
+class FrameReceiver(TrackReceiver):
+    """Hands on whole frames with times that rise strictly."""
+
+    _last_dts: int | None = None
+    _after_gap = False
+
+    def _gap(self) -> None:
+        self._after_gap = True
+        self._drop()
+
+    def _end(self) -> None:
+        self._drop()
+
+    @abstractmethod
+    def _drop(self) -> None:
+        """Forget a frame that is not whole."""
+
+    def _frame(self, media_time: int, data: bytes) -> None:
+        """Deliver one frame. damaged marks the first one behind a loss (a decoder's overlap is wrong there)."""
+        if self._last_dts is not None and media_time <= self._last_dts:
+            self.note("timestamps went back or stood still")
+            self.clock.shift(self._last_dts + 1 - media_time)
+            media_time = self._last_dts + 1
+        self._last_dts = media_time
+        self.bytes += len(data)
+        self._out.append(Sample(self.track, media_time, 0, True, data, self._arrival_us, self._after_gap))
+        self._after_gap = False
