@@ -13,14 +13,16 @@ from urllib.parse import quote, quote_plus, unquote
 
 _MASK = "***"
 _known: set[str] = set()
+_registered: dict[str, None] = {}
 _pattern: re.Pattern[str] | None = None
 
 
 def register(secret: str) -> None:
     """Remember a secret, and the shapes it takes in URLs and in Basic credentials."""
     global _pattern
-    if not secret:
+    if not secret or secret in _registered:
         return
+    _registered[secret] = None
     _known.update(
         {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), unquote(secret), repr(secret)[1:-1]}
     )
@@ -33,6 +35,11 @@ def register_login(user: str, password: str) -> None:
     register(password)
     if password:
         register(base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
+
+
+def known() -> list[str]:
+    """The values registered so far, for a child of ours that must know them too. They go through a pipe, never a file."""
+    return list(_registered)
 
 
 def scrub(text: str) -> str:

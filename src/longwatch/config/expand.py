@@ -1,0 +1,138 @@
+"""`${NAME}`: from the environment or the secrets file, after the YAML and the URL are parsed.
+
+So a secret may hold any character: quotes, colons, `@`, `#`, `%`, spaces. `$${` is a literal `${`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from longwatch.base import secrets
+from longwatch.config.problems import Wrong
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
+    r"(?:(?P<login>[^/]*)@)?"
+    r"(?P<host>\[[^\]/]*\]|(?:\$\{[^}]*\}|[^:/?#])*)"
+    r"(?::(?P<port>(?:\$\{[^}]*\}|[^/?#])*))?"
+    r"(?P<rest>[/?#].*)?",
+    re.DOTALL,
+)
+_FORM = "write it as rtsp://user:${PASSWORD}@10.0.0.5/stream1, with the password in the secrets file"
+
+
+class Names:
+    """What `${NAME}` stands for. The environment comes first, then the secrets file."""
+
+    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._file = file
+
+    def value(self, name: str) -> str:
+        """Raises Wrong where the name is no name, or unknown."""
+        if not _NAME.fullmatch(name):
+            raise Wrong(f"${{{name}}} is not a name", "write ${NAME}, or $${ for a literal ${")
+        found = self._environ.get(name, self._file.get(name))
+        if found is None:
+            raise Wrong(f"${{{name}}} is not set", f"set {name} in the environment or in the secrets file")
+        return found
+
+
+def secrets_file(path: Path) -> dict[str, str]:
+    """Read NAME=value lines; the value is everything after the first `=`, as it stands. Raises Wrong."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise Wrong(f"{path} is not a file")
+            if status.st_mode & 0o077:
+                raise Wrong(
+                    f"{path} can be read by others (mode {status.st_mode & 0o777:04o})", f"run: chmod 600 {path}"
+                )
+            text = file.read(1 << 20).decode("utf-8")
+    except OSError as error:
+        raise Wrong(f"cannot read {path}: {error.strerror}", "create it with lines NAME=value, mode 0600") from None
+    except UnicodeDecodeError:
+        raise Wrong(f"{path} is not UTF-8") from None
+    values = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        bare = line.removesuffix("\r")
+        if not bare.strip() or bare.lstrip().startswith("#"):
+            continue
+        name, equals, value = bare.partition("=")
+        if not equals or not _NAME.fullmatch(name.strip()):
+            raise Wrong(f"line {number} of {path} is not NAME=value", "one NAME=value in each line")
+        values[name.strip()] = value
+        secrets.register(value)
+    return values
+
+
+def text(raw: str, names: Names) -> str:
+    """Expand an ordinary value."""
+    return _TOKEN.sub(lambda m: "${" if m[0] == "$${" else names.value(m[1]), raw)
+
+
+def url(raw: str, names: Names) -> str:
+    """Expand a camera's URL part by part, and write it with its parts percent-encoded. Registers its password.
+
+    Raises Wrong, which never quotes the URL.
+    """
+    match = _URL.fullmatch(raw.strip())
+    if match is None:
+        raise Wrong("this is not a URL", _FORM)
+    if match["scheme"].lower() not in {"rtsp", "rtsps"}:
+        raise Wrong(f"the scheme {match['scheme']!r} is not taken", "cameras are rtsp:// or rtsps://")
+    result = f"{match['scheme'].lower()}://"
+    if match["login"] is not None:
+        user, colon, password = match["login"].partition(":")
+        user = _part(user, names)
+        password = _part(password, names)
+        secrets.register_login(user, password)
+        result += quote(user, safe="") + (f":{quote(password, safe='')}" if colon else "") + "@"
+    host = text(match["host"], names)
+    if not re.fullmatch(r"\[[0-9A-Fa-f:.]+(%25[\w.-]+)?\]|[\w.-]+", host):
+        raise Wrong("the host of this URL is missing or malformed", _FORM)
+    result += host
+    if match["port"] is not None:
+        port = text(match["port"], names)
+        if not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+            raise Wrong("the port of this URL is no number from 1 to 65535", _FORM)
+        result += f":{port}"
+    return result + _rest(match["rest"] or "", names)
+
+
+def _part(raw: str, names: Names) -> str:
+    """User or password: what was percent-encoded by hand is decoded, what comes from a name is taken as it is."""
+    pieces = []
+    end = 0
+    for match in _TOKEN.finditer(raw):
+        pieces += [unquote(raw[end : match.start()]), "${" if match[0] == "$${" else names.value(match[1])]
+        end = match.end()
+    return "".join(pieces) + unquote(raw[end:])
+
+
+def _rest(raw: str, names: Names) -> str:
+    pieces = []
+    end = 0
+    for match in _TOKEN.finditer(raw):
+        pieces.append(raw[end : match.start()])
+        if match[0] == "$${":
+            pieces.append("$%7B")
+        else:
+            value = names.value(match[1])
+            secrets.register(value)
+            pieces.append(quote(value, safe=""))
+        end = match.end()
+    rest = "".join(pieces) + raw[end:]
+    if re.search(r"[\x00-\x20\x7f]", rest):
+        raise Wrong("the path of this URL holds a space or control character", "percent-encode it, as %20")
+    if "#" in rest:
+        raise Wrong("a camera's URL has no #fragment", "write # as %23")
+    return rest
