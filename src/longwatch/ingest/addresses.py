@@ -1,0 +1,72 @@
+"""Connecting to a camera: addresses, TCP, TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+
+from longwatch.base.clock import Clock
+from longwatch.ingest.camera_url import CameraUrl
+from longwatch.ingest.connection import Connection
+from longwatch.ingest.options import Options
+from longwatch.ingest.waiting import within
+
+_MAX_ADDRESSES = 4
+
+
+async def connect(connection: Connection, url: CameraUrl, options: Options, clock: Clock) -> None:
+    """Connect, and for rtsps agree on TLS. Raises OSError (ssl.SSLError included) or TimeoutError."""
+    sock = await within(clock, options.connect_timeout_s, _connected_socket(url.host, url.port))
+    loop = asyncio.get_running_loop()
+    try:
+        if url.scheme == "rtsps":
+            context = _tls(verify=options.verify_certificate)
+            coroutine = loop.create_connection(
+                lambda: connection, sock=sock, ssl=context, server_hostname=url.host, ssl_shutdown_timeout=1.0
+            )
+            await within(clock, options.answer_timeout_s, coroutine)
+        else:
+            await loop.create_connection(lambda: connection, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+
+
+async def _connected_socket(host: str, port: int) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    error: OSError = OSError(f"{host} has no address")
+    for family, address in await _addresses(host, port):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(sock, address)
+        except OSError as failed:
+            sock.close()
+            error = failed
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise error
+
+
+async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
+    """A literal address needs no resolver, and no thread of one that hangs."""
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return [(family, (str(address[0]), *address[1:])) for family, _, _, _, address in found[:_MAX_ADDRESSES]]
+    return [(socket.AF_INET6 if literal.version == 6 else socket.AF_INET, (host, port))]
+
+
+def _tls(*, verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,107 @@
+"""A camera's stream for ever: attempts, and the waits between them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import structlog
+
+from longwatch.base.clock import Clock
+from longwatch.base.tasks import Tasks
+from longwatch.ingest.backoff import Backoff
+from longwatch.ingest.camera_url import CameraUrl
+from longwatch.ingest.frozen import Mark
+from longwatch.ingest.options import Options
+from longwatch.ingest.outcome import Outcome
+from longwatch.ingest.session import Session
+from longwatch.model.sessions import Activity, Fault, StreamSink, StreamStatus
+
+_log = structlog.get_logger(__name__)
+
+
+class RtspSource:
+    """One stream of one camera (model.sessions.SampleSource). One task runs it; `try_now` may be called at any time on the
+    same loop. New settings make a new source.
+    """
+
+    def __init__(self, url: CameraUrl, options: Options, clock: Clock) -> None:
+        self._url = url
+        self._options = options
+        self._clock = clock
+        self._backoff = Backoff(random.random)
+        self._wake = asyncio.Event()
+        self._unfinished = ""
+        self._mark: Mark | None = None
+        self._status: StreamStatus | None = None
+        self._server = ""
+
+    def try_now(self) -> None:
+        """Do not wait for the next attempt, and count failures from the beginning."""
+        self._backoff.reset()
+        self._wake.set()
+
+    async def run(self, sink: StreamSink) -> None:
+        """For ever. Ends only by cancellation."""
+        try:
+            while True:
+                outcome = await self._attempt(sink)
+                wait_s = self._backoff.after(outcome)
+                next_us = self._clock.boottime_us() + int(wait_s * 1e6)
+                self._say(sink, Activity.WAITING, outcome.fault, outcome.detail, next_us)
+                await self._wait(wait_s)
+        finally:
+            self._say(sink, Activity.STOPPED, None, "stopped")
+
+    async def run_once(self, sink: StreamSink) -> None:
+        """One attempt."""
+        outcome = await self._attempt(sink)
+        self._say(sink, Activity.STOPPED, outcome.fault, outcome.detail)
+
+    async def _attempt(self, sink: StreamSink) -> Outcome:
+        last = self._status
+        fault, detail = (last.fault, last.detail) if last is not None else (None, "")
+        self._wake.clear()
+        self._say(sink, Activity.CONNECTING, fault, detail)
+
+        def changed(fault: Fault | None, detail: str) -> None:
+            self._server = session.server
+            if fault is None:
+                self._backoff.reset()
+            self._say(sink, Activity.STREAMING if fault is None else Activity.WAITING, fault, detail)
+
+        session = Session(
+            self._url,
+            self._options,
+            self._clock,
+            sink,
+            changed=changed,
+            unfinished=self._unfinished,
+            mark=self._mark,
+        )
+        outcome = await session.run()
+        if outcome.fault is not Fault.UNREACHABLE:
+            self._unfinished = outcome.unfinished
+        self._mark = session.mark
+        self._server = outcome.server or self._server
+        said = outcome.fault is fault and outcome.detail == detail
+        write = _log.debug if said else _log.info
+        write("session ended", camera=self._url.origin, fault=str(outcome.fault or ""), detail=outcome.detail)
+        return outcome
+
+    async def _wait(self, seconds: float) -> None:
+        tasks = Tasks("wait")
+        try:
+            sleep = tasks.start("sleep", self._clock.sleep(seconds))
+            wake = tasks.start("wake", self._wake.wait())
+            await asyncio.wait({sleep, wake}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await tasks.aclose()
+
+    def _say(
+        self, sink: StreamSink, activity: Activity, fault: Fault | None, detail: str, next_us: int | None = None
+    ) -> None:
+        self._status = StreamStatus(
+            activity, self._clock.boottime_us(), fault, detail, next_us, self._backoff.failures, self._server
+        )
+        sink.status(self._status)
