@@ -1,0 +1,117 @@
+/** The post's API over same-origin requests with the login cookie. Every failure is a Problem in words for people. */
+
+import type { Camera, GapWire, List, Me, Post, TimelineWire } from './types'
+
+export class Problem extends Error {
+  /** status 0: nobody answered. */
+  constructor(
+    readonly what: string,
+    readonly why: string,
+    readonly remedy: string,
+    readonly status: number,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(why ? `${what}: ${why}` : what)
+  }
+}
+
+type Query = Record<string, string | number | undefined>
+
+function address(path: string, query: Query = {}): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value))
+  const text = params.toString()
+  return `/api/v1/${path}${text ? `?${text}` : ''}`
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+  let body: Record<string, unknown> = {}
+  try {
+    const parsed: unknown = await answer.json()
+    if (parsed && typeof parsed === 'object') body = parsed as Record<string, unknown>
+  } catch {
+    // An answer without JSON (a proxy's page): its status has to do.
+  }
+  const retry = Number(answer.headers.get('Retry-After'))
+  return new Problem(
+    text(body.what) || text(body.detail) || `The post answered ${answer.status}`,
+    text(body.why),
+    text(body.remedy),
+    answer.status,
+    Number.isFinite(retry) && retry > 0 ? retry : null,
+  )
+}
+
+async function request(method: string, url: string, body?: unknown, timeoutMs = 10_000): Promise<Response> {
+  let answer: Response
+  try {
+    answer = await fetch(url, {
+      method,
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+    })
+  } catch (error) {
+    const slow = error instanceof DOMException && error.name === 'TimeoutError'
+    throw new Problem(
+      'The post does not answer',
+      slow ? `no answer within ${timeoutMs / 1000} s` : '',
+      'Recording goes on without this page. It tries again by itself.',
+      0,
+    )
+  }
+  if (!answer.ok) throw await problemOf(answer)
+  return answer
+}
+
+async function json<T>(method: string, url: string, body?: unknown): Promise<T> {
+  return (await (await request(method, url, body)).json()) as T
+}
+
+export const api = {
+  setupNeeded: async (): Promise<boolean> => (await json<{ needed: boolean }>('GET', address('setup'))).needed,
+  setUp: (code: string, name: string, password: string): Promise<Me> =>
+    json('POST', address('setup'), { code, name, password }),
+  login: (name: string, password: string): Promise<Me> => json('POST', address('login'), { name, password }),
+  logout: async (): Promise<void> => void (await request('POST', address('logout'))),
+  post: (): Promise<Post> => json('GET', address('post')),
+  me: (): Promise<Me> => json('GET', address('me')),
+  cameras: async (): Promise<{ items: Camera[]; serverMs: number | null }> => {
+    const answer = await request('GET', address('cameras'), undefined, 5_000)
+    const date = Date.parse(answer.headers.get('Date') ?? '')
+    const list = (await answer.json()) as List<Camera>
+    return { items: list.items, serverMs: Number.isNaN(date) ? null : date }
+  },
+  timeline: (camera: string, fromMs: number, toMs: number): Promise<TimelineWire> =>
+    json('GET', address(`cameras/${encodeURIComponent(camera)}/timeline`, { from: stamp(fromMs), to: stamp(toMs) })),
+  gaps: (fromMs: number, toMs: number): Promise<List<GapWire>> =>
+    json('GET', address('gaps', { from: stamp(fromMs), to: stamp(toMs) })),
+  tryNow: async (camera: string): Promise<void> =>
+    void (await request('POST', address(`cameras/${encodeURIComponent(camera)}/try-now`))),
+}
+
+/** RFC 3339 in UTC, to the millisecond. */
+export function stamp(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+export function videoUrl(camera: string, fromMs: number, toMs: number): string {
+  return address(`cameras/${encodeURIComponent(camera)}/video.mp4`, { from: stamp(fromMs), to: stamp(toMs) })
+}
+
+export function stillUrl(camera: string, atMs?: number): string {
+  return address(`cameras/${encodeURIComponent(camera)}/still.jpg`, { at: atMs === undefined ? undefined : stamp(atMs) })
+}
+
+export function liveUrl(camera: string, stream?: string): string {
+  const url = new URL(address(`cameras/${encodeURIComponent(camera)}/live`, { stream }), location.href)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  return url.href
+}
