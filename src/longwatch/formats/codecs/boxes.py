@@ -7,6 +7,12 @@ import struct
 _VISUAL = struct.Struct(">6xH16xHHIIIH32sHh")
 _AUDIO = struct.Struct(">6xH8xHH4xI")
 
+# H.264 and H.265, table E-1; index 0 is "unspecified", 255 is explicit.
+ASPECTS = (
+    (0, 0), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11),
+    (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
+)  # fmt: skip
+
 
 def box(kind: bytes, *parts: bytes) -> bytes:
     """A box of `kind` around `parts`."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longwatch.formats.codecs.bits import BitReader, CodecError, unescape
-from longwatch.formats.codecs.boxes import box, pixel_aspect, visual_entry
+from longwatch.formats.codecs.boxes import ASPECTS, box, pixel_aspect, visual_entry
 from longwatch.formats.media import Codec, Kind, TrackFormat
 
 NAL_SLICE, NAL_DATA_A, NAL_IDR, NAL_SEI, NAL_SPS, NAL_PPS, NAL_AUD = 1, 2, 5, 6, 7, 8, 9
@@ -15,11 +15,6 @@ MAX_PARAMETER_SET = 4096
 MAX_SIDE = 16_384
 _HIGH_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _INTRA_WITH_SET3 = frozenset({44, 86, 100, 110, 122, 244})
-# Table E-1; index 0 is "unspecified", 255 is explicit.
-_ASPECTS = (
-    (0, 0), (1, 1), (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11),
-    (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +73,8 @@ def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, int | None]:
         idc = bits.u(8)
         if idc == 255:
             aspect = bits.u(16), bits.u(16)
-        elif idc < len(_ASPECTS):
-            aspect = _ASPECTS[idc]
+        elif idc < len(ASPECTS):
+            aspect = ASPECTS[idc]
     if bits.flag():
         bits.skip(1)
     if bits.flag():

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from longwatch.formats.rtp import aac, h264
+from longwatch.formats.rtp import aac, h264, h265
 from longwatch.formats.rtp.receiver import MAX_ACCESS_UNIT_BYTES, Output, TrackReceiver
 from longwatch.formats.sdp import Media
 
@@ -22,6 +22,8 @@ def receiver_for(track: int, media: Media, *, reorder: bool) -> TrackReceiver | 
     match media.encoding.upper():
         case "H264":
             return h264.receiver(track, media, reorder=reorder)
+        case "H265":
+            return h265.receiver(track, media, reorder=reorder)
         case "MPEG4-GENERIC":
             return aac.receiver(track, media, reorder=reorder)
         case _:

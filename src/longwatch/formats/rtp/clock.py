@@ -85,12 +85,12 @@ class DecodeTimes:
     and never pass the display time. frame_ticks: the nominal duration, used only to begin `depth` pictures earlier.
     """
 
-    __slots__ = ("_frame_ticks", "_waiting", "depth", "last")
+    __slots__ = ("_waiting", "depth", "frame_ticks", "last")
 
     def __init__(self, depth: int, frame_ticks: int) -> None:
         self.depth = min(depth, _MAX_DEPTH)
         self.last: int | None = None
-        self._frame_ticks = frame_ticks
+        self.frame_ticks = frame_ticks
         self._waiting: list[int] = []
 
     def next(self, pts: int) -> int | None:
@@ -102,7 +102,7 @@ class DecodeTimes:
             self.last = pts
             return pts
         if not self._waiting:
-            self._waiting = [pts - k * self._frame_ticks for k in range(self.depth, 0, -1)]
+            self._waiting = [pts - k * self.frame_ticks for k in range(self.depth, 0, -1)]
         dts = heapq.heappushpop(self._waiting, pts)
         if last is not None and dts <= last:
             dts = last + 1

@@ -34,8 +34,8 @@ class H264Receiver(NalVideoReceiver):
         self._parsed: codec.Sps | None = None
         self._order: PictureOrder | None = None
         self._recovery: int | None = None
+        self._open_gop = False
         self._heal_in = -1  # pictures until a gradual refresh is complete
-        self._slice: bytes = b""
 
     @classmethod
     def of(cls, track: int, media: Media, *, reorder: bool) -> H264Receiver:
@@ -49,10 +49,7 @@ class H264Receiver(NalVideoReceiver):
                 continue
             for part in nal.split(b"\x00\x00\x01"):
                 receiver._parameter_set(part.rstrip(b"\x00"))
-        receiver.format, receiver._pending = receiver._pending, None
-        if receiver.format is not None:
-            receiver._announced = True
-            receiver._format_changed()
+        receiver.announced()
         return receiver
 
     # -- RFC 6184 ----------------------------------------------------------------------------------------------------
@@ -64,9 +61,7 @@ class H264Receiver(NalVideoReceiver):
             if kind == _FU_A:
                 self._fu_a(buffer, start, end)
             else:
-                if self._fragments:
-                    self._break()
-                    self._drop_fragments()
+                self._cut_short()
                 if kind == _STAP_A:
                     self._stap_a(buffer, start + 1, end)
                 else:
@@ -103,8 +98,6 @@ class H264Receiver(NalVideoReceiver):
         kind = nal[0] & 0x1F
         if kind in _PICTURE:
             first = len(nal) > 1 and nal[1] >= 0x80
-            if first or not self._slice:
-                self._slice = nal
             self._add_slice(nal, first=first, sync=kind == 5 or self._recovery is not None)
         elif kind == 6:
             self._before_slices()
@@ -134,22 +127,20 @@ class H264Receiver(NalVideoReceiver):
         except CodecError:
             self.note("invalid parameter sets")
             return
-        if sets.get(key) == nal:
+        if not self._keep(sets, key, nal, _MAX_SETS):
             return
-        if key not in sets and len(sets) >= _MAX_SETS:
-            sets.clear()
-        sets.pop(key, None)
-        sets[key] = nal
         try:  # the newest first: its size is what counts
             self._pending = codec.track_format(list(self._sps.values())[::-1], list(self._pps.values())[::-1])
         except CodecError:
             return  # an SPS without PPS, or the other way round: wait for the other one
-        if self._started:
-            self._damaged = True
 
     def _is_next_picture(self) -> bool:
         # Two fields of one frame have one timestamp, and both begin with macroblock 0.
         return self._parsed is None or self._parsed.frame_mbs_only
+
+    def _is_leading(self, pts: int) -> bool:
+        # Behind an IDR picture nothing is shown before it; behind a recovery point of an open GOP there may be.
+        return super()._is_leading(pts) and self._open_gop
 
     # -- order and sync ----------------------------------------------------------------------------------------------
 
@@ -179,7 +170,6 @@ class H264Receiver(NalVideoReceiver):
             self._times.restart(depth)
 
     def _next_picture(self) -> None:
-        self._slice = b""
         self._recovery = None
         if self._heal_in > 0:
             self._heal_in -= 1
@@ -193,7 +183,8 @@ class H264Receiver(NalVideoReceiver):
             self._order.lost()
 
     def _still_damaged(self) -> bool:
-        if self._recovery and self._slice[:1] and self._slice[0] & 0x1F != 5:
+        self._open_gop = self._slice[0] & 0x1F != 5
+        if self._recovery and self._open_gop:
             if self._damaged and self._heal_in < 0:
                 self._heal_in = min(self._recovery, 1 << 16) + 1
             return self._damaged

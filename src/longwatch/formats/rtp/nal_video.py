@@ -42,6 +42,7 @@ class NalVideoReceiver(TrackReceiver):
         self._delivered_timestamp = -1
         self._broken = False
         self._sync = False
+        self._slice = b""  # the first one of the access unit
         self._fragments: list[Buffer] = []
         self._fragments_size = 0
         self._middle = _NO_MIDDLE
@@ -50,6 +51,11 @@ class NalVideoReceiver(TrackReceiver):
         self._started = False
         self._damaged = False
         self._announced = False
+        self._leading_lost = True  # pictures shown before the last sync sample need what was never received
+        self._leading_damaged = False
+        self._sync_pts = 0
+        self._delivered_us = 0
+        self._last_timestamp = -1
         self._waiting_since_us: int | None = None
         self._pending: TrackFormat | None = None
         self._times = DecodeTimes(0, clock_rate // 25)
@@ -103,6 +109,31 @@ class NalVideoReceiver(TrackReceiver):
             if (expected ^ plain) >> 16:
                 self._cycles += 1
             self._seq = expected & 0xFFFF
+
+    def announced(self) -> None:
+        """SDP gave what it has: a format that it gave is known before the first packet."""
+        if self._pending is not None:
+            self.format, self._pending = self._pending, None
+            self._announced = True
+            self._format_changed()
+
+    def _keep(self, sets: dict[int, bytes], key: int, nal: bytes, most: int) -> bool:
+        """Keep a parameter set as the newest of its kind; False where it is known already."""
+        if sets.get(key) == nal:
+            return False
+        if key not in sets and len(sets) >= most:
+            sets.clear()
+        sets.pop(key, None)
+        sets[key] = nal
+        if self._started:
+            self._damaged = True
+        return True
+
+    def _cut_short(self) -> None:
+        """Another kind of payload comes before the last fragment did."""
+        if self._fragments:
+            self._break()
+            self._drop_fragments()
 
     def _too_large(self) -> None:
         self._drop_fragments()
@@ -201,10 +232,10 @@ class NalVideoReceiver(TrackReceiver):
                     self._marker_lies = True
                     self.note("the marker bit is set inside an access unit")
                 self._break()  # the picture's beginning is missing
-            self._sync = sync
+            self._slice, self._sync = nal, sync
         elif first and self._is_next_picture():
             self._finish()
-            self._sync = sync
+            self._slice, self._sync = nal, sync
         self._slices += 1
         self._add(nal)
 
@@ -221,6 +252,7 @@ class NalVideoReceiver(TrackReceiver):
         self._slices = 0
         self._broken = False
         self._sync = False
+        self._slice = b""
 
     def _finish(self) -> None:
         nals, sync, broken, slices = self._nals, self._sync, self._broken, self._slices
@@ -233,26 +265,33 @@ class NalVideoReceiver(TrackReceiver):
         self._next_picture()
 
     def _deliver(self, nals: list[bytes], sync: bool) -> None:
-        timestamp = self._timestamp
+        pts = self._media_time(self._timestamp)
         if not sync and not self._started:
             sync = self._accept_as_sync()
         if sync:
             self._begin_with_sync()
-        if not self._started or (not sync and self._is_undecodable()):
-            self._media_time(timestamp)
+        leading = not sync and self._is_leading(pts)
+        if not self._started or (leading and self._leading_lost):
             return
-        pts, dts = self._times_of(timestamp)
+        pts, dts = self._times_of(pts)
         data = b"".join(nals)
         self.bytes += len(data)
-        self._out.append(Sample(self.track, dts, pts - dts, sync, data, self._arrival_us, self._damaged))
+        self._delivered_us = self._arrival_us
+        damaged = self._damaged or (leading and self._leading_damaged)
+        self._out.append(Sample(self.track, dts, pts - dts, sync, data, self._arrival_us, damaged))
+        if sync:
+            self._sync_pts = pts
 
     def _begin_with_sync(self) -> None:
         """A sync sample is next: what was pending takes effect. Without parameter sets it begins nothing."""
+        self._leading_lost = not self._started
+        self._leading_damaged = self._damaged
         if self._pending is not None:
             changed, self._pending = self._pending, None
             if changed != self.format:
                 self.format = changed
                 self._announced = False
+                self._leading_lost = True
                 self._format_changed()
         if self.format is None:
             return
@@ -268,23 +307,32 @@ class NalVideoReceiver(TrackReceiver):
             self._waiting_since_us = self._arrival_us
         return self._arrival_us - self._waiting_since_us > _WAIT_FOR_SYNC_US
 
-    def _times_of(self, timestamp: int) -> tuple[int, int]:
-        """Display and decode time. A display time that cannot be is moved, with all that follow, behind the last one."""
-        pts = self._media_time(timestamp)
+    def _times_of(self, pts: int) -> tuple[int, int]:
+        """Display and decode time.
+
+        A display time at or before the last decode time cannot be. Less than 0.1 s back is a camera's jitter: that sample
+        alone is moved. More, or a time that stands still, moves all that follow: on by the time that passed since.
+        """
         self._learn_order(pts)
         times = self._times
         dts = times.next(pts)
-        if dts is None:
-            assert times.last is not None
-            moved = times.last + 1
-            self.note("timestamps went back or stood still")
-            self.clock.shift(moved - pts)
-            times.restart()
-            pts = moved + self._times.depth * (self._rate // 25)
-            self.clock.shift(pts - moved)
-            dts = times.next(pts)
-            assert dts is not None
-        return pts, dts
+        if dts is not None:
+            return pts, dts
+        last = times.last
+        assert last is not None
+        self.note("timestamps went back or stood still")
+        elapsed = (self._arrival_us - self._delivered_us) * self._rate // 1_000_000
+        still = self._timestamp == self._last_timestamp
+        self._last_timestamp = self._timestamp
+        if pts > last - self._rate // 10 and not still:
+            times.last = last + 1
+            return last + 1, last + 1
+        times.restart()
+        moved = last + max(1, min(elapsed, self._rate)) + times.depth * times.frame_ticks
+        self.clock.shift(moved - pts)
+        dts = times.next(moved)
+        assert dts is not None
+        return moved, dts
 
     # -- what a codec says -------------------------------------------------------------------------------------------
 
@@ -314,9 +362,9 @@ class NalVideoReceiver(TrackReceiver):
         """Whether a sync sample leaves damage behind."""
         return False
 
-    def _is_undecodable(self) -> bool:
-        """Whether this picture needs one from before the sync sample that the session began with."""
-        return False
+    def _is_leading(self, pts: int) -> bool:
+        """Whether this picture may need one from before the last sync sample, which is shown after it."""
+        return self._times.depth > 0 and pts < self._sync_pts
 
     def _learn_order(self, pts: int) -> None:
         """Find out how far pictures are reordered."""
