@@ -17,6 +17,8 @@ _MAX_FRAMES = 64
 class AacReceiver(FrameReceiver):
     """size_bits, index_bits, delta_bits: lengths of the AU header's fields (3.2.1); interleaving is not taken."""
 
+    _leans_on_previous = True
+
     def __init__(
         self,
         track: int,

@@ -11,11 +11,12 @@ from longwatch.formats.rtp.receiver import TrackReceiver
 class FrameReceiver(TrackReceiver):
     """Hands on whole frames with times that rise strictly."""
 
+    _leans_on_previous = False  # a decoder needs the frame before (overlapping windows, prediction)
     _last_dts: int | None = None
     _after_gap = False
 
     def _gap(self) -> None:
-        self._after_gap = True
+        self._after_gap = self._leans_on_previous
         self._drop()
 
     def _end(self) -> None:
