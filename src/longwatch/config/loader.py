@@ -275,8 +275,8 @@ def _rules(settings: Settings, tree: Tree) -> list[Problem]:
         for index, window in enumerate(camera.schedule or []):
             if window.from_ == window.to:
                 remedy = "for the whole day write from: '00:00', to: '24:00'"
-                path = ("cameras", camera_id, "schedule", index)
-                problems.append(tree.problem(path, "from and to are the same", remedy))
+                part = ("cameras", camera_id, "schedule", index)
+                problems.append(tree.problem(part, "from and to are the same", remedy))
         if camera.schedule == []:
             path = ("cameras", camera_id, "schedule")
             problems.append(

@@ -180,6 +180,9 @@ class Camera(Section):
     detect: Annotated[Literal[False], BeforeValidator(_detect)] = Field(
         default=False, description="Detection is not in this version: only `false`."
     )
+    verify_certificate: bool = Field(
+        default=True, strict=True, description="For `rtsps`: `false` takes any certificate, as most cameras need."
+    )
     kind: Literal["visible", "thermal"] = Field(default="visible", description="What it sees by.")
     retention: CameraRetention = Field(default_factory=CameraRetention, description="Limits of its own.")
     _id: str = PrivateAttr("")

@@ -41,6 +41,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "record": camera.record,
         "audio": camera.audio,
         "transport": camera.transport,
+        "verify_certificate": camera.verify_certificate,
         "schedule": None
         if camera.schedule is None
         else [part for window in camera.schedule for part in _parts(window)],

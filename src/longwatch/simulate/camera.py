@@ -101,6 +101,11 @@ class SimulatedCamera:
         return f"rtsp://{credentials}{host}:{self.port}/{stream}"
 
     @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of its streams."""
+        return tuple(self._clips)
+
+    @property
     def url(self) -> str:
         """The URL of the main stream."""
         return self.url_of()

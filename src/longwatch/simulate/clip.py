@@ -13,13 +13,16 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-import av
-
 from longwatch.base.errors import UsageError
+from longwatch.formats.bmff import Mp4File
+from longwatch.formats.bmff.boxes import children
+from longwatch.formats.bmff.mp4_file import Mp4Track
 from longwatch.formats.media import Codec, Kind
 from longwatch.formats.rtp import packetize
 
-_CODECS = {"h264": Codec.H264, "hevc": Codec.H265, "aac": Codec.AAC}
+_CODECS = {
+    "avc1": Codec.H264, "avc3": Codec.H264, "hvc1": Codec.H265, "hev1": Codec.H265, "mp4a": Codec.AAC,
+}  # fmt: skip
 VIDEO_CLOCK = 90_000
 
 
@@ -101,65 +104,49 @@ def load(path: Path) -> Clip:
     Raises UsageError where it cannot be read or holds no video that can be sent.
     """
     try:
-        tracks = _read(path)
-    except (OSError, ValueError, av.FFmpegError) as error:
-        raise UsageError(
-            f"cannot read {path}", why=str(error), remedy="give an mp4 with H.264 or H.265 video"
-        ) from error
+        tracks = _read(Mp4File.from_bytes(path.read_bytes()))
+    except (OSError, ValueError) as error:
+        why = str(getattr(error, "strerror", None) or error)
+        raise UsageError(f"cannot read {path}", why=why, remedy="give an mp4 with H.264 or H.265 video") from error
     if not tracks or tracks[0].kind is not Kind.VIDEO:
         raise UsageError(f"no H.264 or H.265 video in {path}", remedy="give an mp4 with H.264 or H.265 video")
     return Clip(path, tuple(tracks))
 
 
-def _read(path: Path) -> list[Track]:
+def _read(file: Mp4File) -> list[Track]:
     tracks: list[Track] = []
-    with av.open(str(path)) as container:
-        for stream in (*container.streams.video[:1], *container.streams.audio[:1]):
-            context = stream.codec_context
-            if context.name not in _CODECS:
-                continue
-            container.seek(0)
-            raw = [
-                (packet.dts, packet.pts, packet.is_keyframe, bytes(packet))
-                for packet in container.demux(stream)
-                if packet.size and packet.pts is not None and packet.dts is not None
-            ]
-            base = stream.time_base or Fraction(1, VIDEO_CLOCK)
-            record = bytes(context.extradata or b"")
-            codec = _CODECS[context.name]
-            if isinstance(context, av.AudioCodecContext):
-                tracks.append(_audio(codec, context.sample_rate, context.channels, base, raw, record))
-            else:
-                tracks.append(_video(codec, base, raw, record))
-    if len(tracks) > 1:  # audio is looped with the video, not by its own length
+    for kind in ("video", "audio"):
+        for source in file.tracks:
+            codec = _CODECS.get(source.fourcc)
+            if source.kind == kind and codec is not None and len(source.samples) > 1:
+                tracks.append(_video(codec, file, source) if kind == "video" else _audio(codec, file, source))
+                break
+    if len(tracks) > 1 and tracks[0].kind is Kind.VIDEO:  # audio is looped with the video, not by its own length
         seconds = Fraction(tracks[0].loop, tracks[0].rate)
         tracks[1] = dataclasses.replace(tracks[1], loop=round(seconds * tracks[1].rate))
     return tracks
 
 
-def _units(codec: Codec, rate: int, base: Fraction, raw: list[tuple[int, int, bool, bytes]]) -> tuple[Unit, ...]:
-    first = raw[0][0]
-    scale = base * rate
-    return tuple(
-        Unit(
-            round((dts - first) * scale),
-            round((pts - first) * scale),
-            sync,
-            data,
-            tuple(packetize.payloads(codec, data)),
-        )
-        for dts, pts, sync, data in raw
-    )
+def _units(codec: Codec, rate: int, file: Mp4File, source: Mp4Track) -> tuple[Unit, ...]:
+    first = source.samples[0].dts
+    scale = Fraction(rate, source.timescale)
+    units = []
+    for sample in source.samples:
+        dts = round((sample.dts - first) * scale)
+        pts = round((sample.dts + sample.cts_offset - first) * scale)
+        data = file.data(sample)
+        units.append(Unit(dts, pts, sample.sync, data, tuple(packetize.payloads(codec, data))))
+    return tuple(units)
 
 
 def _loop(units: tuple[Unit, ...]) -> int:
     return units[-1].dts + (units[-1].dts - units[-2].dts)
 
 
-def _audio(
-    codec: Codec, rate: int, channels: int, base: Fraction, raw: list[tuple[int, int, bool, bytes]], config: bytes
-) -> Track:
-    units = _units(codec, rate, base, raw)
+def _audio(codec: Codec, file: Mp4File, source: Mp4Track) -> Track:
+    config, channels = aac_config(source.sample_entry)
+    rate = source.timescale
+    units = _units(codec, rate, file, source)
     fmtp = (
         "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;"
         f"config={config.hex()}"
@@ -167,19 +154,52 @@ def _audio(
     return Track(Kind.AUDIO, codec, rate, _loop(units), units, 1024, f"MPEG4-GENERIC/{rate}/{channels}", fmtp)
 
 
-def _video(codec: Codec, base: Fraction, raw: list[tuple[int, int, bool, bytes]], record: bytes) -> Track:
-    units = _units(codec, VIDEO_CLOCK, base, raw)
+def _video(codec: Codec, file: Mp4File, source: Mp4Track) -> Track:
+    units = _units(codec, VIDEO_CLOCK, file, source)
+    entry = source.sample_entry
     if codec is Codec.H264:
-        sets = h264_parameter_sets(record)
+        sets = h264_parameter_sets(_child(entry, _VISUAL_BYTES, b"avcC"))
         sprop = ",".join(base64.b64encode(s).decode() for s in sets)
         fmtp = f"packetization-mode=1;profile-level-id={sets[0][1:4].hex()};sprop-parameter-sets={sprop}"
         name = "H264"
     else:
-        sets = h265_parameter_sets(record)
+        sets = h265_parameter_sets(_child(entry, _VISUAL_BYTES, b"hvcC"))
         named = {32: "vps", 33: "sps", 34: "pps"}
         fmtp = ";".join(f"sprop-{named[s[0] >> 1 & 63]}={base64.b64encode(s).decode()}" for s in sets)
         name = "H265"
     return Track(Kind.VIDEO, codec, VIDEO_CLOCK, _loop(units), units, 0, f"{name}/{VIDEO_CLOCK}", fmtp, sets)
+
+
+_VISUAL_BYTES = 8 + 78  # ISO/IEC 14496-12, 12.1.3: what stands before the boxes of a VisualSampleEntry
+_AUDIO_BYTES = 8 + 28  # 12.2.3: of an AudioSampleEntry
+
+
+def _child(entry: bytes, begin: int, kind: bytes) -> bytes:
+    """The body of a box within a sample entry. Raises ValueError where it is not there."""
+    for found in children(entry, begin, len(entry)):
+        if found.kind == kind:
+            return entry[found.body : found.end]
+    raise ValueError(f"a sample entry without {kind.decode()}")
+
+
+def aac_config(entry: bytes) -> tuple[bytes, int]:
+    """AudioSpecificConfig and channels of an `mp4a` entry (ISO/IEC 14496-1, 7.2.6; 14496-3, 1.6.2.1)."""
+    body = _child(entry, _AUDIO_BYTES, b"esds")[4:]
+    offset = 0
+    while offset < len(body):
+        tag = body[offset]
+        offset += 1
+        size = 0
+        while offset < len(body):
+            byte = body[offset]
+            offset += 1
+            size = size << 7 | byte & 0x7F
+            if not byte & 0x80:
+                break
+        if tag == 0x05:
+            return body[offset : offset + size], int.from_bytes(entry[24:26], "big")
+        offset += {0x03: 3, 0x04: 13}.get(tag, size)
+    raise ValueError("an mp4a entry without AudioSpecificConfig")
 
 
 def h264_parameter_sets(record: bytes) -> tuple[bytes, ...]:

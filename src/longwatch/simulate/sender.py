@@ -20,6 +20,17 @@ _REPORT_EVERY_US = 5_000_000
 _BACKLOG_BYTES = 4 << 20
 
 
+def sender_report(ssrc: int, wall_us: float, timestamp: int, packets: int, octets: int) -> bytes:
+    """RTCP SR (RFC 3550, 6.4.1) and an SDES CNAME (6.5)."""
+    seconds = wall_us / 1e6 + _NTP_EPOCH_S
+    whole = math.floor(seconds)
+    report = _SR.pack(
+        0x80, 200, 6, ssrc, whole & 0xFFFFFFFF, int((seconds - whole) * (1 << 32)) & 0xFFFFFFFF,
+        timestamp & 0xFFFFFFFF, packets & 0xFFFFFFFF, octets & 0xFFFFFFFF,
+    )  # fmt: skip
+    return report + struct.pack(">BBHIBB", 0x81, 202, 3, ssrc, 1, 6) + b"camera"
+
+
 class Pipe(Protocol):
     """How packets of one track leave: a pair of interleaved channels, or two UDP sockets."""
 
@@ -49,11 +60,9 @@ class CameraClock:
         """Since the camera started, by its own crystal."""
         return (self._clock.boottime_us() - self.started_us) * self.rate
 
-    def ntp(self, elapsed_us: float) -> tuple[int, int]:
-        """NTP seconds and fraction at a moment of `elapsed_us`."""
-        seconds = (self._wall_at_start_us + elapsed_us) / 1e6 + self.offset_s + _NTP_EPOCH_S
-        whole = math.floor(seconds)
-        return whole & 0xFFFFFFFF, int((seconds - whole) * (1 << 32)) & 0xFFFFFFFF
+    def wall_us(self, elapsed_us: float) -> float:
+        """What the camera says the time is, at a moment of `elapsed_us`: microseconds since 1970."""
+        return self._wall_at_start_us + elapsed_us + self.offset_s * 1e6
 
     async def sleep_until(self, elapsed_us: float) -> None:
         await self._clock.sleep(max(0.0, (elapsed_us - self.elapsed_us()) / 1e6 / self.rate))
@@ -204,14 +213,10 @@ class Sender:
         return packets
 
     def _report(self, lane: Lane) -> bytes:
-        """RTCP SR with an SDES CNAME (RFC 3550, 6.4.1 and 6.5)."""
         elapsed_us = self._clock.elapsed_us()
-        seconds, fraction = self._clock.ntp(elapsed_us)
         timestamp = self._timestamp(lane, round(elapsed_us * lane.track.rate / 1e6))
-        report = _SR.pack(
-            0x80, 200, 6, lane.ssrc, seconds, fraction, timestamp, lane.packets & 0xFFFFFFFF, lane.octets & 0xFFFFFFFF
-        )
-        return report + struct.pack(">BBHIBB", 0x81, 202, 3, lane.ssrc, 1, 6) + b"camera"
+        wall_us = self._clock.wall_us(elapsed_us)
+        return sender_report(lane.ssrc, wall_us, timestamp, lane.packets, lane.octets)
 
     def goodbyes(self) -> None:
         """RTCP BYE on every lane (RFC 3550, 6.6)."""

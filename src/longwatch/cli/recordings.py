@@ -1,0 +1,145 @@
+"""`longwatch gaps`, `longwatch export` and `longwatch check`."""
+
+from __future__ import annotations
+
+import json as json_format
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from longwatch.base.errors import UsageError
+from longwatch.base.rfc3339 import format_us, parse_us
+from longwatch.cli import options
+from longwatch.cli.output import say, say_json, say_rows, warn
+
+_DAY_US = 86_400_000_000
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the verbs of this file into the tree."""
+    app.command("gaps")(gaps)
+    app.command("export")(export)
+    app.command("check")(check)
+
+
+def _span(from_: str | None, to: str | None, earliest_us: int) -> tuple[int, int]:
+    """The stretch asked for; by default the last day, as far as there was a camera."""
+    to_us = parse_us(to) if to else time.time_ns() // 1000
+    from_us = parse_us(from_) if from_ else max(to_us - _DAY_US, min(earliest_us, to_us - 1))
+    if from_us >= to_us:
+        raise UsageError("--from is not before --to", remedy="give a stretch of time that is not empty")
+    return from_us, to_us
+
+
+def gaps(
+    from_: options.From = None,
+    to: options.To = None,
+    camera: Annotated[str | None, typer.Option("--camera", metavar="ID", help="Only this camera.")] = None,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Every gap with its cause and evidence; by default of the last day.
+
+    Example: `longwatch gaps --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --camera gate`
+    """
+    from longwatch.archive import ArchiveReader
+    from longwatch.config import find, load
+    from longwatch.model.sessions import StreamKey
+    from longwatch.timeline import State, tile
+
+    settings = load(find(config))
+    reader = ArchiveReader(settings.volumes)
+    try:
+        known = [(StreamKey(name, stream), set_up_us) for name, stream, set_up_us in reader.cameras()]
+        if camera is not None and camera not in {key.camera for key, _ in known} | set(settings.cameras):
+            names = sorted({key.camera for key, _ in known} | set(settings.cameras))
+            raise UsageError(f"there is no camera {camera!r}", remedy=f"one of {', '.join(names) or 'none yet'}")
+        from_us, to_us = _span(from_, to, min((set_up_us for _, set_up_us in known), default=0))
+        accounted_until_us = reader.accounted_until_us()
+        items = []
+        for key, set_up_us in sorted(known):
+            if camera is not None and key.camera != camera:
+                continue
+            spans = reader.recorded_spans(key, from_us, to_us)
+            rows = [gap for other, gap in reader.gaps(key.camera, from_us, to_us) if other == key]
+            tiles = tile(spans, rows, from_us, to_us, accounted_until_us, set_up_us)
+            items += [(key, part) for part in tiles if part.state is State.GAP]
+    finally:
+        reader.close()
+    if json:
+        listed = [
+            {
+                "camera": key.camera, "stream": key.stream, "from": format_us(part.from_us), "to": format_us(part.to_us),
+                "cause": part.cause, "evidence": dict(part.evidence),
+            }
+            for key, part in items
+        ]  # fmt: skip
+        say_json({"items": listed, "accounted_until": format_us(accounted_until_us), "next": None})
+        return
+    if not items:
+        say(f"no gaps from {format_us(from_us)} to {format_us(min(to_us, accounted_until_us))}")
+        return
+    say_rows(
+        ("FROM", "TO", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"),
+        [
+            (
+                format_us(part.from_us), format_us(part.to_us), key.camera, key.stream, str(part.cause),
+                json_format.dumps(dict(part.evidence), ensure_ascii=False, default=str) if part.evidence else "",
+            )
+            for key, part in items
+        ],
+    )  # fmt: skip
+
+
+def export(
+    camera: Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's id.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The mp4 to write; an older one is replaced.")],
+    from_: Annotated[str, typer.Option("--from", metavar="TIME", help="RFC 3339, as 2026-01-31T06:00:00Z.")],
+    to: Annotated[str, typer.Option("--to", metavar="TIME", help="RFC 3339. The stretch ends before it.")],
+    stream: Annotated[str, typer.Option(metavar="NAME", help="main or sub.")] = "main",
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Write a stretch of a camera as one mp4, cut from the stored bytes; gaps are named.
+
+    Example: `longwatch export gate --from 2026-01-31T06:00:00Z --to 2026-01-31T06:10:00Z --out gate.mp4`
+    """
+    from longwatch.archive import ArchiveReader
+    from longwatch.config import find, load
+    from longwatch.model.sessions import StreamKey
+    from longwatch.playback import VideoRequest
+    from longwatch.playback import export as write
+
+    settings = load(find(config))
+    from_us, to_us = _span(from_, to, 0)
+    key = StreamKey(camera, stream)
+    reader = ArchiveReader(settings.volumes)
+    try:
+        if key not in {StreamKey(name, each) for name, each, _ in reader.cameras()}:
+            names = sorted({f"{name}" for name, _, _ in reader.cameras()})
+            raise UsageError(
+                f"nothing was ever recorded of {camera}'s stream {stream}",
+                remedy=f"one of {', '.join(names) or 'none yet'}",
+            )
+        rows = [gap for other, gap in reader.gaps(camera, from_us, to_us) if other == key]
+        result = write(
+            reader,
+            VideoRequest(key, from_us, to_us),
+            out,
+            accounted_until_us=reader.accounted_until_us(),
+            gaps=rows,
+        )
+    finally:
+        reader.close()
+    told = {
+        "file": str(out), "bytes": result.size, "from": format_us(result.from_us), "to": format_us(result.to_us),
+        "gaps": [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps],
+    }  # fmt: skip
+    if json:
+        say_json(told)
+        return
+    say(f"{out}: {result.size} bytes, from {told['from']} to {told['to']}")
+    for gap in told["gaps"]:
+        warn(f"gap from {gap['from']} to {gap['to']}: {gap['cause']}")
