@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 _PARAMETER = re.compile(r'([A-Za-z0-9_*-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))')
 _SCHEME = re.compile(r"(?:^|,)\s*(Digest|Basic)(?=\s|$|,)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _MAX_CHALLENGES = 8
 
 
@@ -51,9 +52,10 @@ def challenges(values: Sequence[str]) -> list[Challenge]:
     """What the WWW-Authenticate lines offer, each line with one offer or several; what we cannot answer left out."""
     found: list[Challenge] = []
     for value in values:
-        marks = list(_SCHEME.finditer(value))
-        for mark, after in zip(marks, [*marks[1:], None], strict=True):
-            challenge = _challenge(mark[1].lower(), value[mark.end() : after.start() if after else len(value)])
+        marks = list(_SCHEME.finditer(_QUOTED.sub(lambda quoted: "_" * len(quoted[0]), value)))
+        ends = [*(mark.start() for mark in marks[1:]), len(value)]
+        for mark, end in zip(marks, ends, strict=False):
+            challenge = _challenge(mark[1].lower(), value[mark.end() : end])
             if challenge is not None and len(found) < _MAX_CHALLENGES:
                 found.append(challenge)
     return found
