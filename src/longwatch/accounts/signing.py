@@ -15,7 +15,8 @@ VALID_US = 600 * 1_000_000
 class Grant:
     """What a signature allows: to view `from_us` to `to_us` of one camera, in the name of `owner`, until `expires_us`.
 
-    owner: "user:NAME" or "token:NAME", so that the right ends with its owner's.
+    owner: "user:NAME" or "token:NAME", so that the right ends with its owner's. part: the query of the one media part of a
+    playlist that it is for; empty for the span itself.
     """
 
     camera: str
@@ -23,6 +24,7 @@ class Grant:
     to_us: int
     owner: str
     expires_us: int
+    part: str = ""
 
 
 class Signer:
@@ -33,7 +35,7 @@ class Signer:
 
     def sign(self, grant: Grant) -> str:
         """The value of `sig=`."""
-        fields = [grant.camera, grant.from_us, grant.to_us, grant.owner, grant.expires_us]
+        fields = [grant.camera, grant.from_us, grant.to_us, grant.owner, grant.expires_us, grant.part]
         payload = _encode(json.dumps(fields, separators=(",", ":")).encode())
         return f"{payload}.{_encode(self._mac(payload))}"
 
@@ -44,10 +46,10 @@ class Signer:
             _encode(self._mac(payload)).encode(), mac.encode(errors="replace")
         ):
             return None
-        camera, from_us, to_us, owner, expires_us = json.loads(base64.urlsafe_b64decode(payload + "=="))
+        camera, from_us, to_us, owner, expires_us, part = json.loads(base64.urlsafe_b64decode(payload + "=="))
         if now_us >= expires_us or expires_us - now_us > VALID_US:  # the second: the clock was set back since
             return None
-        return Grant(camera, from_us, to_us, owner, expires_us)
+        return Grant(camera, from_us, to_us, owner, expires_us, part)
 
     def _mac(self, payload: str) -> bytes:
         return hmac.digest(self._key, payload.encode(errors="replace"), hashlib.sha256)

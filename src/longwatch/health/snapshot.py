@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from longwatch.model.sessions import StreamKey
@@ -66,6 +66,11 @@ class Snapshot:
     def silent(wall_us: int, why_not: str) -> Snapshot:
         """The recorder does not answer."""
         return Snapshot(wall_us, running=False, why_not=why_not)
+
+    def only(self, cameras: frozenset[str]) -> Snapshot:
+        """What somebody may know who may see only these cameras."""
+        streams = tuple(stream for stream in self.streams if stream.key.camera in cameras)
+        return replace(self, streams=streams, by_key={stream.key: stream for stream in streams}, reported=())
 
     @staticmethod
     def read(wall_us: int, answer: dict[str, Any]) -> Snapshot:
