@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -143,3 +143,42 @@ def export(
     say(f"{out}: {result.size} bytes, from {told['from']} to {told['to']}")
     for gap in told["gaps"]:
         warn(f"gap from {gap['from']} to {gap['to']}: {gap['cause']}")
+
+
+def check(
+    size: Annotated[
+        bool, typer.Option("--size", help="Every file is there and as long as the index says (default).")
+    ] = False,
+    hash_: Annotated[bool, typer.Option("--hash", help="Read every byte and compare the hashes.")] = False,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="The ledger's own chain, and that it knows every segment.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what can be mended. No media is ever deleted.")
+    ] = False,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Compare the index with the files, and say what was found and mended. Exit 1 where something is wrong.
+
+    A running recorder is asked to do it; else it is done here.
+
+    Example: `longwatch check --hash --repair`
+    """
+    from longwatch.config import find, load
+    from longwatch.node import check as node_check
+
+    if size + hash_ + ledger > 1:
+        raise UsageError("--size, --hash and --ledger are one choice", remedy="run them one after another")
+    mode: Literal["size", "hash", "ledger"] = "hash" if hash_ else "ledger" if ledger else "size"
+    settings = load(find(config))
+    result = node_check.check(settings.volumes, mode, repair=repair)
+    if json:
+        say_json(result)
+    else:
+        for finding in result["findings"]:
+            mended = " (mended)" if finding["mended"] else ""
+            say(f"{finding['kind']}: {finding['what']}: {finding['detail']}{mended}")
+        say(result["summary"])
+    if not result["ok"]:
+        raise typer.Exit(1)
