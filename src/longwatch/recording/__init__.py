@@ -1,1 +1,25 @@
-"""Samples to fragments, segments and runs, placed on the wall. One writer of its streams' state: the recorder's loop."""
+"""Samples to fragments, segments and runs, placed on the wall. One writer of its streams' state: the recorder's loop.
+
+`stream` one stream (a StreamSink), worked off by the tick; `segments` its files; `audio` what lies beside video;
+`placement` and `host_time` where media time stands on the wall (docs/design/time.md); `ntp` asks the kernel;
+`live_tap` hands samples on to viewers. Comes in: what a SampleSource delivers. Goes out: operations of `archive.ops` and
+the stretches that are covered.
+"""
+
+from longwatch.recording.host_time import HostTime, Step
+from longwatch.recording.live_tap import LiveTap
+from longwatch.recording.ntp import KernelTime
+from longwatch.recording.options import Budget, Options
+from longwatch.recording.stream import Collected, StreamRecorder, Stretch
+
+__all__ = [
+    "Budget",
+    "Collected",
+    "HostTime",
+    "KernelTime",
+    "LiveTap",
+    "Options",
+    "Step",
+    "StreamRecorder",
+    "Stretch",
+]

@@ -1,0 +1,242 @@
+"""The account of one stream: spans that grow, gaps that open, are refined, split and closed. docs/design/causes.md.
+
+Behaviour over time: each tick brings the stretches that its media covers, and, where video is missing, the evidence. A span
+is extended; a gap opens where the last span ended, and closes where the next begins. The first verdict on a gap is
+provisional: the first attempt after it refines the whole. A later change of cause splits it. Late footage that joins on
+closes the gap where it began: it never was. Invariant: what was said of time tiles it, from set-up to `accounted_until_us`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend
+from longwatch.causes import Evidence, Restart, Verdict, decide
+from longwatch.model.causes import Cause
+from longwatch.model.sessions import Activity, StreamKey, StreamStatus
+from longwatch.model.stores import Provenance
+
+SEAM_US = 20_000
+"""Two runs that follow each other within this are joined: a sample covers up to the next."""
+_OVERLAP_US = 1_000_000
+_DECIDED = frozenset({Cause.NOT_SCHEDULED, Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PACKETS_LOST})
+
+gap_tokens: Iterator[int] = itertools.count(1)
+"""Numbers for gaps, unique in this process."""
+
+
+class Stretch(Protocol):
+    """What is covered: as `recording` says it."""
+
+    @property
+    def run(self) -> int: ...
+    @property
+    def from_us(self) -> int: ...
+    @property
+    def to_us(self) -> int: ...
+    @property
+    def provenance(self) -> Provenance: ...
+    @property
+    def begins(self) -> bool: ...
+    @property
+    def before(self) -> Evidence | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """What the archive knows of a stream when the process starts. until_us: where what was said of it ends.
+
+    open_gap: token and beginning of a gap that the process before this one left open.
+    """
+
+    until_us: int
+    open_gap: tuple[int, int] | None = None
+
+
+class _Gap:
+    __slots__ = ("cause", "evidence", "from_us", "settled", "token")
+
+    def __init__(self, from_us: int, verdict: Verdict) -> None:
+        self.token = next(gap_tokens)
+        self.from_us = from_us
+        self.cause = verdict.cause
+        self.evidence = verdict.evidence
+        self.settled = verdict.cause in _DECIDED
+
+
+class StreamAccount:
+    """Owner of its state: the recorder's loop. restart: how the process before this one ended; None for a new stream."""
+
+    def __init__(self, key: StreamKey, tail: Tail, restart: Restart | None, ready_us: int) -> None:
+        self.key = key
+        self.accounted_until_us = tail.until_us
+        self._tail = tail
+        self._restart = restart
+        self._ready_us = ready_us
+        self._starting = True
+        self._end_us = tail.until_us
+        self._gap: _Gap | None = None
+        self._run = -1
+        self._said_from_us = 0  # of the current span, as the recorder names it
+        self._span_from_us = 0  # of the current span, as its row names it
+        self._provenance = Provenance.INFERRED
+        self._shrunk = False
+        self._ops: list[IndexOp] = []
+
+    @property
+    def gap(self) -> tuple[Cause, int] | None:
+        """The cause of the open gap and its beginning."""
+        return None if self._gap is None else (self._gap.cause, self._gap.from_us)
+
+    def tick(
+        self,
+        now_us: int,
+        stretches: Sequence[Stretch],
+        missing: Evidence | None,
+        status: StreamStatus | None,
+        not_planned: str,
+    ) -> list[IndexOp]:
+        """What this tick says of the stream, as operations for the same transaction as its media.
+
+        now_us: wall time. missing: what speaks for why video is missing now; None while it is covered.
+        """
+        ops = self._ops = []
+        if self._tail.open_gap is not None:
+            token, from_us = self._tail.open_gap
+            ops.append(GapClose(token, max(from_us, self._end_us)))
+            self._tail = Tail(self._end_us)
+        for stretch in stretches:
+            self._cover(stretch)
+        if missing is not None:
+            self._miss(now_us, self._gather(missing, status, not_planned), status)
+        if self._gap is not None:
+            self.accounted_until_us = max(now_us, self._gap.from_us)
+        else:
+            self.accounted_until_us = min(self._end_us, now_us) if self._run >= 0 else self._end_us
+        return ops
+
+    # ---- spans --------------------------------------------------------------------------------------------------------
+
+    def _cover(self, stretch: Stretch) -> None:
+        if stretch.run != self._run or stretch.from_us != self._said_from_us or stretch.begins:
+            self._begin_span(stretch)
+        elif self._gap is not None and stretch.to_us > self._gap.from_us:
+            self._close(self._gap.from_us)
+        self._starting = False
+        self._restart = None
+        if stretch.to_us > self._span_from_us:
+            self._ops.append(
+                SpanExtend(self.key, stretch.run, self._span_from_us, stretch.to_us, stretch.provenance)
+            )  # fmt: skip
+            if self._gap is None:
+                self._end_us = stretch.to_us
+
+    def _begin_span(self, stretch: Stretch) -> None:
+        from_us = stretch.from_us
+        late_us = from_us - self._end_us
+        if self._gap is not None:
+            self._close(from_us)
+        elif 0 < late_us <= SEAM_US and self._run >= 0:
+            self._ops.append(SpanExtend(self.key, self._run, self._span_from_us, from_us, self._provenance))
+        elif late_us > 0:
+            self._open(self._end_us, decide(self._unstarted(stretch.before or Evidence())))
+            self._close(from_us)
+        if 0 < self._end_us - from_us < _OVERLAP_US and stretch.to_us > self._end_us:
+            from_us = self._end_us
+        self._run = stretch.run
+        self._said_from_us = stretch.from_us
+        self._span_from_us = from_us
+        self._provenance = stretch.provenance
+
+    def storage_failed(self, durable_to_us: int | None) -> None:
+        """The tick's media was not kept: what was said goes back to where it was durable. The next tick opens the gap."""
+        if self._run < 0 or self._gap is not None:
+            return
+        kept_us = self._span_from_us if durable_to_us is None else max(durable_to_us, self._span_from_us)
+        self._end_us = min(self._end_us, kept_us)
+        self._shrunk = True
+
+    # ---- gaps ---------------------------------------------------------------------------------------------------------
+
+    def _gather(self, missing: Evidence, status: StreamStatus | None, not_planned: str) -> Evidence:
+        """All that is known: what the recorder saw, what the source says now, how the process before this one ended."""
+        evidence = self._unstarted(missing)
+        if not_planned:
+            return replace(evidence, not_planned=not_planned)
+        if status is not None and status.fault is not None and status.activity is not Activity.STREAMING:
+            return replace(
+                evidence, not_planned="", fault=status.fault, detail=status.detail, attempts=status.attempt, dropped_bytes=0
+            )  # fmt: skip
+        return evidence
+
+    def _unstarted(self, evidence: Evidence) -> Evidence:
+        return replace(evidence, restart=self._restart, starting=True) if self._starting else evidence
+
+    def _miss(self, now_us: int, evidence: Evidence, status: StreamStatus | None) -> None:
+        if self._shrunk:
+            self._shrunk = False
+            if self._end_us > self._span_from_us:
+                self._ops.append(
+                    SpanExtend(self.key, self._run, self._span_from_us, self._end_us, self._provenance)
+                )  # fmt: skip
+        if self._gap is None and self._restart is not None and evidence.not_planned:
+            self._open(min(self._end_us, now_us), decide(replace(evidence, not_planned="")))
+        verdict = decide(evidence)
+        gap = self._gap
+        if gap is None:
+            self._open(min(self._end_us, now_us), verdict)
+        elif verdict.cause is not gap.cause:
+            self._change(gap, verdict, now_us)
+        elif not gap.settled and _attempted(status):
+            gap.settled = True
+            if verdict.evidence != gap.evidence:
+                self._refine(gap, verdict)
+
+    def _change(self, gap: _Gap, verdict: Verdict, now_us: int) -> None:
+        """Later evidence names another cause: it refines the whole gap once, and splits it from then on."""
+        if verdict.cause is Cause.UNKNOWN:
+            return
+        if self._restart is not None and gap.from_us < self._ready_us:
+            self._restart = None
+            self._close(self._ready_us)
+            self._open(self._ready_us, verdict)
+        elif gap.settled or verdict.cause in _DECIDED:
+            self._close(now_us)
+            self._open(now_us, verdict)
+        else:
+            gap.settled = True
+            self._refine(gap, verdict)
+
+    def _refine(self, gap: _Gap, verdict: Verdict) -> None:
+        gap.cause, gap.evidence = verdict
+        self._ops.append(GapRefine(gap.token, verdict.cause, verdict.evidence))
+
+    def _open(self, from_us: int, verdict: Verdict) -> _Gap:
+        gap = self._gap = _Gap(from_us, verdict)
+        self._ops.append(GapOpen(gap.token, self.key, from_us, verdict.cause, verdict.evidence))
+        return gap
+
+    def _close(self, to_us: int) -> None:
+        gap, self._gap = self._gap, None
+        assert gap is not None
+        self._ops.append(GapClose(gap.token, to_us))
+        self._end_us = max(gap.from_us, to_us)
+
+    def clock_stepped(self, before_us: int, after_us: int) -> list[IndexOp]:
+        """The host's clock was set. Back: an open gap ends by the old clock and goes on by the new one."""
+        self._ops = []
+        gap = self._gap
+        if after_us < before_us and gap is not None:
+            verdict = Verdict(gap.cause, gap.evidence)
+            settled = gap.settled
+            self._close(before_us)
+            self._open(after_us, verdict).settled = settled
+        self._ready_us = min(self._ready_us, after_us)
+        return self._ops
+
+
+def _attempted(status: StreamStatus | None) -> bool:
+    return status is not None and status.fault is not None and status.activity is not Activity.STREAMING
