@@ -28,7 +28,7 @@ const SILENT_MS = 1_100
 const STALL_MS = 1_400
 const WATCH_MS = 200
 const KEEP_BEHIND_S = 8
-const JUMP_S = 1.6
+const JUMP_S = 1.1
 const TARGET_S = 0.3
 const MAX_QUEUED_BYTES = 24 << 20
 

@@ -20,12 +20,17 @@ class Session {
   problem = $state<Problem | null>(null)
   /** The post's time, ticking; differs from this computer's clock where that is wrong. */
   now = $state(Date.now())
+  /** performance.now of the same tick, for what is measured by that clock. */
+  tickedAt = $state(performance.now())
 
   private offsetMs = 0
   private timer: number | undefined
 
   constructor() {
-    window.setInterval(() => (this.now = this.nowMs()), 250)
+    window.setInterval(() => {
+      this.now = this.nowMs()
+      this.tickedAt = performance.now()
+    }, 250)
   }
 
   nowMs(): number {
@@ -46,8 +51,9 @@ class Session {
 
   async begin(): Promise<void> {
     try {
-      if (await api.setupNeeded()) {
-        this.phase = 'setup'
+      const { needed, signed_in } = await api.setup()
+      if (needed || signed_in === false) {
+        this.phase = needed ? 'setup' : 'signin'
         return
       }
       this.enter(await api.me())

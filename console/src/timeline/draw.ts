@@ -108,12 +108,11 @@ export class TimelinePainter {
       c.globalAlpha = 1
       const label = tick.midnight ? time.day(tick.ms, zone) : time.clock(tick.ms, zone, step < 60_000)
       const half = c.measureText(label).width / 2
-      const at = Math.min(Math.max(x, half + 2), width - half - 2)
-      if (at - half < lastRight + 8) continue
-      lastRight = at + half
+      if (x - half < Math.max(2, lastRight + 8) || x + half > width - 2) continue
+      lastRight = x + half
       c.fillStyle = tick.midnight ? this.palette.text : this.palette.muted
       c.textAlign = 'center'
-      c.fillText(label, at, axisHeight / 2 - 1)
+      c.fillText(label, x, axisHeight / 2 - 1)
     }
   }
 
@@ -152,11 +151,6 @@ export class TimelinePainter {
     flush()
     for (const gap of gaps) this.gap(gap.item, gap.from, gap.to, top, height)
     this.unknownEdges(scene, lane, top, height)
-    if (lane.selected) {
-      c.strokeStyle = this.palette.recorded
-      c.lineWidth = 1
-      c.strokeRect(-2, top - 1.5, scene.width + 4, height + 3)
-    }
   }
 
   private gap(item: Item, from: number, to: number, top: number, height: number): void {
@@ -166,11 +160,15 @@ export class TimelinePainter {
     const width = Math.max(to - from, MIN_GAP_PX)
     const left = to - from < MIN_GAP_PX ? (from + to) / 2 - MIN_GAP_PX / 2 : from
     const ink = words.tone === 'fault' ? this.palette.fault : this.palette.planned
-    c.fillStyle = words.tone === 'fault' ? this.palette.faultGround : this.palette.plannedGround
-    c.fillRect(left, top, width, height)
+    if (to - from >= 0.5) {
+      c.fillStyle = words.tone === 'fault' ? this.palette.faultGround : this.palette.plannedGround
+      c.fillRect(left, top, width, height)
+    }
     if (width < 4) {
       c.fillStyle = ink
-      c.fillRect(left, top, width, height)
+      // Shorter than a pixel of time: a short tick, so that a second does not weigh like an hour, and never nothing.
+      const tall = to - from < 0.5 ? height * 0.5 : height
+      c.fillRect(left, top + height - tall, width, tall)
       return
     }
     c.fillStyle = this.hatch(words.tone)
