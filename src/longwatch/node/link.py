@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -69,10 +69,9 @@ class Peer(asyncio.Protocol):
         return True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of it
         self._server.peers.add(self)
-        transport.write(hello(self._server.role))
+        self._transport.write(hello(self._server.role))
 
     def connection_lost(self, exc: Exception | None) -> None:
         _log.debug("a neighbour went", role=self.role, reason=str(exc))
@@ -271,9 +270,8 @@ class LinkClient(asyncio.Protocol):
                 await asyncio.wait_for(self._lost.wait(), 1)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(hello(self.role))
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of it
+        self._transport.write(hello(self.role))
 
     def data_received(self, data: bytes) -> None:
         try:
