@@ -1,1 +1,30 @@
-"""Stored segments to what players get: progressive mp4, HLS, stills. Bytes are cut, never re-muxed by a library."""
+"""Stored segments to what players get: progressive mp4, HLS, stills, exports. Bytes are cut, never re-muxed by a library.
+
+Comes in: a `model.stores.SegmentSource` (a post's archive, or a hub's store), a request, and how far all is accounted for.
+Promises: the same request gives the same bytes; nothing behind what is acknowledged is read; media is never held whole;
+only `still_child`, a process of its own with limits, decodes. Calls block, but for `Stills`: run them off the event loop.
+Rooms: `tables` reads sample tables, `selection` chooses samples, `compose` lays them out, `video_file` and `hls_view` serve.
+"""
+
+from longwatch.playback.export import ExportResult, export
+from longwatch.playback.hls_view import open_part, open_playlist
+from longwatch.playback.selection import NoVideoError, VideoRequest
+from longwatch.playback.stills import Still, Stills
+from longwatch.playback.tables import TableCache
+from longwatch.playback.video_file import PlayedGap, StoredBytes, VideoFile, open_video
+
+__all__ = [
+    "ExportResult",
+    "NoVideoError",
+    "PlayedGap",
+    "Still",
+    "Stills",
+    "StoredBytes",
+    "TableCache",
+    "VideoFile",
+    "VideoRequest",
+    "export",
+    "open_part",
+    "open_playlist",
+    "open_video",
+]

@@ -42,6 +42,9 @@ Stored = tuple[int, int, int, bool, bytes, bool]
 Run = tuple[int, Sequence[Stored]]
 """(index of the track in the header, its samples in decode order)."""
 
+Stretch = tuple[int, int, list[int], int]
+"""(track, decode time of the first sample, (duration, size, flags, cts offset) of each sample, where its data begins in mdat)."""
+
 
 @functools.lru_cache(maxsize=512)
 def _traf(count: int) -> struct.Struct:
@@ -55,9 +58,8 @@ def fragment(sequence: int, runs: Sequence[Run]) -> list[bytes]:
     sequence: of mfhd. A track's samples stand together; where a sample does not begin where the one before it ended, a new
     traf begins, so a gap stays a gap. Every traf has default-base-is-moof. Raises BmffError where 4 GiB would not do.
     """
-    stretches: list[tuple[int, int, list[int], int]] = []
+    stretches: list[Stretch] = []
     parts: list[bytes] = [b""]
-    moof_bytes = 24
     data_bytes = 0
     for track, samples in runs:
         expected = -1
@@ -66,15 +68,20 @@ def fragment(sequence: int, runs: Sequence[Run]) -> list[bytes]:
             if dts != expected:
                 rows = []
                 stretches.append((track, dts, rows, data_bytes))
-                moof_bytes += 64
             size = len(data)
             rows += (duration, size, _FLAGS[sync, damaged], cts_offset)
             data_bytes += size
             expected = dts + duration
             parts.append(data)
-        moof_bytes += 16 * len(samples)
+    parts[0] = fragment_head(sequence, stretches, data_bytes)
+    return parts
+
+
+def fragment_head(sequence: int, stretches: Sequence[Stretch], data_bytes: int) -> bytes:
+    """The moof, and the header of an mdat of `data_bytes`. Raises BmffError where 4 GiB would not do."""
     if data_bytes > _MDAT_LIMIT:
         raise BmffError(f"a fragment of {data_bytes} bytes")
+    moof_bytes = 24 + sum(64 + 4 * len(rows) for _, _, rows, _ in stretches)
     head = [struct.pack(">I4sI4sII", moof_bytes, b"moof", 16, b"mfhd", 0, sequence)]
     for track, dts, rows, at in stretches:
         count = len(rows) >> 2
@@ -87,8 +94,12 @@ def fragment(sequence: int, runs: Sequence[Run]) -> list[bytes]:
             )
         )  # fmt: skip
     head.append(struct.pack(">I4s", 8 + data_bytes, b"mdat"))
-    parts[0] = b"".join(head)
-    return parts
+    return b"".join(head)
+
+
+def sample_flags(*, sync: bool, damaged: bool) -> int:
+    """The flags of a sample (ISO/IEC 14496-12, 8.8.3.1) as we write them."""
+    return _FLAGS[sync, damaged]
 
 
 def live_chunk(sequence: int, track: int, dts: int, cts_offset: int, duration: int, sync: bool, data: bytes) -> bytes:

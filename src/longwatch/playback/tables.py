@@ -1,0 +1,240 @@
+"""The sample tables of segments, as playback needs them: read once from the end of a sealed file, or from the fragments of
+an open one, and kept in a cache that is bounded in bytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import accumulate
+
+from longwatch.base.errors import LongwatchError
+from longwatch.formats.bmff import (
+    SYNC,
+    BmffError,
+    Header,
+    SampleIndex,
+    TrackIndex,
+    add_to_index,
+    parse_closing,
+    parse_header,
+    scan_fragments,
+    unpack_sample_index,
+)
+from longwatch.formats.bmff.closing import closing_size
+from longwatch.formats.bmff.progressive import big_endian, run_lengths
+from longwatch.formats.media import Kind, TrackFormat
+from longwatch.model.stores import SegmentRow, SegmentSource
+
+_TAIL_BYTES = 64 << 10
+_CACHE_BYTES = 48 << 20
+
+
+class TrackTable:
+    """The samples of one track of a segment, by index from 0 in decode order; times in its timescale since the run began.
+
+    A duration reaches up to the next sample, but for the last one before a break. breaks: indices of samples before
+    which there is a gap in the track: more than max(1 s, three times the duration of the sample before it).
+    """
+
+    def __init__(self, format_: TrackFormat, index: TrackIndex) -> None:
+        self.format = format_
+        self.count = len(index.sizes)
+        self.sizes = index.sizes
+        self.cts_offsets = index.cts_offsets
+        self.flags = bytes(index.flags)
+        self.chunk_offsets = index.offsets
+        self.chunk_firsts = array("I", [0, *accumulate(index.counts)][:-1] if index.counts else [])
+        self.durations, self.breaks, self._starts = _normalized(index)
+
+    def limit(self, n: int) -> int:
+        """How far the sample `n` may reach at most before there is a gap."""
+        return max(self.format.timescale, 3 * self.durations[n])
+
+    @property
+    def first_dts(self) -> int:
+        return self._starts[0]
+
+    @cached_property
+    def dts(self) -> array[int]:
+        """Decode time of each sample."""
+        times = array("Q")
+        for a, b, start in zip((0, *self.breaks), (*self.breaks, self.count), self._starts, strict=True):
+            times.extend(accumulate(self.durations[a : b - 1], initial=start))
+        return times
+
+    @property
+    def end_dts(self) -> int:
+        """The end of the last sample."""
+        return self.last_dts + self.durations[-1]
+
+    @cached_property
+    def last_dts(self) -> int:
+        a = self.breaks[-1] if self.breaks else 0
+        return self._starts[-1] + sum(self.durations[a:-1])
+
+    @cached_property
+    def pts(self) -> array[int]:
+        """Presentation time of each sample."""
+        return array("q", map(int.__add__, self.dts, self.cts_offsets))
+
+    @cached_property
+    def syncs(self) -> list[int]:
+        """Indices of the sync samples."""
+        return [n for n, flags in enumerate(self.flags) if flags & SYNC]
+
+    @cached_property
+    def sizes_box(self) -> bytes:
+        """All sizes, as they stand in stsz."""
+        return big_endian(self.sizes)
+
+    @cached_property
+    def all_durations(self) -> list[tuple[int, int]]:
+        return run_lengths(self.durations)
+
+    @cached_property
+    def all_cts_offsets(self) -> list[tuple[int, int]]:
+        return run_lengths(self.cts_offsets)
+
+    def chunks(self, a: int, b: int) -> list[tuple[int, int, int]]:
+        """(offset in the file, samples, bytes) of the stretches that hold the samples [a, b)."""
+        found = []
+        k = bisect_right(self.chunk_firsts, a) - 1
+        while a < b:
+            first = self.chunk_firsts[k]
+            end = min(b, self.chunk_firsts[k + 1] if k + 1 < len(self.chunk_firsts) else self.count)
+            if end > a:
+                skipped = sum(self.sizes[first:a])
+                found.append((self.chunk_offsets[k] + skipped, end - a, sum(self.sizes[a:end])))
+                a = end
+            k += 1
+        return found
+
+    def offset(self, n: int) -> int:
+        """Where the bytes of a sample lie in the file."""
+        return self.chunks(n, n + 1)[0][0]
+
+
+def _normalized(index: TrackIndex) -> tuple[array[int], tuple[int, ...], list[int]]:
+    """Durations that reach from sample to sample over the joints of fragments, the breaks, and the start of each stretch."""
+    durations = index.durations
+    breaks: list[int] = []
+    starts: list[int] = []
+    n = 0
+    end = 0
+    for start, count in zip(index.times, index.counts, strict=True):
+        if not starts:
+            starts.append(start)
+        elif start != end:
+            guess = durations[n - 1]
+            reach = start - (end - guess)
+            if 0 <= reach <= max(index.timescale, 3 * guess):
+                durations[n - 1] = reach
+            else:
+                breaks.append(n)
+                starts.append(start)
+        end = start + sum(durations[n : n + count])
+        n += count
+    return durations, tuple(breaks), starts
+
+
+class SegmentTable:
+    """The tables of one segment. tracks: by the tracks of its header; None where a track has no sample.
+
+    video: index of its video track.
+    """
+
+    def __init__(self, row: SegmentRow, header: Header, index: SampleIndex) -> None:
+        if len(header.tracks) != len(index.tracks):
+            raise BmffError("header and sample index differ in their number of tracks")
+        self.row = row
+        self.header = header
+        self.tracks = tuple(
+            TrackTable(format_, track) if track.sizes else None
+            for format_, track in zip(header.tracks, index.tracks, strict=True)
+        )
+        self.video_index = next((n for n, t in enumerate(header.tracks) if t.kind is Kind.VIDEO), 0)
+        self.cost = 4096 + sum(40 * t.count for t in self.tracks if t is not None)
+
+    @property
+    def video(self) -> TrackTable | None:
+        return self.tracks[self.video_index] if self.tracks else None
+
+    def wall_us(self, time: int, timescale: int) -> int:
+        """Where a media time of this segment is placed. Within a segment a second of media is a second of wall: the slew
+        of at most 500 ppm is taken up where the next segment begins, so what was once answered stays so.
+        """
+        return self.row.wall_start_us + time * 1_000_000 // timescale - self.row.start_90k * 100 // 9
+
+    def media_time(self, wall_us: int, timescale: int) -> int:
+        """The least media time t with wall_us(t) >= wall_us."""
+        since_run_us = wall_us - self.row.wall_start_us + self.row.start_90k * 100 // 9
+        return -(-since_run_us * timescale // 1_000_000)
+
+
+class TableCache:
+    """Reads and keeps tables, at most `limit_bytes` of them. Safe from several threads; owner of the tables it hands out,
+    which are never changed.
+    """
+
+    def __init__(self, limit_bytes: int = _CACHE_BYTES) -> None:
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._tables: OrderedDict[tuple[object, ...], SegmentTable] = OrderedDict()
+        self._bytes = 0
+
+    def table(self, source: SegmentSource, row: SegmentRow) -> SegmentTable:
+        """The tables of a segment, as acknowledged in `row`. Raises LongwatchError where it cannot be read."""
+        key = (row.key, row.boot, row.run, row.sequence, row.sealed, row.durable_bytes, row.wall_start_us, row.path)
+        with self._lock:
+            known = self._tables.get(key)
+            if known is not None:
+                self._tables.move_to_end(key)
+                return known
+        try:
+            table = read_table(source, row)
+        except BmffError as error:
+            raise LongwatchError(
+                f"the segment {row.path} cannot be played", why=str(error), remedy="run `longwatch check`"
+            ) from error
+        with self._lock:
+            if key not in self._tables:
+                self._tables[key] = table
+                self._bytes += table.cost
+            while self._bytes > self._limit and len(self._tables) > 1:
+                self._bytes -= self._tables.popitem(last=False)[1].cost
+        return table
+
+
+def read_table(source: SegmentSource, row: SegmentRow) -> SegmentTable:
+    """Header and tail of a sealed segment; header and moofs of an open one. Raises BmffError and LongwatchError."""
+    header = parse_header(source.read(row, 0, row.header_bytes))
+    index = _closing_index(source, row) if row.sealed else None
+    return SegmentTable(row, header, index or _scanned_index(source, row, header.tracks))
+
+
+def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None:
+    """The index in the closing box; None where the file has none, or it is damaged: its fragments can still be scanned."""
+    try:
+        tail = source.read(row, row.durable_bytes, _TAIL_BYTES)
+        if len(tail) == _TAIL_BYTES and closing_size(tail) is None and tail[4:8] == b"uuid":
+            tail = source.read(row, row.durable_bytes, int.from_bytes(tail[:4], "big"))
+        found = parse_closing(tail)
+        return unpack_sample_index(found.sample_index) if found is not None else None
+    except BmffError:
+        return None
+
+
+def _scanned_index(source: SegmentSource, row: SegmentRow, tracks: Sequence[TrackFormat]) -> SampleIndex:
+    index = SampleIndex(tuple(TrackIndex(track.timescale) for track in tracks))
+
+    def read(offset: int, size: int) -> bytes:
+        return source.read(row, offset, size)
+
+    for found in scan_fragments(read, row.header_bytes, row.durable_bytes):
+        add_to_index(index, found)
+    return index
