@@ -7,6 +7,7 @@ attempt is, never follows a redirect, and no camera can hang the loop.
 
 from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.options import Options
+from longwatch.ingest.probe import ProbedTrack, ProbeReport, probe
 from longwatch.ingest.source import RtspSource
 
-__all__ = ["CameraUrl", "Options", "RtspSource"]
+__all__ = ["CameraUrl", "Options", "ProbeReport", "ProbedTrack", "RtspSource", "probe"]

@@ -40,8 +40,3 @@ def _of_kind(description: Description, kind: str) -> list[tuple[int, Media]]:
     """A back channel for speaking to the camera is `a=sendonly` beside an ordinary audio track (ONVIF): it comes last."""
     found = [(i, media) for i, media in enumerate(description.media) if media.kind == kind]
     return sorted(found, key=lambda pair: pair[1].direction in {"sendonly", "inactive"})
-
-
-def offered(description: Description) -> str:
-    """What the camera offers, for people."""
-    return ", ".join(f"{media.kind} {media.encoding or media.payload_type}" for media in description.media)[:200]

@@ -33,6 +33,7 @@ from longwatch.formats.rtsp import (
     TrackReady,
     Transport,
 )
+from longwatch.formats.sdp import Media
 from longwatch.ingest.addresses import connect
 from longwatch.ingest.arena import arena_of
 from longwatch.ingest.camera_url import CameraUrl
@@ -42,7 +43,7 @@ from longwatch.ingest.delivery import FROZEN, Delivery
 from longwatch.ingest.frozen import FrozenPicture, Mark
 from longwatch.ingest.options import Options
 from longwatch.ingest.outcome import Outcome
-from longwatch.ingest.selection import Chosen, choose, offered
+from longwatch.ingest.selection import Chosen, choose
 from longwatch.model.sessions import Fault, StreamSink
 
 _log = structlog.get_logger(__name__)
@@ -60,7 +61,7 @@ _FAULTS = {
 class Session:
     """One attempt. Use once: `outcome = await session.run()`.
 
-    tracks: what was chosen. server: the camera's Server header. mark: the picture that stands still, for the next session.
+    tracks: what was chosen. reports_in: RTCP packets so far. server: the camera's Server header. mark: the picture that stands still, for the next session.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Session:
     ) -> None:
         self.tracks: list[Chosen] = []
         self.playing = False
+        self.reports_in = 0
         self._url = url
         self._options = options
         self._clock = clock
@@ -88,6 +90,7 @@ class Session:
             unfinished=unfinished,
         )
         self._udp = options.transport == "udp" and url.scheme == "rtsp"
+        self._media: tuple[Media, ...] = ()
         self._pairs: dict[int, DatagramPair] = {}
         self._delivery = Delivery(sink, FrozenPicture(options.frozen_s, mark), changed)
         self._tasks = Tasks(f"session {url.origin}", self._died)
@@ -102,6 +105,23 @@ class Session:
     @property
     def server(self) -> str:
         return self._client.server
+
+    @property
+    def transport(self) -> str:
+        """How packets come: tcp, udp or tls."""
+        return "tls" if self._url.scheme == "rtsps" else "udp" if self._udp else "tcp"
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Every medium that the camera described, for people."""
+        return tuple(f"{m.kind} {m.encoding or m.payload_type}" for m in self._media)
+
+    @property
+    def not_taken(self) -> tuple[str, ...]:
+        """Media of kinds that are wanted, of which none could be taken."""
+        taken = {self._media[track.media].kind for track in self.tracks}
+        wanted = {"video"} | ({"audio"} if self._options.audio else set())
+        return tuple(sorted({m.kind for m in self._media if m.kind in wanted} - taken))
 
     @property
     def mark(self) -> Mark | None:
@@ -218,11 +238,11 @@ class Session:
         self._finish(_FAULTS[ended.end], ended.detail, ended.retry_after_s)
 
     def _describe(self, described: Described) -> None:
+        self._media = described.description.media
         self.tracks = choose(described.description, self._options, reorder=self._udp)
         if not self.tracks:
-            self._finish(
-                Fault.REFUSED, f"no video that we can store; the camera offers {offered(described.description)}"
-            )
+            offers = ", ".join(self.offered)[:200]
+            self._finish(Fault.REFUSED, f"no video that we can store; the camera offers {offers}")
             return
         self._delivery.set_formats([track.receiver.format for track in self.tracks])
         if self._udp:
@@ -304,6 +324,7 @@ class Session:
     def _report_handler(self, track: Chosen) -> PacketHandler:
         def reports(buffer: bytes | bytearray, spans: Sequence[tuple[int, int]], arrival_us: int) -> None:
             for start, end in spans:
+                self.reports_in += 1
                 self._delivery.sender_reports(track.receiver.push_rtcp(bytes(buffer[start:end]), arrival_us))
 
         return reports
