@@ -1,0 +1,411 @@
+"""`Archive`: the recorder's one door to media, index and ledger.
+
+Opening a folder: survey of the volumes, lock, index (rebuilt where it is lost), recovery. Then, per volume, one tick after
+another: media on the volume's own thread, rows on the index thread, acknowledgement. A volume that fails is verified again
+before it is used; a volume that hangs holds its own ticks and nobody else's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from longwatch.archive import ops
+from longwatch.archive.checking import CheckReport, Mode, run_check
+from longwatch.archive.index import Index, Reserve
+from longwatch.archive.index_rows import IndexRows
+from longwatch.archive.opening import open_index
+from longwatch.archive.options import Options
+from longwatch.archive.recovery import RecoveryReport
+from longwatch.archive.retention import Keeper, Removal, RetentionReport, RetentionTime
+from longwatch.archive.segment_files import SegmentFiles, Written
+from longwatch.archive.volumes import (
+    INDEX,
+    Lock,
+    Place,
+    VolumeState,
+    classify,
+    create_first,
+    join_volume,
+    read_identity,
+    survey,
+)  # fmt: skip
+from longwatch.archive.worker import Worker
+from longwatch.base.clock import Clock
+from longwatch.base.errors import LongwatchError
+from longwatch.base.tasks import Tasks
+from longwatch.ledger import kinds
+from longwatch.model.causes import Cause
+from longwatch.model.sessions import StreamKey
+
+ROOM_BYTES = 64 << 20  # a volume with less is not given new segments, where another has more
+_NEEDED_BYTES = 8 << 20  # what a full disk must have free before it is tried again
+_RETRY_S = 0.5
+_log = structlog.get_logger(__name__)
+
+
+class Volume:
+    """One disk as the recorder sees it. id: its uuid. state, detail: whether media goes there, and why not.
+
+    Owner: `Archive`.
+    """
+
+    def __init__(self, place: Place, row: int, clock: Clock) -> None:
+        self.path = place.path
+        self.id = place.identity.volume_id if place.identity is not None else ""
+        self.row = row
+        self.state = place.state
+        self.detail = place.detail
+        self.files: SegmentFiles | None = None
+        self.worker = Worker(f"volume {place.path}", clock)
+        self.verified_boot_us = 0
+
+    @property
+    def busy_since_boot_us(self) -> int | None:
+        """Since when its thread does one and the same thing; None while it waits for work. A hung disk shows here."""
+        return self.worker.busy_since_boot_us
+
+    def free_bytes(self) -> tuple[int, int]:
+        """Bytes free, and the size of the disk; (0, 0) where it is not there."""
+        if self.files is None:
+            return 0, 0
+        try:
+            return self.files.free_bytes()
+        except OSError:
+            return 0, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    index: Index
+    report: RecoveryReport
+    places: list[Place]
+    rows: list[int]
+    locks: list[Lock]
+
+
+class Archive:
+    """See the module. Every coroutine is called on one event loop; nothing here blocks it."""
+
+    def __init__(self, options: Options, clock: Clock, boot: str, opened: _Opened, worker: Worker) -> None:
+        self._options = options
+        self._clock = clock
+        self._boot = boot
+        self._index = opened.index
+        self._locks = opened.locks
+        self._worker = worker
+        self._reserve = Reserve(opened.places[0].path / "reserve")
+        self._rows = IndexRows(opened.index, self._reserve.release)
+        self.volumes = tuple(Volume(p, row, clock) for p, row in zip(opened.places, opened.rows, strict=True))
+        self._homes: dict[StreamKey, Volume] = {}
+        self._keys: dict[int, StreamKey] = {}
+        self._next_run = 1
+        self._tasks = Tasks("archive")
+        self._keeper = Keeper(self._index, {v.row: v.path for v in self.volumes if v.state is VolumeState.OK}, options)
+
+    @classmethod
+    async def open(
+        cls, volumes: Sequence[Path], options: Options, clock: Clock, boot: str
+    ) -> tuple[Archive, RecoveryReport]:
+        """Take the data folder: the first of `volumes` holds the index. boot: id of this boot, 32 hex digits.
+
+        Makes what is new; recovers what a cut left. Raises LongwatchError, touching nothing, where the folder is of a newer
+        format, is held by another process, or its first volume is not what it should be. Other volumes that are missing or
+        foreign are left alone, stand in `volumes` with that state, and are named in the report's warnings.
+        """
+        worker = Worker("index", clock)
+        began = time.monotonic_ns()
+        try:
+            opened = await worker.run(_open, list(volumes), options, clock, boot)
+            archive = cls(options, clock, boot, opened, worker)
+            await archive._begin()
+        except BaseException:
+            worker.stop(1)
+            raise
+        opened.report.open_us = (time.monotonic_ns() - began) // 1000
+        return archive, opened.report
+
+    async def _begin(self) -> None:
+        for volume in self.volumes:
+            if volume.state is VolumeState.OK:
+                volume.files = SegmentFiles(volume.path, volume.row, volume.id, self._boot, self._options.flushing)
+                if volume.files.flushes_each_file:
+                    _log.warning(
+                        "syncfs hides errors on this kernel; every file is flushed by itself", volume=str(volume.path)
+                    )
+        self._next_run = 1 + await self._worker.run(_last_run, self._index)
+        self._tasks.start("reserve", self._worker.run(self._reserve.hold))
+        self._tasks.start("verify volumes", self._verify_for_ever())
+
+    # -- where segments go
+
+    def place(self, key: StreamKey) -> Volume:
+        """The volume that the next segment of a stream goes to: where it went before while that is well and has room, else the
+        well one with the most room. Where none is well, the first: its ticks fail until it is verified again.
+        """
+        home = self._homes.get(key)
+        if home is not None and home.state is VolumeState.OK and home.free_bytes()[0] >= ROOM_BYTES:
+            return home
+        well = [volume for volume in self.volumes if volume.state is VolumeState.OK]
+        if not well:
+            full = [volume for volume in self.volumes if volume.state in {VolumeState.FULL, VolumeState.FAILED}]
+            return (full or list(self.volumes))[0]
+        counts = {volume.row: sum(1 for v in self._homes.values() if v is volume) for volume in well}
+        roomy = [volume for volume in well if volume.free_bytes()[0] >= ROOM_BYTES]
+        if roomy:
+            best = min(roomy, key=lambda volume: (counts[volume.row], -volume.free_bytes()[0]))
+        else:
+            best = max(well, key=lambda volume: volume.free_bytes()[0])
+        self._homes[key] = best
+        return best
+
+    def next_run_number(self) -> int:
+        """A number for a run, never used before in this archive."""
+        self._next_run += 1
+        return self._next_run - 1
+
+    @property
+    def index_failed(self) -> str:
+        """Why the index takes nothing; "" while it does. Nothing is acknowledged meanwhile."""
+        return self._rows.failed
+
+    # -- ticks
+
+    async def tick(self, volume: Volume, tick: ops.Tick) -> ops.TickResult:
+        """Steps S1 to S7: what is in the result's `acknowledged` will be there after a power cut. Returns when the disk does.
+
+        One tick per volume at a time. Never raises for a disk's or the index's sake: see the result.
+        """
+        began = self._clock.boottime_us()
+        for op in tick.media:
+            if isinstance(op, ops.SegmentOpen):
+                self._keys[op.token] = op.key
+        written = await self._write(volume, tick.media)
+        flushed = self._clock.boottime_us()
+        acknowledged, committed = await self._record(volume, tick, written)
+        done = self._clock.boottime_us()
+        failure = None
+        if written.cause is not None and written.failed:
+            failure = ops.Failure(written.failed, written.cause, written.detail, written.whole_volume)
+        for op in tick.media:
+            if isinstance(op, ops.SegmentSeal) or op.token in written.failed:
+                self._keys.pop(op.token, None)
+        return ops.TickResult(acknowledged, committed, failure, flushed - began, done - flushed)
+
+    async def _write(self, volume: Volume, media: Sequence[ops.MediaOp]) -> Written:
+        files = volume.files
+        if files is None:
+            tokens = frozenset(op.token for op in media)
+            return Written((), tokens, Cause.STORAGE_FAILED if tokens else None, volume.detail, whole_volume=True)
+        if volume.state is not VolumeState.OK:
+            await self._verify(volume)
+        if not media:
+            return Written(())
+        written = await volume.worker.run(files.perform, media)
+        if written.cause is not None:
+            self._note_failure(volume, written.cause, written.detail)
+        return written
+
+    def _note_failure(self, volume: Volume, cause: Cause, detail: str) -> None:
+        state = VolumeState.FULL if cause is Cause.STORAGE_FULL else VolumeState.FAILED
+        if volume.state is not state:
+            _log.error("a volume failed", volume=str(volume.path), state=str(state), detail=detail)
+        volume.state, volume.detail = state, detail
+
+    async def _record(self, volume: Volume, tick: ops.Tick, written: Written) -> tuple[dict[int, int], bool]:
+        lost = {self._keys[token] for token in written.failed if token in self._keys}
+        index_ops: list[ops.IndexOp] = [
+            op for op in tick.index if not (isinstance(op, ops.SpanExtend) and op.key in lost)
+        ]
+        if written.cause is not None and written.failed:
+            kind = kinds.STORAGE_FULL if written.cause is Cause.STORAGE_FULL else kinds.STORAGE_FAILED
+            streams = sorted(f"{key.camera}/{key.stream}" for key in lost)
+            index_ops.append(ops.Entry(kind, {"volume": volume.id, "detail": written.detail, "streams": streams}))
+        if not written.states and not index_ops:
+            return {}, not self._rows.failed
+        durable = await self._worker.run(self._rows.commit, written.states, index_ops)
+        if durable is None:
+            return {}, False
+        self._options.flushing.step("S7")
+        return durable, True
+
+    async def commit(self, index_ops: Sequence[ops.IndexOp]) -> bool:
+        """Operations that belong to no volume. False where the index failed: they are kept, and made good by the next commit."""
+        return await self._worker.run(self._rows.commit, (), index_ops) is not None
+
+    # -- volumes that failed
+
+    async def _verify_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(_RETRY_S)
+            for volume in self.volumes:
+                if volume.state in {VolumeState.FULL, VolumeState.FAILED} and volume.busy_since_boot_us is None:
+                    await self._verify(volume)
+
+    async def _verify(self, volume: Volume) -> None:
+        """Re-admission: a fresh file, flushed and read back; then what was abandoned there is sealed."""
+        now = self._clock.boottime_us()
+        files = volume.files
+        if files is None or now - volume.verified_boot_us < _RETRY_S * 500_000:
+            return
+        volume.verified_boot_us = now
+        needed = _NEEDED_BYTES if volume.state is VolumeState.FULL else 0
+        why_not = await volume.worker.run(files.verify, min(needed, files_size(files) // 16))
+        if why_not:
+            volume.detail = why_not
+            return
+        try:
+            mended = await volume.worker.run(files.mend)
+        except OSError as error:
+            volume.detail = f"{volume.path}: {error}"
+            files.broken = Cause.STORAGE_FAILED
+            return
+        volume.state, volume.detail = VolumeState.OK, ""
+        entry = ops.Entry(kinds.STORAGE_READMITTED, {"volume": volume.id, "segments_sealed": len(mended)})
+        await self._worker.run(self._rows.commit, mended, [entry])
+        _log.info("a volume is used again", volume=str(volume.path), sealed=len(mended))
+
+    # -- cameras, retention, checks
+
+    async def camera_set_up(self, camera: str, name: str, streams: Sequence[str], wall_us: int) -> None:
+        """Remember a camera of the settings; when each stream was first set up is kept. Raises sqlite3.Error."""
+        await self._worker.run(_set_up, self._index, camera, name, list(streams), wall_us)
+
+    async def retain(self, now: RetentionTime) -> RetentionReport:
+        """Remove what may no longer be kept, or no longer fits, oldest first, in batches that a cut cannot tear."""
+        report = RetentionReport()
+        try:
+            while batch := await self._worker.run(self._keeper.mark, now, self._sizes(), report):
+                by_volume = {segment.volume for segment in batch}
+                for volume in self.volumes:
+                    if volume.row in by_volume:
+                        await volume.worker.run(self._keeper.unlink, [s for s in batch if s.volume == volume.row])
+                await self._worker.run(self._keeper.drop, batch, report)
+        except (OSError, sqlite3.Error) as error:
+            report.problem = str(error)
+            _log.error("retention stopped; what it marked is finished later", error=str(error))
+        await self._worker.run(self._reserve.hold)
+        return report
+
+    async def preview(self, now: RetentionTime, limit: int = 100) -> list[Removal]:
+        """What goes next, first to go first: what would go now, then what will go by age."""
+        return await self._worker.run(self._keeper.preview, now, self._sizes(), limit)
+
+    def _sizes(self) -> dict[int, tuple[int, int]]:
+        """Of the volumes that may be removed from: bytes free, and all."""
+        return {
+            v.row: v.free_bytes() for v in self.volumes if v.files is not None and v.state is not VolumeState.FAILED
+        }
+
+    async def check(
+        self, mode: Mode, *, repair: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> CheckReport:
+        """Index against files, at three costs; see `checking`. Open segments are left alone.
+
+        Reads on a thread of its own, so that recording goes on; mends through the index thread. progress(done, all) is
+        called on that thread.
+        """
+        paths = {v.row: v.path for v in self.volumes if v.files is not None}
+        return await asyncio.to_thread(
+            run_check, self._index.path, paths, mode, progress,
+            repair=self._mender(asyncio.get_running_loop()) if repair else None,
+        )  # fmt: skip
+
+    def _mender(self, loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[Index], None]], None]:
+        """How the checking thread has the index thread carry out one repair."""
+
+        def mend(job: Callable[[Index], None]) -> None:
+            asyncio.run_coroutine_threadsafe(self._worker.run(job, self._index), loop).result()
+
+        return mend
+
+    async def close(self, *, orderly: bool = True) -> None:
+        """Let go. orderly: the caller sealed what was open, and wants the next start to know that nothing was cut."""
+        await self._tasks.aclose()
+        for volume in self.volumes:
+            hangs = not volume.worker.stop(2)
+            if volume.files is not None and not hangs:
+                volume.files.close()
+        try:
+            await self._worker.run(_finish, self._index, orderly)
+        except sqlite3.Error as error:
+            _log.error("the index did not close in order", error=str(error))
+        self._worker.stop(2)
+        for lock in self._locks:
+            lock.release()
+
+
+def files_size(files: SegmentFiles) -> int:
+    """The size of the disk; large where it does not say."""
+    try:
+        return files.free_bytes()[1]
+    except OSError:
+        return 1 << 62
+
+
+def _last_run(index: Index) -> int:
+    return int(index.connection.execute("SELECT max(number) FROM run").fetchone()[0] or 0)
+
+
+def _set_up(index: Index, camera: str, name: str, streams: Sequence[str], wall_us: int) -> None:
+    with index.transaction() as db:
+        db.execute("INSERT INTO camera VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name", (camera, name))
+        for stream in streams:
+            db.execute(
+                "INSERT INTO stream (camera, name, set_up_us) VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET set_up_us = coalesce(set_up_us, excluded.set_up_us)",
+                (camera, stream, wall_us),
+            )
+
+
+def _finish(index: Index, orderly: bool) -> None:
+    try:
+        if orderly:
+            with index.transaction() as db:
+                db.execute("UPDATE heartbeat SET orderly = 1")
+    finally:
+        index.close()
+
+
+def _open(paths: list[Path], options: Options, clock: Clock, boot: str) -> _Opened:
+    """Survey, lock, index, recovery: on the index thread."""
+    flushing = options.flushing
+    found = survey(paths)
+    fresh = found[0] is None
+    if fresh:
+        paths[0].mkdir(parents=True, exist_ok=True)
+    locks = [Lock(paths[0])]
+    try:
+        first = found[0] or read_identity(paths[0]) or create_first(paths[0], flushing)
+        locks.extend(
+            Lock(p) for p, i in zip(paths[1:], found[1:], strict=True) if i is not None and i.data_id == first.data_id
+        )
+        opening = open_index(paths[0] / INDEX, first, clock, boot, options)
+        places = classify(paths, found, first, opening.known)
+        for n, place in enumerate(places):
+            if place.state is VolumeState.OK and place.identity is None:
+                others = [(p.path, p.identity) for p in places if p.identity is not None]
+                places[n] = Place(place.path, join_volume(place.path, others, flushing), VolumeState.OK)
+                places = [
+                    p if p.identity is None else Place(p.path, read_identity(p.path), p.state, p.detail) for p in places
+                ]
+                locks.append(Lock(place.path))
+        rows = opening.register(places)
+        report = opening.recover(
+            {row: p.path for row, p in zip(rows, places, strict=True) if p.state is VolumeState.OK}
+        )
+        report.fresh = fresh
+        report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
+        return _Opened(opening.index, report, places, rows, locks)
+    except BaseException as error:
+        for lock in locks:
+            lock.release()
+        if isinstance(error, (OSError, sqlite3.Error)):
+            raise LongwatchError(f"the data folder {paths[0]} cannot be opened", why=str(error)) from error
+        raise

@@ -1,0 +1,115 @@
+"""How bytes reach the disk: the few calls that docs/design/segment-lifecycle.md is about, in one place.
+
+`Flushing` is what runs in production. Tests hand a class of their own to `Options` that forgets a flush, returns EIO, or
+ends the process at a numbered step; that is how the negative controls of the power-cut rig and the kill tests are made.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_IOV_MAX = 1000
+_PROBE_BYTES = 64 * 1024
+
+
+class Flushing:
+    """Writes and flushes. Every method raises OSError where the system says so, and does nothing else about it.
+
+    synchronous: of the index (FULL flushes the write-ahead log at every commit).
+    """
+
+    synchronous = "FULL"
+
+    def step(self, number: str) -> None:
+        """Called after each numbered step of the storage procedure. Production does nothing here."""
+
+    def create(self, path: Path) -> int:
+        """A new file, never an old one. Returns its descriptor."""
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+    def write(self, descriptor: int, parts: Sequence[bytes], offset: int) -> int:
+        """All of `parts` at `offset`; returns the bytes written."""
+        written = 0
+        for first in range(0, len(parts), _IOV_MAX):
+            views = [memoryview(part) for part in parts[first : first + _IOV_MAX]]
+            while views:
+                count = os.pwritev(descriptor, views, offset + written)
+                if count == 0:
+                    raise OSError(5, "nothing was written")
+                written += count
+                while views and count >= len(views[0]):
+                    count -= len(views.pop(0))
+                if views and count:
+                    views[0] = views[0][count:]
+        return written
+
+    def reports_syncfs_errors(self) -> bool:
+        """Linux reports write-back errors by syncfs since 5.8; before that every file must be flushed by itself."""
+        release = platform.release().split("-")[0].split(".")
+        try:
+            return (int(release[0]), int(release[1])) >= (5, 8)
+        except (ValueError, IndexError):
+            return False
+
+    def flush_volume(self, descriptor: int) -> None:
+        """syncfs(2): all that was written on this disk, data and directories, is durable when it returns."""
+        if _libc.syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+    def flush_file(self, descriptor: int) -> None:
+        """fdatasync(2) of one file."""
+        os.fdatasync(descriptor)
+
+    def flush_directory(self, path: Path) -> None:
+        """The names in a directory."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file; that it is not there is no error."""
+        path.unlink(missing_ok=True)
+
+    def probe(self, folder: Path) -> None:
+        """Write a fresh file, flush it, read it back past the page cache, and remove it. Raises OSError where any of it fails
+        or what comes back is not what was written.
+        """
+        path = folder / f".probe-{os.getpid()}"
+        path.unlink(missing_ok=True)
+        content = os.urandom(_PROBE_BYTES)
+        descriptor = self.create(path)
+        try:
+            self.write(descriptor, [content], 0)
+            self.flush_file(descriptor)
+            self.flush_directory(folder)
+            if _read_direct(path, len(content)) != content:
+                raise OSError(5, "what was read back is not what was written", str(path))
+        finally:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+
+
+def _read_direct(path: Path, size: int) -> bytes:
+    """The file's bytes from the disk itself; where its filesystem has no O_DIRECT, after asking the cache to forget them."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECT | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != 22:
+            raise
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    try:
+        with mmap.mmap(-1, size) as aligned:
+            count = os.preadv(descriptor, [aligned], 0)
+            return bytes(aligned[:count])
+    finally:
+        os.close(descriptor)

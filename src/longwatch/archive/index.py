@@ -1,0 +1,201 @@
+"""index.db: its connection, its schema, its transactions, and the ledger's append.
+
+Owner: the index thread of the recorder; no other thread and no other process writes. WAL with synchronous=FULL: a
+transaction that returned is on the disk. Steps S5 and S6 of docs/design/segment-lifecycle.md are `transaction`.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+import structlog
+
+from longwatch.archive.flushing import Flushing
+from longwatch.base.clock import Clock
+from longwatch.base.errors import LongwatchError
+from longwatch.ledger import entry_bytes, leaf_hash
+
+APPLICATION_ID = 0x4C4F4E47  # "LONG"
+RESERVE_BYTES = 64 << 20
+_log = structlog.get_logger(__name__)
+
+
+def schema() -> str:
+    """The text of schema.sql."""
+    return (resources.files("longwatch.archive") / "schema.sql").read_text(encoding="utf-8")
+
+
+def migrations() -> list[tuple[int, str]]:
+    """(number, text) of every migration, in order, numbered from 1 without a hole."""
+    folder = resources.files("longwatch.archive") / "migrations"
+    found = sorted(
+        (int(f.name.split("_")[0]), f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql")
+    )
+    if [number for number, _ in found] != list(range(1, len(found) + 1)):
+        raise LongwatchError("the migrations are not numbered from 1 without a hole")
+    return found
+
+
+def bring_up(connection: sqlite3.Connection) -> None:
+    """A new database gets schema.sql; an older one its missing migrations, all in one transaction.
+
+    Raises LongwatchError, touching nothing, where the database is newer than this program.
+    """
+    steps = migrations()
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps):
+        raise LongwatchError(
+            "the index was written by a newer version of this program",
+            why=f"its schema is {version}, this program knows {len(steps)}",
+            remedy="upgrade this program; nothing was touched",
+        )
+    if version == len(steps):
+        return
+    text = schema() if version == 0 else "".join(text for number, text in steps if number > version)
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{text}\nPRAGMA application_id = {APPLICATION_ID};\nPRAGMA user_version = {len(steps)};\nCOMMIT;"
+    )
+
+
+class Index:
+    """One writing connection. Every method is called on the index thread."""
+
+    def __init__(self, path: Path, boot: str, clock: Clock, flushing: Flushing) -> None:
+        self.path = path
+        self.boot = boot
+        self._clock = clock
+        self._flushing = flushing
+        self._next_seq = 0
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection, made again where an error closed it. Raises sqlite3.Error."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        try:
+            connection.execute("PRAGMA busy_timeout = 5000")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._flushing.synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA wal_autocheckpoint = 2000")
+            bring_up(connection)
+            last = connection.execute("SELECT max(seq) FROM ledger").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+        self._next_seq = 0 if last is None else last + 1
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, durable when it ends. Raises sqlite3.Error, after which nothing of it stands."""
+        connection = self.connection
+        connection.execute("BEGIN IMMEDIATE")
+        seq = self._next_seq
+        try:
+            yield connection
+            self._flushing.step("S5")
+            connection.execute("COMMIT")
+        except BaseException:
+            self._next_seq = seq
+            self._roll_back(connection)
+            raise
+        self._flushing.step("S6")
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self.drop_connection()
+
+    def drop_connection(self) -> None:
+        """After an error nothing of this connection is believed: the next use opens the file anew and reads its log."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except sqlite3.Error as error:
+                _log.warning("the index did not close", error=str(error))
+
+    def append(self, kind: str, body: Mapping[str, object]) -> int:
+        """One entry of the ledger, within the open transaction. Returns its number."""
+        seq = self._next_seq
+        entry = entry_bytes(seq, self._clock.wall_us(), self.boot, kind, whole_numbers(body))
+        self.connection.execute(
+            "INSERT INTO ledger (seq, leaf, entry) VALUES (?, ?, ?)", (seq, leaf_hash(entry), entry)
+        )
+        self._next_seq += 1
+        return seq
+
+    def close(self) -> None:
+        """Fold the log into the file and let go."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def whole_numbers(body: Mapping[str, object]) -> dict[str, object]:
+    """The ledger knows no floating point: a fraction is told as text."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, float):
+            return repr(value)
+        if isinstance(value, Mapping):
+            return {str(key): plain(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain(item) for item in value]
+        return value
+
+    return {str(key): plain(value) for key, value in body.items()}
+
+
+class Reserve:
+    """64 MiB on the index volume, given up when it is full, so that the last words still find room.
+
+    Owner: the index thread. Never larger than a quarter of what is free.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def hold(self) -> bool:
+        """Take the space, where there is plenty. True where it is held."""
+        try:
+            stat = os.statvfs(self._path.parent)
+            held = self._path.stat().st_size if self._path.exists() else 0
+            if held >= RESERVE_BYTES:
+                return True
+            if stat.f_bavail * stat.f_frsize < 4 * RESERVE_BYTES:
+                return False
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            try:
+                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            _log.warning("no space could be held for last words", path=str(self._path), error=str(error))
+            return False
+        return True
+
+    def release(self) -> bool:
+        """Give the space up. False where none was held."""
+        try:
+            if not self._path.exists() or self._path.stat().st_size == 0:
+                return False
+            os.truncate(self._path, 0)
+        except OSError as error:
+            _log.error("the reserve could not be given up", path=str(self._path), error=str(error))
+            return False
+        return True

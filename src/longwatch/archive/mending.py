@@ -1,0 +1,164 @@
+"""Files that were left open: what of them is whole, and how they are sealed.
+
+Steps R3 to R5 of docs/design/segment-lifecycle.md. Nothing that was acknowledged is ever cut, and no file is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from longwatch.archive.flushing import Flushing
+from longwatch.formats import bmff
+from longwatch.model.stores import FragmentRow
+
+_NOTHING = bytes(512)  # a sector that was allocated and never written
+_TAIL_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A file after mending. rows: its fragments. end: of the last one. kept, cut: bytes beyond what was acknowledged that
+    were whole, and that were not. whole: it had been closed already. lost_bytes: acknowledged and not there.
+    """
+
+    rows: list[FragmentRow] = field(repr=False)
+    end: int
+    file_bytes: int
+    kept_bytes: int
+    cut_bytes: int
+    whole: bool
+    damaged: bool
+    lost_bytes: int = 0
+
+
+def tail_fragments(descriptor: int, start: int, size: int, end_90k: int) -> list[FragmentRow]:
+    """Whole fragments from `start` on, hashed as they are. Ends at the first that is torn, or that holds a sector of nothing:
+    a length that became durable before its bytes did.
+    """
+    rows = []
+    for found in bmff.scan_fragments(lambda offset, count: os.pread(descriptor, count, offset), start, size):
+        content = os.pread(descriptor, found.size, found.offset)
+        if len(content) != found.size or _NOTHING in content:
+            break
+        first_90k, last_90k, syncs = found.video_times()
+        if last_90k <= first_90k:
+            first_90k, last_90k, syncs = end_90k, end_90k, ()
+        end_90k = last_90k
+        rows.append(FragmentRow(found.offset, found.size, first_90k, last_90k, syncs, hashlib.sha256(content).digest()))
+    return rows
+
+
+def read_closing(descriptor: int, size: int) -> bmff.Closing | None:
+    """The closing box at the end of a file; None where there is none that can be read."""
+    try:
+        tail = os.pread(descriptor, 16, max(0, size - 16))
+        length = bmff.closing_size(tail)
+        if length is None or length > size:
+            return None
+        return bmff.parse_closing(os.pread(descriptor, length, size - length))
+    except bmff.BmffError:
+        return None
+
+
+def mend_file(
+    path: Path,
+    header_bytes: int,
+    acknowledged: Sequence[FragmentRow],
+    wall_end: WallEnd,
+    flushing: Flushing,
+    *,
+    damaged: bool,
+) -> Mended:
+    """R3 to R5 for one file: keep whole fragments beyond the acknowledged ones, cut what is torn, close it, flush it.
+
+    wall_end: where the video's end is placed. Raises OSError; FileNotFoundError where it is not there.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        flushing.flush_file(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # judge what the disk has, not what memory remembers
+        size = os.fstat(descriptor).st_size
+        acked_end = acknowledged[-1].offset + acknowledged[-1].size if acknowledged else header_bytes
+        rows = [row for row in acknowledged if row.offset + row.size <= size]
+        closed = read_closing(descriptor, size)
+        if closed is not None and size - closed.size >= acked_end and _agrees(closed, acknowledged):
+            return _already_closed(closed, size, acked_end)
+        end = rows[-1].offset + rows[-1].size if rows else min(header_bytes, size)
+        more = (
+            tail_fragments(descriptor, end, size, rows[-1].end_90k if rows else wall_end.start_90k)
+            if end >= acked_end
+            else []
+        )
+        rows += more
+        kept = sum(row.size for row in more)
+        end += kept
+        total = _close(descriptor, end, rows, wall_end.of(rows), damaged, flushing)
+        flushing.flush_file(descriptor)
+        return Mended(
+            rows,
+            end,
+            total,
+            kept,
+            max(0, size - end),
+            whole=False,
+            damaged=damaged,
+            lost_bytes=max(0, acked_end - size),
+        )
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class WallEnd:
+    """A point of a segment that is placed: media time to wall time. start_90k: of the segment."""
+
+    at_90k: int
+    wall_us: int
+    start_90k: int
+
+    def of(self, rows: Sequence[FragmentRow]) -> int:
+        """Where the last of `rows` ends."""
+        end_90k = rows[-1].end_90k if rows else self.start_90k
+        return self.wall_us + (end_90k - self.at_90k) * 100 // 9
+
+
+def _agrees(closed: bmff.Closing, acknowledged: Sequence[FragmentRow]) -> bool:
+    """The box speaks of the same bytes as the index does."""
+    mine = [row.sha256 for row in acknowledged]
+    return [row.sha256 for row in closed.fragments[: len(mine)]] == mine
+
+
+def _already_closed(closed: bmff.Closing, size: int, acked_end: int) -> Mended:
+    """The cut fell between the flush of the closing box and the commit: nothing is to be done."""
+    rows = [
+        FragmentRow(row.offset, row.size, row.start_90k, row.end_90k, row.sync_offsets_90k, row.sha256)
+        for row in closed.fragments
+    ]
+    end = size - closed.size
+    return Mended(rows, end, size, end - acked_end, 0, whole=True, damaged=closed.damaged)
+
+
+def _close(
+    descriptor: int, end: int, rows: Sequence[FragmentRow], wall_end_us: int, damaged: bool, flushing: Flushing
+) -> int:
+    box = bmff.closing(rows, b"", wall_end_us=wall_end_us, damaged=damaged, recovered=True)
+    os.ftruncate(descriptor, end)
+    flushing.write(descriptor, [box], end)
+    return end + len(box)
+
+
+def seal_file(
+    path: Path, end: int, rows: Sequence[FragmentRow], wall_end_us: int, damaged: bool, flushing: Flushing
+) -> int:
+    """Cut a file back to `end`, close it and flush it. Returns its size. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        size = _close(descriptor, end, rows, wall_end_us, damaged, flushing)
+        flushing.flush_file(descriptor)
+        return size
+    finally:
+        os.close(descriptor)
