@@ -65,7 +65,8 @@ def _texts(composition: Composition, gaps: Sequence[GapSpan]) -> list[tuple[int,
                 text += b"\n" + named[n]
             if texts and texts[-1][0] >= at:
                 texts.pop()
-            texts.append((at, text))
+            if not texts or texts[-1][1] != text:
+                texts.append((at, text))
             at += (whole_us + _SECOND_US - wall_us) * 9 // 100
             wall_us = whole_us + _SECOND_US
     return texts

@@ -58,7 +58,8 @@ def open_playlist(
     if request.from_us >= to_us:
         raise NoVideoError("nothing is known of that span yet")
     ended = request.to_us <= accounted_until_us
-    selection = select(source, cache or TableCache(), request, to_us)
+    rows = source.segments(request.key, request.from_us, to_us, request.run)
+    selection = select(source, cache or TableCache(), request, to_us, rows)
     groups = [group for stretch in selection.stretches for group in _groups(stretch)]
     if not ended and len(groups) > 1:
         groups.pop()  # it may yet grow

@@ -102,9 +102,13 @@ class _Claim:
     to_us: int
 
 
-def select(source: SegmentSource, cache: TableCache, request: VideoRequest, to_us: int) -> Selection:
-    """The samples of a request up to `to_us`. Raises NoVideoError where there is none, LongwatchError where a file is gone."""
-    rows = source.segments(request.key, request.from_us, to_us, request.run)
+def select(
+    source: SegmentSource, cache: TableCache, request: VideoRequest, to_us: int, rows: Sequence[SegmentRow]
+) -> Selection:
+    """The samples of a request up to `to_us`, of `rows`, the segments of that span.
+
+    Raises NoVideoError where there is none, LongwatchError where a file is gone.
+    """
     collector = _Collector(source, cache, request, to_us)
     for claim in _claims(rows, request.from_us, to_us):
         collector.add(claim)

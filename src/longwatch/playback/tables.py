@@ -8,9 +8,10 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from itertools import accumulate
+from typing import TypeVar, cast
 
 from longwatch.base.errors import LongwatchError
 from longwatch.formats.bmff import (
@@ -20,18 +21,19 @@ from longwatch.formats.bmff import (
     SampleIndex,
     TrackIndex,
     add_to_index,
-    parse_closing,
     parse_header,
     scan_fragments,
     unpack_sample_index,
 )
-from longwatch.formats.bmff.closing import closing_size
+from longwatch.formats.bmff.closing import closing_sample_index, closing_size
 from longwatch.formats.bmff.progressive import big_endian, run_lengths
 from longwatch.formats.media import Kind, TrackFormat
 from longwatch.model.stores import SegmentRow, SegmentSource
 
 _TAIL_BYTES = 64 << 10
 _CACHE_BYTES = 48 << 20
+_KEPT_FILES = 8
+_T = TypeVar("_T")
 
 
 class TrackTable:
@@ -102,6 +104,15 @@ class TrackTable:
 
     def chunks(self, a: int, b: int) -> list[tuple[int, int, int]]:
         """(offset in the file, samples, bytes) of the stretches that hold the samples [a, b)."""
+        if a == 0 and b == self.count:
+            return self.all_chunks
+        return self._chunks(a, b)
+
+    @cached_property
+    def all_chunks(self) -> list[tuple[int, int, int]]:
+        return self._chunks(0, self.count)
+
+    def _chunks(self, a: int, b: int) -> list[tuple[int, int, int]]:
         found = []
         k = bisect_right(self.chunk_firsts, a) - 1
         while a < b:
@@ -186,6 +197,20 @@ class TableCache:
         self._lock = threading.Lock()
         self._tables: OrderedDict[tuple[object, ...], SegmentTable] = OrderedDict()
         self._bytes = 0
+        self._made: OrderedDict[Hashable, object] = OrderedDict()
+
+    def made(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What `make` makes, or made lately for the same key: a player asks for one file in many ranges."""
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return cast("_T", self._made[key])
+        thing = make()
+        with self._lock:
+            self._made[key] = thing
+            while len(self._made) > _KEPT_FILES:
+                self._made.popitem(last=False)
+        return thing
 
     def table(self, source: SegmentSource, row: SegmentRow) -> SegmentTable:
         """The tables of a segment, as acknowledged in `row`. Raises LongwatchError where it cannot be read."""
@@ -223,8 +248,8 @@ def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None
         tail = source.read(row, row.durable_bytes, _TAIL_BYTES)
         if len(tail) == _TAIL_BYTES and closing_size(tail) is None and tail[4:8] == b"uuid":
             tail = source.read(row, row.durable_bytes, int.from_bytes(tail[:4], "big"))
-        found = parse_closing(tail)
-        return unpack_sample_index(found.sample_index) if found is not None else None
+        packed = closing_sample_index(tail)
+        return unpack_sample_index(packed) if packed is not None else None
     except BmffError:
         return None
 

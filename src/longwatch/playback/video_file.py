@@ -12,7 +12,7 @@ from longwatch.base.errors import LongwatchError
 from longwatch.base.rfc3339 import format_us
 from longwatch.formats.bmff.progressive import progressive_header
 from longwatch.model.causes import Cause
-from longwatch.model.stores import GapSpan, SegmentSource
+from longwatch.model.stores import GapSpan, SegmentRow, SegmentSource
 from longwatch.playback.captions import caption_track, cause_of
 from longwatch.playback.compose import Composition, Piece, compose
 from longwatch.playback.selection import NoVideoError, VideoRequest, select
@@ -163,5 +163,17 @@ def open_video(
     to_us = min(request.to_us, accounted_until_us)
     if request.from_us >= to_us:
         raise NoVideoError("nothing is known of that span yet", why=f"it lies after {format_us(accounted_until_us)}")
-    made = compose(select(source, cache or TableCache(), request, to_us))
-    return VideoFile(source, request, to_us, made, gaps)
+    cache = cache or TableCache()
+    rows = source.segments(request.key, request.from_us, to_us, request.run)
+    known = (
+        *(_identity(row) for row in rows), *((gap.from_us, gap.to_us, gap.cause) for gap in gaps),
+    )  # fmt: skip
+
+    def make() -> VideoFile:
+        return VideoFile(source, request, to_us, compose(select(source, cache, request, to_us, rows)), gaps)
+
+    return cache.made((id(source), request, to_us, known), make)
+
+
+def _identity(row: SegmentRow) -> tuple[object, ...]:
+    return row.boot, row.run, row.sequence, row.path, row.sealed, row.durable_bytes, row.wall_start_us, row.wall_end_us

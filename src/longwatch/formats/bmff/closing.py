@@ -90,7 +90,7 @@ def closing(
     head = struct.pack(
         ">IIq", _VERSION << 24 | flags, len(parts), _UNKNOWN_WALL if wall_end_us is None else wall_end_us
     )
-    body = head + b"".join(parts) + struct.pack(">I", len(sample_index)) + sample_index
+    body = head + struct.pack(">I", len(sample_index)) + sample_index + b"".join(parts)
     return uuid_box(CLOSING_UUID, body, _TRAILER.pack(24 + len(body) + _TRAILER.size, _MAGIC))
 
 
@@ -108,25 +108,46 @@ def parse_closing(tail: bytes) -> Closing | None:
     None where the file does not end in one, or `tail` does not hold all of it (see closing_size). Raises BmffError where
     it is ours and contradicts itself, or is of a version that is not known.
     """
-    size = closing_size(tail)
-    if size is None or size > len(tail):
+    fields = _fields(tail)
+    if fields is None:
         return None
-    start = len(tail) - size
-    fields = Fields(tail, start, len(tail) - _TRAILER.size)
-    if fields.uint(4) != size or fields.take(4) != b"uuid" or fields.take(16) != CLOSING_UUID:
-        return None
-    version, flags = fields.uint(1), fields.uint(3)
-    if version != _VERSION:
-        raise BmffError(f"a closing box of version {version}, {_VERSION} is known")
-    count, wall_end_us = fields.uint(4), fields.sint(8)
-    rows = tuple(_row(fields) for _ in range(count))
+    size = fields.left + 24 + _TRAILER.size
+    flags, count, wall_end_us = _head(fields)
     sample_index = fields.take(fields.uint(4))
+    rows = tuple(_row(fields) for _ in range(count))
     if fields.left:
         raise BmffError(f"{fields.left} bytes too many in a closing box")
     return Closing(
         rows, sample_index, None if wall_end_us == _UNKNOWN_WALL else wall_end_us, bool(flags & _DAMAGED),
         bool(flags & _RECOVERED), size,
     )  # fmt: skip
+
+
+def closing_sample_index(tail: bytes) -> bytes | None:
+    """The sample index alone, as playback wants it. As parse_closing otherwise."""
+    fields = _fields(tail)
+    if fields is None:
+        return None
+    _head(fields)
+    return fields.take(fields.uint(4))
+
+
+def _fields(tail: bytes) -> Fields | None:
+    """What stands between the box's header and its trailer."""
+    size = closing_size(tail)
+    if size is None or size > len(tail):
+        return None
+    fields = Fields(tail, len(tail) - size, len(tail) - _TRAILER.size)
+    if fields.uint(4) != size or fields.take(4) != b"uuid" or fields.take(16) != CLOSING_UUID:
+        return None
+    return fields
+
+
+def _head(fields: Fields) -> tuple[int, int, int]:
+    version, flags = fields.uint(1), fields.uint(3)
+    if version != _VERSION:
+        raise BmffError(f"a closing box of version {version}, {_VERSION} is known")
+    return flags, fields.uint(4), fields.sint(8)
 
 
 def _row(fields: Fields) -> ClosedFragment:
