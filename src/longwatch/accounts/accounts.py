@@ -68,7 +68,7 @@ class Accounts:
         self._hasher = hasher or Hasher()
         self._store = Store(data / "server.db")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="accounts")
-        self._known: OrderedDict[bytes, Principal] = OrderedDict()
+        self._known: OrderedDict[tuple[str, bytes], Principal] = OrderedDict()
         self._by_address = Limiter(self._clock, self._options.tries, self._options.refill_s)
         self._by_name = Limiter(self._clock, self._options.tries * 4, self._options.refill_s)
         self._setup_turn = asyncio.Lock()
@@ -95,24 +95,24 @@ class Accounts:
 
     async def by_session(self, token: str) -> Principal | None:
         """Whose login this cookie is; None where it is none, or over."""
-        return await self._who(_sha256(token), self._store.by_session)
+        return await self._who("user", _sha256(token))
 
     async def by_token(self, token: str) -> Principal | None:
         """Whose bearer token this is."""
-        return await self._who(_sha256(token), self._store.by_token)
+        return await self._who("token", _sha256(token))
 
     async def still(self, principal: Principal) -> Principal | None:
         """The same one now: None after logout, removal or the end of the session."""
-        find = self._store.by_session if principal.expires_us is not None else self._store.by_token
-        return await self._who(principal.proof, find)
+        return await self._who(principal.kind, principal.proof)
 
-    async def _who(self, proof: bytes, find: Callable[[bytes], Principal | None]) -> Principal | None:
-        principal = self._known.get(proof)
+    async def _who(self, kind: str, proof: bytes) -> Principal | None:
+        principal = self._known.get((kind, proof))
         if principal is None:
+            find = self._store.by_session if kind == "user" else self._store.by_token
             principal = await self._call(find, proof)
             if principal is None:
                 return None
-            self._known[proof] = principal
+            self._known[kind, proof] = principal
             if len(self._known) > _MOST_CACHED:
                 self._known.popitem(last=False)
         if principal.expires_us is not None and self._clock.wall_us() >= principal.expires_us:
