@@ -35,6 +35,9 @@ const WORDS: Record<string, CauseWords> = {
 
 /** States of a camera that are no cause of a gap. */
 const STATES: Record<string, CauseWords> = {
+  streaming: { title: 'Starting', says: 'The camera sends; the first second is not durable yet.', icon: 'stall', tone: 'fault' },
+  waiting: { title: 'Waiting', says: 'The post waits before it tries the camera again.', icon: 'stall', tone: 'fault' },
+  stopped: { title: 'Stopped', says: 'The recorder does not ask this camera for video.', icon: 'stop', tone: 'fault' },
   recording: { title: 'Recording', says: 'What the camera sends becomes durable.', icon: 'check', tone: 'planned' },
   connecting: { title: 'Connecting', says: 'The post is opening the connection to the camera.', icon: 'unlink', tone: 'fault' },
   starting: { title: 'Starting', says: 'The recorder is starting.', icon: 'stall', tone: 'fault' },

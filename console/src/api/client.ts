@@ -93,7 +93,7 @@ export const api = {
   timeline: (camera: string, fromMs: number, toMs: number): Promise<TimelineWire> =>
     json('GET', address(`cameras/${encodeURIComponent(camera)}/timeline`, { from: stamp(fromMs), to: stamp(toMs) })),
   gaps: (fromMs: number, toMs: number): Promise<List<GapWire>> =>
-    json('GET', address('gaps', { from: stamp(fromMs), to: stamp(toMs) })),
+    json('GET', address('gaps', { from: stamp(fromMs), to: stamp(toMs), limit: 5_000 })),
   tryNow: async (camera: string): Promise<void> =>
     void (await request('POST', address(`cameras/${encodeURIComponent(camera)}/try-now`))),
 }

@@ -23,6 +23,7 @@ export interface StreamInfo {
   fps?: number | null
   bitrate?: number | null
   recording?: boolean
+  audio?: string | null
 }
 
 export interface Camera {
@@ -60,6 +61,7 @@ export type Evidence = Record<string, unknown>
 
 export interface GapWire {
   camera: string
+  stream?: string
   from: string
   to: string | null
   cause: string
@@ -75,6 +77,8 @@ export interface List<T> {
 export interface LiveHello {
   mime: string
   tracks?: { kind?: string; codec?: string; width?: number; height?: number; fps?: number | null }[]
-  start?: string | number | null
+  /** Wall time of the first chunk, whose media time is `media_start` seconds. */
+  start?: string | null
+  media_start?: number | null
   dropped_tracks?: unknown[]
 }

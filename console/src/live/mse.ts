@@ -17,6 +17,8 @@ export interface LiveState {
   lastFrameAt: number | null
   /** Seconds of video between what is shown and what has arrived. */
   behindS: number
+  /** When the picture on the screen was taken, by the post's clock (ms); null where the post did not say. */
+  pictureMs: number | null
   /** Why it does not play, as far as this end knows. */
   detail: string
   droppedTracks: number
@@ -31,6 +33,9 @@ const KEEP_BEHIND_S = 8
 const JUMP_S = 1.1
 const TARGET_S = 0.3
 const MAX_QUEUED_BYTES = 24 << 20
+const HOPELESS_RETRY_MS = 30_000
+const LOGIN_IS_OVER = 4401
+const NOT_PLAYABLE = 4415
 
 export class LivePicture {
   private socket: WebSocket | null = null
@@ -47,7 +52,7 @@ export class LivePicture {
   private lastChunkAt = 0
   private closed = false
   private state: LiveState = {
-    phase: 'connecting', lastFrameAt: null, behindS: 0, detail: '', droppedTracks: 0, hasAudio: false,
+    phase: 'connecting', lastFrameAt: null, behindS: 0, pictureMs: null, detail: '', droppedTracks: 0, hasAudio: false,
   }
 
   constructor(
@@ -55,6 +60,7 @@ export class LivePicture {
     private readonly camera: string,
     private readonly stream: string | undefined,
     private readonly changed: (state: LiveState) => void,
+    private readonly signedOut: () => void = () => undefined,
   ) {
     this.connect()
     this.watchTimer = window.setInterval(() => this.watch(), WATCH_MS)
@@ -93,14 +99,16 @@ export class LivePicture {
     socket.onclose = (event) => {
       if (socket !== this.socket) return
       this.socket = null
-      this.reconnect(event.reason || 'The connection to the post was lost.')
+      if (event.code === LOGIN_IS_OVER) this.signedOut()
+      else if (event.code === NOT_PLAYABLE) this.put({ phase: 'unplayable', detail: sentence(event.reason) })
+      this.reconnect(sentence(event.reason) || 'The connection to the post was lost.')
     }
   }
 
   private reconnect(detail: string): void {
     if (this.closed) return
     if (this.state.phase !== 'unplayable') this.put({ phase: this.state.lastFrameAt ? 'stalled' : 'connecting', detail })
-    const waitMs = Math.min(5_000, 400 * 2 ** this.attempts++) * (0.75 + Math.random() / 2)
+    const waitMs = this.state.phase === 'unplayable' ? HOPELESS_RETRY_MS : Math.min(5_000, 400 * 2 ** this.attempts++) * (0.75 + Math.random() / 2)
     this.retryTimer = window.setTimeout(() => this.connect(), waitMs)
   }
 
@@ -211,7 +219,7 @@ export class LivePicture {
     const silent = now - this.lastChunkAt > Math.max(SILENT_MS, slow)
     if (advanced && !silent) {
       this.attempts = 0
-      this.put({ phase: 'showing', behindS, detail: '' })
+      this.put({ phase: 'showing', behindS, pictureMs: this.pictureMs(), detail: '' })
       return
     }
     const stuck = now - (this.state.lastFrameAt ?? 0) > Math.max(STALL_MS, slow)
@@ -221,6 +229,12 @@ export class LivePicture {
     } else if (this.state.phase === 'showing' && (silent || stuck)) {
       this.put({ phase: 'stalled', behindS, detail: this.socket ? 'No new picture arrives.' : this.state.detail })
     }
+  }
+
+  private pictureMs(): number | null {
+    const startMs = Date.parse(this.hello?.start ?? '')
+    if (Number.isNaN(startMs) || typeof this.hello?.media_start !== 'number') return null
+    return startMs + (this.video.currentTime - this.hello.media_start) * 1_000
   }
 
   private dropSocket(): void {
@@ -241,6 +255,10 @@ export class LivePicture {
     if (this.objectUrl) URL.revokeObjectURL(this.objectUrl)
     this.objectUrl = null
   }
+}
+
+function sentence(text: string): string {
+  return text && `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 function join(parts: readonly ArrayBuffer[]): ArrayBuffer {

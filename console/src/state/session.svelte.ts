@@ -70,6 +70,11 @@ class Session {
     this.poll()
   }
 
+  /** Asks at once whether the login still holds. */
+  check(): void {
+    if (this.phase === 'in') this.poll()
+  }
+
   async leave(): Promise<void> {
     try {
       await api.logout()
