@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def _faults() -> str:
     from longwatch.simulate.faults import FAULTS
 
-    return "\n\n".join(["Faults:", *(f"`{name}` {text}" for name, text in FAULTS.items())])
+    return "Faults:\n\n" + "\n".join(f"- `{name}` {text}" for name, text in FAULTS.items())
 
 
 def camera(

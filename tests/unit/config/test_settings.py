@@ -1,0 +1,322 @@
+"""The settings file: what is taken, what is refused, and that every refusal names its place and its remedy."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longwatch.base import secrets
+from longwatch.base.errors import UsageError
+from longwatch.config import SettingsError, compose, find, load, resolved
+from longwatch.config.expand import Names, url
+from longwatch.config.problems import Wrong
+
+CONTRACT = """\
+post: {id: north-ridge, name: North ridge lookout, timezone: Europe/Oslo}
+data: /var/lib/longwatch            # one volume, or a list of them
+web: {listen: 127.0.0.1:8460, name: north-ridge.lan, tls: self-signed}
+secrets: secrets.env                # 0600, NAME=value
+cameras:
+  gate:
+    name: Gate
+    streams:
+      main: rtsp://user:${GATE_PASSWORD}@10.0.0.5/stream1
+      sub: rtsp://user:${GATE_PASSWORD}@10.0.0.5/stream2
+    transport: tcp                  # or udp
+    record: continuous
+    schedule: [{days: mon-fri, from: '06:00', to: '09:00'}]
+    audio: false
+    detect: false
+    kind: visible                   # or thermal
+defaults: {}
+retention: {max_age: 14d, max_size: 500GB, keep_free: 5%}
+"""
+
+
+def of(text: str, **environ: str):
+    return compose(Path("longwatch.yml"), text, environ, Path("/etc/longwatch"))
+
+
+def problems(text: str, **environ: str):
+    with pytest.raises(SettingsError) as caught:
+        of(text, **environ)
+    assert caught.value.exit_code == 2
+    return caught.value.problems
+
+
+def minimal(more: str = "", camera: str = "") -> str:
+    return f"post: {{id: a}}\ndata: /d\n{more}\ncameras:\n  gate:\n    streams: {{main: rtsp://h/s}}\n{camera}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "longwatch.yml").write_text(CONTRACT)
+    secret = tmp_path / "secrets.env"
+    secret.write_text('# a comment\n\nGATE_PASSWORD=p@"s: #%41/${x} \n')
+    secret.chmod(0o600)
+    return tmp_path
+
+
+def test_the_settings_of_the_contract_are_taken(folder: Path):
+    found = load(folder / "longwatch.yml", {})
+    assert found.post.timezone == "Europe/Oslo"
+    assert [str(v) for v in found.volumes] == ["/var/lib/longwatch"]
+    gate = found.cameras["gate"]
+    assert (gate.id, gate.name, gate.audio, gate.transport) == ("gate", "Gate", False, "tcp")
+    assert unquote(urlsplit(gate.streams.main).password) == 'p@"s: #%41/${x} '
+    assert (found.retention.max_age, found.retention.max_size) == (14 * 86400, 500 * 10**9)
+    assert found.retention.keep_free.fraction == 0.05
+    assert str(found.web.listen) == "127.0.0.1:8460"
+
+
+def test_what_is_left_out_has_its_default():
+    found = of(minimal())
+    assert found.post.name == "a"
+    assert found.post.timezone == "UTC"
+    assert found.cameras["gate"].name == "Gate"
+    assert found.retention.max_age == 30 * 86400
+    assert found.retention.max_size is None
+    assert found.web.tls == "off"
+
+
+def test_a_post_without_cameras_is_a_post():
+    assert of("post: {id: a}\ndata: d\n").cameras == {}
+    assert of("post: {id: a}\ndata: d\ncameras:\n").volumes == [Path("/etc/longwatch/d")]
+
+
+def test_the_resolved_form_is_what_the_recorder_reads(folder: Path):
+    answer = resolved(load(folder / "longwatch.yml", {}))
+    (camera,) = answer["cameras"]
+    assert camera["schedule"] == [{"days": [0, 1, 2, 3, 4], "from_minute": 360, "to_minute": 540}]
+    assert answer["retention"] == {
+        "max_age_s": 14 * 86400, "max_size_bytes": 500 * 10**9, "keep_free_bytes": None, "keep_free_fraction": 0.05,
+        "cameras": {},
+    }  # fmt: skip
+    assert 'p@"s: #%41/${x} ' in answer["secrets"]
+    assert json.loads(json.dumps(answer)) == answer
+
+
+def test_a_window_past_midnight_becomes_two():
+    camera = "    schedule: [{days: [fri, sun], from: '22:00', to: '06:00'}, {from: '12:00', to: '24:00'}]\n"
+    parts = resolved(of(minimal(camera=camera)))["cameras"][0]["schedule"]
+    assert parts == [
+        {"days": [4, 6], "from_minute": 1320, "to_minute": 1440},
+        {"days": [0, 5], "from_minute": 0, "to_minute": 360},
+        {"days": [0, 1, 2, 3, 4, 5, 6], "from_minute": 720, "to_minute": 1440},
+    ]
+
+
+def test_defaults_are_of_all_cameras_and_give_way_to_their_own():
+    text = minimal(
+        "defaults: {audio: false, retention: {max_age: 7d, max_size: 1GB}}", "    retention: {max_age: 1d}\n"
+    )
+    text += "  yard:\n    streams: {main: rtsp://h/y}\n    audio: true\n"
+    found = of(text)
+    assert (found.cameras["gate"].audio, found.cameras["yard"].audio) == (False, True)
+    assert resolved(found)["retention"]["cameras"] == {
+        "gate": {"max_age_s": 86400, "max_size_bytes": 10**9},
+        "yard": {"max_age_s": 7 * 86400, "max_size_bytes": 10**9},
+    }
+
+
+# (what is put in, line, column, key, part of what is said, part of the remedy)
+WRONG = [
+    ("post: {id: North}\ndata: d\n", 1, 12, "post.id", "cannot be an id", "a-z"),
+    ("post: {id: a, timezone: Europe/Olso}\ndata: d\n", 1, 25, "post.timezone", "not a time zone", "Europe/Oslo"),
+    ("post: {id: 12}\ndata: d\n", 1, 12, "post.id", "12 is not text", "quotes"),
+    ("post: {id: a}\n", 1, 1, "", "data is missing", "add `data:`"),
+    ("post: {id: a}\ndata: []\n", 2, 7, "data", "empty", "at least one"),
+    ("post: {id: a}\ndata: [d, d]\n", 2, 11, "data.1", "twice", "once"),
+    ("post: {id: a}\ndata: d\ndatta: x\n", 3, 1, "datta", "no such key", "`data`"),
+    ("post: {id: a}\ndata: d\nhub: {id: x}\n", 3, 1, "hub", "a hub is not in this version", "take the key out"),
+    ("post: {id: a}\ndata: d\nbroker: nats://x\n", 3, 1, "broker", "not in this version", "take the key out"),
+    ("post: {id: a}\ndata: d\nweb: {listen: 0.0.0.0:8460}\n", 3, 15, "web.listen", "in the clear", "tls: self-signed"),
+    ("post: {id: a}\ndata: d\nweb: {listen: here}\n", 3, 15, "web.listen", "not an address", "127.0.0.1:8460"),
+    ("post: {id: a}\ndata: d\nweb: {tls: {cert: c}}\n", 3, 12, "web.tls", "key is missing", "key"),
+    ("post: {id: a}\ndata: d\nweb: {tls: maybe}\n", 3, 12, "web.tls", "'maybe' is not possible", "self-signed"),
+    ("post: {id: a}\ndata: d\nretention: {max_age: 14}\n", 3, 22, "retention.max_age", "not a duration", "14d"),
+    ("post: {id: a}\ndata: d\nretention: {max_size: lots}\n", 3, 23, "retention.max_size", "not a size", "500GB"),
+    ("post: {id: a}\ndata: d\nretention: {keep_free: 99%}\n", 3, 24, "retention.keep_free", "leaves nothing", "5%"),
+    (minimal(camera="    record: events\n"), 7, 13, "cameras.gate.record", "not in this version", "continuous"),
+    (minimal(camera="    detect: true\n"), 7, 13, "cameras.gate.detect", "not in this version", "false"),
+    (minimal(camera="    power_windows: []\n"), 7, 5, "cameras.gate.power_windows", "not in this version", "take it out"),
+    (minimal(camera="    transprot: tcp\n"), 7, 5, "cameras.gate.transprot", "no such key", "`transport`"),
+    (minimal(camera="    transport: sctp\n"), 7, 16, "cameras.gate.transport", "'sctp'", "'tcp' or 'udp'"),
+    (minimal(camera="    audio: 'no'\n"), 7, 12, "cameras.gate.audio", "not yes or no", "true or false"),
+    (minimal(camera="    schedule: []\n"), 7, 15, "cameras.gate.schedule", "never records", "record: never"),
+    (minimal(camera="    schedule: [{days: mon-fry, from: '1:00', to: '2:00'}]\n"), 7, 23, "cameras.gate.schedule.0.days", "not a day", "mon-fri"),
+    (minimal(camera="    schedule: [{from: '1:00', to: '25:00'}]\n"), 7, 35, "cameras.gate.schedule.0.to", "not a time of day", "'06:00'"),
+    (minimal(camera="    schedule: [{from: '1:00', to: '1:00'}]\n"), 7, 16, "cameras.gate.schedule.0", "the same", "24:00"),
+    (minimal("defaults: {colour: red}"), 3, 12, "defaults.colour", "no such key", "transport"),
+    (minimal("defaults: {name: x}"), 3, 12, "defaults.name", "belongs to one camera", "move it"),
+    (minimal("defaults: {audio: maybe}"), 3, 19, "defaults.audio", "not yes or no", "true or false"),
+    ("post: {id: a}\ndata: d\ncameras: {Gate: {streams: {main: rtsp://h/}}}\n", 3, 11, "cameras.Gate", "cannot be an id", "a-z"),
+    ("post: {id: a}\ndata: d\ncameras: {g: 5}\n", 3, 14, "cameras.g", "keys with values", "key: value"),
+    ("post: {id: a}\ndata: d\ncameras: {g: {streams: {main: 'http://h/'}}}\n", 3, 31, "cameras.g.streams.main", "'http' is not taken", "rtsps"),
+    ("post: {id: a}\ndata: d\ncameras: {g: {streams: {main: '${NOPE}'}}}\n", 3, 31, "cameras.g.streams.main", "not a URL", "rtsp://user"),
+    ("post: {id: a}\ndata: d\ncameras: {g: {streams: {main: 'rtsp://u:${NOPE}@h/'}}}\n", 3, 31, "cameras.g.streams.main", "${NOPE} is not set", "set NOPE"),
+    ("post: {id: a\ndata: x: y\n", 2, 5, "", "not valid YAML", "colons"),
+    ("post: {id: a}\npost: {id: b}\n", 2, 1, "", "not valid YAML", "once"),
+    ("- a\n- b\n", 1, 1, "", "holds no settings", "post"),
+    ("", 1, 1, "", "holds no settings", "post"),
+    ("post: {id: a}\ndata: d\nsecrets: nowhere.env\n", 3, 10, "secrets", "cannot read", "0600"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "key", "what", "remedy"), WRONG, ids=[w[3] + ":" + w[4] for w in WRONG]
+)
+def test_every_problem_says_where_what_and_what_is_right(text, line, column, key, what, remedy):
+    (problem,) = problems(text)
+    assert (problem.line, problem.column, problem.where) == (line, column, key), str(problem)
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+def test_all_problems_are_named_at_once_in_the_order_of_the_file():
+    found = problems("post: {id: A}\ndata: d\nweb: {listen: x}\nretention: {max_age: 1}\n")
+    assert [p.where for p in found] == ["post.id", "web.listen", "retention.max_age"]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.5.5.5:0"])
+def test_loopback_needs_no_tls(listen):
+    assert of(f"post: {{id: a}}\ndata: d\nweb: {{listen: '{listen}'}}\n").web.listen.is_loopback
+
+
+@pytest.mark.parametrize("way", ["tls: self-signed", "tls: {cert: c.pem, key: k.pem}", "behind_proxy: [10.0.0.0/8]"])
+def test_beyond_loopback_needs_tls_or_a_proxy(way):
+    found = of(f"post: {{id: a}}\ndata: d\nweb: {{listen: '0.0.0.0:8460', {way}}}\n")
+    assert not found.web.listen.is_loopback
+
+
+# secrets
+
+
+def test_a_secret_never_stands_in_what_is_said(tmp_path: Path):
+    text = "post: {id: a}\ndata: d\ncameras:\n  g: {streams: {main: 'rtsp://u:hunter2zz@h:99999/'}}\n  x: 5\n"
+    said = "\n".join(str(p) for p in problems(text)) + json.dumps([p.as_json() for p in problems(text)])
+    assert "hunter2zz" not in said
+    found = of("post: {id: a}\ndata: d\ncameras: {g: {streams: {main: 'rtsp://u:hunter2zz@h/'}}}\n")
+    assert "hunter2zz" not in repr(found)
+    assert "hunter2zz" not in secrets.scrub(str(found.cameras["g"].streams.main))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
+def test_a_secrets_file_that_others_can_read_is_refused(folder: Path, mode: int):
+    (folder / "secrets.env").chmod(mode)
+    with pytest.raises(SettingsError) as caught:
+        load(folder / "longwatch.yml", {})
+    assert any("chmod 600" in p.remedy and p.line == 4 for p in caught.value.problems)
+
+
+def test_the_environment_comes_before_the_secrets_file(folder: Path):
+    found = load(folder / "longwatch.yml", {"GATE_PASSWORD": "other"})
+    assert urlsplit(found.cameras["gate"].streams.main).password == "other"
+
+
+def test_a_dollar_may_be_literal():
+    found = of(minimal().replace("id: a", "id: a, name: 'costs $${5} $5'"))
+    assert found.post.name == "costs ${5} $5"
+    assert unquote(urlsplit(url("rtsp://u:$${x}@h/", Names({}, {}))).password) == "${x}"
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_a_secret_may_hold_any_character(secret: str):
+    names = Names({"S": secret}, {})
+    made = urlsplit(url("rtsp://user:${S}@10.0.0.5:554/stream1?x=1", names))
+    assert (unquote(made.username), unquote(made.password)) == ("user", secret)
+    assert (made.hostname, made.port, made.path, made.query) == ("10.0.0.5", 554, "/stream1", "x=1")
+    within = urlsplit(url("rtsp://10.0.0.5/a?key=${S}&b=2", names))
+    assert unquote(within.query) == f"key={secret}&b=2"
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_any_text_as_url_is_taken_or_refused_in_words(text: str):
+    try:
+        made = url(text, Names({}, {}))
+    except Wrong:
+        return
+    assert made.startswith(("rtsp://", "rtsps://"))
+    assert not any(c in made for c in "\r\n \t")
+
+
+@pytest.mark.parametrize("raw", ["rtsp://user:p@ss@10.0.0.5/x", "rtsp://user:p%40ss@10.0.0.5/x"])
+def test_a_literal_password_may_be_percent_encoded_or_hold_an_at(raw: str):
+    made = urlsplit(url(raw, Names({}, {})))
+    assert (unquote(made.password), made.hostname) == ("p@ss", "10.0.0.5")
+
+
+# the file
+
+
+def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("longwatch.config.loader.SEARCH", (Path("longwatch.yml"), tmp_path / "etc.yml"))
+    with pytest.raises(UsageError, match="--config"):
+        find(None)
+    (tmp_path / "etc.yml").write_text("")
+    assert find(None) == tmp_path / "etc.yml"
+    (tmp_path / "longwatch.yml").write_text("")
+    assert find(None) == Path("longwatch.yml")
+    assert find(Path("x")) == Path("x")
+
+
+def test_bytes_that_are_no_text_are_named_with_their_place(tmp_path: Path):
+    path = tmp_path / "longwatch.yml"
+    path.write_bytes(b"post: {id: a}\ndata: \xff\n")
+    with pytest.raises(SettingsError) as caught:
+        load(path, {})
+    assert (caught.value.problems[0].line, caught.value.problems[0].column) == (2, 7)
+
+
+@given(st.text(alphabet="abc:-[]{}&*!|>'\"#%@`\n ,?0123456789$", max_size=80))
+@settings(max_examples=120, deadline=None)
+def test_any_text_as_a_file_is_refused_in_words(text: str):
+    with pytest.raises(SettingsError):
+        of(text)
+
+
+def test_a_file_that_holds_itself_is_refused():
+    assert problems("post: &a {id: a, name: *a}\ndata: d\n")
+
+
+# python -m longwatch.config
+
+
+def resolve(*arguments: str | Path, **environ: str):
+    done = subprocess.run(
+        [sys.executable, "-m", "longwatch.config", "resolve", *map(str, arguments)],
+        capture_output=True, env=os.environ | environ, timeout=30, check=False,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout), done.stderr.decode()
+
+
+def test_resolve_prints_what_the_recorder_needs(folder: Path):
+    code, answer, _ = resolve(folder / "longwatch.yml")
+    assert code == 0
+    assert answer["post"] == {"id": "north-ridge", "name": "North ridge lookout", "timezone": "Europe/Oslo"}
+
+
+def test_a_slip_in_the_file_keeps_the_last_good_settings(folder: Path):
+    path, good = folder / "longwatch.yml", folder / "last-good"
+    assert resolve(path, "--last-good", good)[0] == 0
+    assert good.stat().st_mode & 0o777 == 0o600
+    assert "p@" not in good.read_text()  # names, never what they stand for
+    path.write_text(CONTRACT.replace("transport: tcp", "transport: sctp"))
+    code, answer, said = resolve(path)
+    assert (code, answer["errors"][0]["line"]) == (2, 11)
+    assert "line 11, column 16" in said
+    code, answer, _ = resolve(path, "--last-good", good)
+    assert code == 0
+    assert answer["cameras"][0]["transport"] == "tcp"
+    assert answer["errors"][0]["key"] == "cameras.gate.transport"
