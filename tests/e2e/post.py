@@ -1,0 +1,169 @@
+"""A whole post for the browser: simulated cameras that a test can stop, and `longwatch run` as anyone would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
+
+USER = "anna"
+PASSWORD = "lookout over the ridge"
+START_S = 30.0
+STOP_S = 10.0
+
+
+class Cameras:
+    """Simulated cameras on an event loop of their own thread. Owner of the state: this object."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="cameras", daemon=True)
+        self._thread.start()
+        self.by_id: dict[str, SimulatedCamera] = {}
+
+    def add(self, camera_id: str, make: Callable[[], SimulatedCamera]) -> SimulatedCamera:
+        """Make it on its loop and let it answer."""
+
+        async def started() -> SimulatedCamera:
+            camera = make()
+            await camera.start()
+            return camera
+
+        self.by_id[camera_id] = self._call(started())
+        return self.by_id[camera_id]
+
+    def stop(self, camera_id: str) -> None:
+        """Be gone, as when its power is cut."""
+        self._call(self.by_id[camera_id].stop())
+
+    def start(self, camera_id: str) -> None:
+        """Be back at the same port."""
+        self._call(self.by_id[camera_id].start())
+
+    def inject(self, camera_id: str, fault: str, *args: float | str) -> None:
+        """A fault of `longwatch.simulate.faults`, now."""
+
+        async def injected() -> None:
+            self.by_id[camera_id].inject(fault, *args)
+
+        self._call(injected())
+
+    def close(self) -> None:
+        for camera in self.by_id.values():
+            self._call(camera.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_S)
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(STOP_S)
+
+
+class RunningPost:
+    """`longwatch run` on a folder of its own."""
+
+    def __init__(self, folder: Path, cameras: Cameras) -> None:
+        self.folder = folder
+        self.cameras = cameras
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.settings = folder / "longwatch.yml"
+        self.log = folder / "post.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write_settings(self, names: dict[str, str]) -> None:
+        """Names by camera id; each with all the streams its simulated camera has."""
+        data = self.folder / "data"
+        data.mkdir(mode=0o700)
+        listed = {
+            camera_id: {"name": name, "streams": {s: camera.url_of(s) for s in camera.streams}}
+            for camera_id, name in names.items()
+            if (camera := self.cameras.by_id[camera_id])
+        }
+        settings = {
+            "post": {"id": "north-ridge", "name": "North ridge lookout", "timezone": "Europe/Oslo"},
+            "data": str(data),
+            "web": {"listen": f"127.0.0.1:{self.port}"},
+            "cameras": listed,
+        }
+        self.settings.write_text(json.dumps(settings, indent=2), encoding="utf-8")  # JSON is YAML
+
+    def verb(self, *words: str, stdin: str = "") -> str:
+        """Run a verb of the command line; what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "longwatch.cli", *words, "--config", str(self.settings)],
+            input=stdin, capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self) -> None:
+        """Up to the first answer of /healthz."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "longwatch.cli", "run", "--config", str(self.settings)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection.request("GET", "/healthz")
+                if connection.getresponse().status == 200:
+                    return
+            connection.close()
+            time.sleep(0.1)
+        raise AssertionError(f"the post did not come up:\n{self.log.read_text('utf-8', 'replace')[-4000:]}")
+
+    def stop(self) -> None:
+        """SIGTERM, and an end within its time; a group that lingers is killed."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            raise
+        self._process = None
+
+
+def running_post(folder: Path) -> Iterator[RunningPost]:
+    """Three cameras (one with audio and a sub-stream), one user, everything up; stopped at the end."""
+    cameras = Cameras()
+    try:
+        cameras.add("gate", lambda: SimulatedCamera({"main": LOT, "sub": LOT}))
+        cameras.add("hall", lambda: SimulatedCamera(ROOM))
+        cameras.add("yard", lambda: SimulatedCamera(LOT, offset_s=11.0))
+        post = RunningPost(folder, cameras)
+        post.write_settings({"gate": "Main gate", "hall": "Pump hall", "yard": "Equipment yard"})
+        post.verb("user", "add", USER, "--role", "operator", "--password-stdin", stdin=PASSWORD + "\n")
+        try:
+            post.start()
+            yield post
+        finally:
+            post.stop()
+    finally:
+        cameras.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

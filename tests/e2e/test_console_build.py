@@ -1,0 +1,71 @@
+"""What is shipped to a browser, judged without one: its logic, its weight, and that it asks nobody else for anything."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+
+ROOT = Path(__file__).parents[2]
+CONSOLE = ROOT / "console"
+STATIC = ROOT / "src/longwatch/web/static"
+MOST_SCRIPT_BYTES = 60_000
+# Names of XML vocabularies and of Svelte's own error pages are no requests.
+HARMLESS = re.compile(r"https?://(www\.w3\.org/|svelte\.dev/)")
+
+needs_node = pytest.mark.skipif(not (CONSOLE / "node_modules").exists(), reason="no node_modules: run `make install`")
+needs_build = pytest.mark.skipif(not STATIC.exists(), reason="the pages are not built: run `make console`")
+
+
+def npm(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("npm") or "npm", "run", "--silent", script],
+        cwd=CONSOLE,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+@needs_node
+def test_the_logic_of_timelines_passes_its_own_tests() -> None:
+    done = npm("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^# pass [1-9]", done.stdout, re.MULTILINE)
+
+
+@needs_node
+def test_types_and_roles_are_checked_without_a_warning() -> None:
+    done = npm("check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_build
+def test_the_script_is_light() -> None:
+    scripts = list((STATIC / "assets").glob("*.js"))
+    assert scripts
+    assert sum(len(gzip.compress(script.read_bytes())) for script in scripts) < MOST_SCRIPT_BYTES
+
+
+@needs_build
+def test_the_page_has_nothing_inline_and_nothing_foreign() -> None:
+    page = (STATIC / "index.html").read_text("utf-8")
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", page)
+    assert re.findall(r"<script(?![^>]*\ssrc=\"/)", page) == []
+    for file in STATIC.rglob("*"):
+        if file.is_file():
+            addresses = re.findall(r"(?:https?:)?//[\w.-]+\.\w+/[^\s\"'`]*", file.read_text("utf-8"))
+            assert [one for one in addresses if not HARMLESS.match(one)] == [], file.name
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = (CONSOLE / "package-lock.json").read_text("utf-8")
+    assert '"resolved"' not in lock
+    assert '"integrity"' in lock
