@@ -11,19 +11,15 @@ from dataclasses import dataclass, field
 from longwatch.archive import ops
 from longwatch.base.clock import Clock
 from longwatch.formats import bmff
-from longwatch.formats.media import Codec, Kind, TrackFormat
+from longwatch.formats.codecs import h264
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow, Provenance
 
 FRAME_90K = 3600  # 25 pictures a second
-TRACK = TrackFormat(
-    Kind.VIDEO, Codec.H264, 90_000,
-    # a visual sample entry with an avcC of a baseline 320x240 stream
-    bytes.fromhex("00000070617663310000000000000001") + bytes(16) + (320).to_bytes(2, "big") + (240).to_bytes(2, "big")
-    + bytes.fromhex("0048000000480000000000000001") + bytes(32) + bytes.fromhex("0018ffff")
-    + bytes.fromhex("0000001a617663430142c01effe10003674200010003684ce2"[:52]),
-    "avc1.42c01e", 320, 240, 25.0,
-)  # fmt: skip
+# the parameter sets of simulate/media/lot.mp4
+TRACK = h264.track_format(
+    [bytes.fromhex("6742801696540601bd3506060640000003004000000661")], [bytes.fromhex("68ce3520")]
+)
 
 
 @dataclass
@@ -70,7 +66,14 @@ class FakeStream:
         )  # fmt: skip
         header = bmff.segment_header(identity, [TRACK])
         op = ops.SegmentOpen(
-            self.token, self.key, self.run, self.sequence, self.media_90k, self.wall_us(self.media_90k), Provenance.NTP, header
+            self.token,
+            self.key,
+            self.run,
+            self.sequence,
+            self.media_90k,
+            self.wall_us(self.media_90k),
+            Provenance.NTP,
+            header,
         )
         self.sequence += 1
         self.end = len(header)
