@@ -121,7 +121,7 @@ class StreamRecorder:
     """The StreamSink of one stream. Owner of its state: the recorder's loop; `collect` and `settled` are called by its tick.
 
     next_run: gives the number of a run. wanted: whether samples are to be stored; while not, live goes on.
-    on_status: hears each status of the source.
+    last_status: what the source said last of itself.
     """
 
     def __init__(
@@ -133,7 +133,6 @@ class StreamRecorder:
         next_run: Callable[[], int],
         buffer: Budget,
         live: LiveTap,
-        on_status: Callable[[StreamStatus], None],
         *,
         audio: bool = True,
         now_boot_us: Callable[[], int],
@@ -145,14 +144,13 @@ class StreamRecorder:
         self.tracks: tuple[TrackFormat, ...] = ()
         self.bytes_in = 0
         self.dropped_bytes = 0
-        self.last_fault: tuple[Fault | None, str] = (None, "")
+        self.last_status: StreamStatus | None = None
         self._boot = boot
         self._options = options
         self._host = host
         self._next_run = next_run
         self._buffer = buffer
-        self._on_status = on_status
-        self._audio = audio
+        self.audio = audio
         self._now_boot_us = now_boot_us
         self._events: list[Sample | Loss | SenderReport | _Opened | _Formats | _Closed | _Dropped] = []
         self._waiting_bytes = 0
@@ -173,8 +171,13 @@ class StreamRecorder:
         self._run: _Run | None = None
         self._break: Evidence | None = None
         self._out = Collected()
-        self._acked_to_us: int | None = None
+        self.acked_to_us: int | None = None
         self._flying_cover: tuple[int | None, frozenset[int]] | None = None
+
+    @property
+    def has_open_segment(self) -> bool:
+        """Whether a file is being written: then the stream stays on its volume."""
+        return self._run is not None and self._run.segment is not None
 
     # ---- the sink: called as things happen --------------------------------------------------------------------------
 
@@ -244,13 +247,12 @@ class StreamRecorder:
     def closed(self, fault: Fault | None, detail: str) -> None:
         """The session is over."""
         self.streaming = False
-        self.last_fault = (fault, detail)
         self._events.append(_Closed(fault, detail, self._now_boot_us()))
         self.live.closed()
 
     def status(self, status: StreamStatus) -> None:
         """What the source does."""
-        self._on_status(status)
+        self.last_status = status
 
     # ---- the tick ---------------------------------------------------------------------------------------------------
 
@@ -310,7 +312,7 @@ class StreamRecorder:
         """Which tracks are stored, and where: video first; audio unless told not to."""
         self._formats = tracks
         self._video = _video_of(tracks)
-        kept = [n for n, t in enumerate(tracks) if n != self._video and (self._audio or t.kind is not Kind.AUDIO)]
+        kept = [n for n, t in enumerate(tracks) if n != self._video and (self.audio or t.kind is not Kind.AUDIO)]
         self._file_tracks = {self._video: 0, **{track: n for n, track in enumerate(kept, 1)}}
         self._stored_formats = tuple(tracks[n] for n in (self._video, *kept))
 
@@ -579,7 +581,7 @@ class StreamRecorder:
         )
         if not ours:
             if covered_us is not None:
-                self._acked_to_us = covered_us
+                self.acked_to_us = covered_us
             return False
         why = Evidence(storage=cause or Cause.STORAGE_FAILED, storage_detail=detail)
         run = self._run

@@ -1,0 +1,122 @@
+"""One stream in the recorder: its source, its recorder, its account, and the task that runs the source."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+
+from longwatch.accounting import Schedule, StreamAccount
+from longwatch.archive import Volume
+from longwatch.base.clock import Clock
+from longwatch.base.tasks import Tasks
+from longwatch.ingest import RtspSource
+from longwatch.model.sessions import Activity, SampleSource, StreamKey, StreamStatus
+from longwatch.node.recorder_options import StreamOptions
+from longwatch.recording import HostTime, StreamRecorder
+
+REMOVED = "not in the settings"
+_RATE_OVER_US = 2_000_000
+_log = structlog.get_logger(__name__)
+
+
+class StreamUnit:
+    """Owner of its state: the recorder's loop. options: None once the stream is in the settings no more."""
+
+    def __init__(
+        self,
+        key: StreamKey,
+        recorder: StreamRecorder,
+        account: StreamAccount,
+        volume: Volume,
+        tasks: Tasks,
+        clock: Clock,
+    ) -> None:
+        self.key = key
+        self.recorder = recorder
+        self.account = account
+        self.volume = volume
+        self.options: StreamOptions | None = None
+        self.schedule: Schedule | None = None
+        self.durable_to_us: int | None = None
+        self.durable_boot_us = 0
+        self._tasks = tasks
+        self._clock = clock
+        self._source: SampleSource | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._rate = (0, 0, 0)
+
+    def not_planned(self, wall_us: int) -> str:
+        """Why the stream is not to be recorded at this moment; "" where it is."""
+        return REMOVED if self.schedule is None else self.schedule.not_planned(wall_us)
+
+    @property
+    def status(self) -> StreamStatus | None:
+        """What the source said last of itself; None before its first word."""
+        return self.recorder.last_status
+
+    def begin(self, options: StreamOptions) -> None:
+        """Run a source for ever; the one before has to be ended."""
+        self.options = options
+        self.recorder.audio = options.ingest.audio
+        self._source = RtspSource(options.url, options.ingest, self._clock)
+        self._task = self._tasks.start(f"{self.key.camera}/{self.key.stream}", self._source.run(self.recorder))
+
+    async def end(self) -> None:
+        """End the source and its session."""
+        task, self._task, self._source = self._task, None, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+    def try_now(self) -> None:
+        """Do not wait for the next attempt."""
+        if self._source is not None:
+            self._source.try_now()
+
+    @property
+    def died(self) -> bool:
+        """Whether the source's task ended though nobody ended it."""
+        return self._task is not None and self._task.done()
+
+    def _bitrate(self, boot_us: int) -> int:
+        """Bits a second over the last seconds, measured between the questions for it."""
+        at_us, total, rate = self._rate
+        if boot_us - at_us >= _RATE_OVER_US:
+            rate = (self.recorder.bytes_in - total) * 8_000_000 // (boot_us - at_us) if at_us else 0
+            self._rate = (boot_us, self.recorder.bytes_in, rate)
+        return rate
+
+    def describe(self, host: HostTime, boot_us: int) -> dict[str, Any]:
+        """The stream's part of the answer to `status` (docs/design/socket.md)."""
+        status, gap = self.status, self.account.gap
+        wall_us = host.wall_us(boot_us)
+        rate = self._bitrate(boot_us)
+        tracks = [
+            {
+                "codec": str(t.codec), "kind": str(t.kind), "width": t.width, "height": t.height, "fps": t.fps,
+                "bitrate": rate if n == 0 else None,
+            }
+            for n, t in enumerate(self.recorder.tracks)
+        ]  # fmt: skip
+        next_us = status.next_attempt_boot_us if status is not None else None
+        return {
+            "camera": self.key.camera,
+            "stream": self.key.stream,
+            "activity": str(status.activity if status is not None else Activity.CONNECTING),
+            "fault": str(status.fault) if status is not None and status.fault is not None else None,
+            "detail": status.detail if status is not None else "",
+            "server": status.server if status is not None else "",
+            "attempt": status.attempt if status is not None else 0,
+            "since_wall_us": gap[1] if gap is not None else host.wall_us(status.since_boot_us) if status else None,
+            "next_attempt_wall_us": None if next_us is None else host.wall_us(next_us),
+            "planned": not self.not_planned(wall_us),
+            "recording": gap is None and boot_us - self.durable_boot_us < 5_000_000 and self.durable_to_us is not None,
+            "cause": str(gap[0]) if gap is not None else None,
+            "acked_wall_us": self.durable_to_us,
+            "dropped_bytes": self.recorder.dropped_bytes,
+            "tracks": tracks,
+        }

@@ -1,0 +1,148 @@
+"""The tick: one for each volume, at most 700 ms apart, over all of its streams.
+
+It collects what the streams brought, works out what that says of time, hands both to the archive as one, and tells the streams
+what became durable. A volume whose disk hangs holds its own tick and no other's; what its streams bring waits in their
+buffers. Owner of the state: the recorder's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from longwatch.archive import Archive, Volume
+from longwatch.archive.ops import Entry, Heartbeat, IndexOp, MediaOp, Tick
+from longwatch.base.clock import Clock
+from longwatch.base.tasks import Tasks
+from longwatch.ledger import kinds
+from longwatch.node.recorder_streams import StreamUnit
+from longwatch.recording import HostTime, KernelTime, Step
+
+PERIOD_S = 0.6
+LAST_TICK_S = 2.0
+_AT_ONCE = 8  # streams collected before other tasks of the loop have their turn
+_log = structlog.get_logger(__name__)
+
+
+class Ticks:
+    """All volumes' ticks. units: every stream there is, by key; others may add to it."""
+
+    def __init__(self, archive: Archive, clock: Clock, kernel: KernelTime, host: HostTime, boot: str) -> None:
+        self.units: dict[object, StreamUnit] = {}
+        self.entries: list[Entry] = []
+        self.slowest_us = 0
+        self.last_us = 0
+        self.count = 0
+        self.index_committed = True
+        self._owed: list[IndexOp] = []
+        self._turns: dict[int, asyncio.Lock] = {}
+        self._tasks = Tasks("ticks")
+        self._archive = archive
+        self._clock = clock
+        self._kernel = kernel
+        self._host = host
+        self._boot = boot
+
+    @property
+    def accounted_until_us(self) -> int:
+        """Up to here everything is accounted for, over all streams; now, where there are none."""
+        now_us = self._host.wall_us(self._clock.boottime_us())
+        return min((unit.account.accounted_until_us for unit in self.units.values()), default=now_us)
+
+    async def run(self, volume: Volume) -> None:
+        """For ever."""
+        while True:
+            began_us = self._clock.boottime_us()
+            await asyncio.shield(self._tasks.start(str(volume.path), self.once(volume)))  # half a tick is none
+            took_s = (self._clock.boottime_us() - began_us) / 1e6
+            await self._clock.sleep(max(0.02, PERIOD_S - took_s))
+
+    def _read_clocks(self) -> int:
+        """Both clocks as of one moment (the closest of three pairs); gives CLOCK_BOOTTIME, and takes note of a step."""
+        pairs = []
+        for _ in range(3):
+            before_us, wall_us, after_us = self._clock.boottime_us(), self._clock.wall_us(), self._clock.boottime_us()
+            pairs.append((after_us - before_us, after_us, wall_us))
+        _, boot_us, wall_us = min(pairs)
+        step = self._host.observe(boot_us, wall_us, self._kernel.synchronised())
+        if step is not None:
+            self._note(step)
+        return boot_us
+
+    def _note(self, step: Step) -> None:
+        _log.warning("the host's clock was set", by_us=step.by_us, unsteady=step.unsteady)
+        if step.unsteady:
+            self.entries.append(Entry(kinds.CLOCK_UNSTEADY, {"boot_us": step.boot_us, "steps": 1}))
+            return
+        body: dict[str, object] = {
+            "by_us": step.by_us, "boot_us": step.boot_us, "from_us": step.from_us, "to_us": step.to_us,
+            "provenance": step.provenance.name.lower(),
+        }  # fmt: skip
+        self.entries.append(Entry(kinds.CLOCK_STEP, body))
+        for unit in self.units.values():
+            self._owed.extend(unit.account.clock_stepped(step.from_us, step.to_us))
+
+    async def once(self, volume: Volume, *, final: bool = False) -> bool:
+        """One tick of one volume, after the one before it. final: seal what is open. Says whether all became durable."""
+        async with self._turns.setdefault(volume.row, asyncio.Lock()):
+            return await self._once(volume, final=final)
+
+    async def _once(self, volume: Volume, *, final: bool) -> bool:
+        boot_us = self._read_clocks()
+        wall_us = self._host.wall_us(boot_us)
+        units = [unit for unit in self.units.values() if unit.volume is volume]
+        media: list[MediaOp] = []
+        index: list[IndexOp] = [*self._owed, *self.entries]
+        self._owed.clear()
+        self.entries.clear()
+        covered: list[int | None] = []
+        for n, unit in enumerate(units):
+            if n % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+            covered.append(self._collect(unit, boot_us, wall_us, media, index, final=final))
+        index.append(Heartbeat(self._boot, boot_us, wall_us, self.accounted_until_us))
+        result = await self._archive.tick(volume, Tick(media, index))
+        done_us = self._clock.boottime_us()
+        failure = result.failure
+        failed = failure.tokens if failure is not None else frozenset()
+        cause, detail = (failure.cause, failure.detail) if failure is not None else (None, "")
+        for unit, covered_us in zip(units, covered, strict=True):
+            if unit.recorder.settled(failed, cause, detail):
+                unit.account.storage_failed(unit.recorder.acked_to_us)
+            elif covered_us is not None and result.index_committed:
+                unit.durable_to_us, unit.durable_boot_us = covered_us, done_us
+            if not unit.recorder.has_open_segment:
+                unit.volume = self._archive.place(unit.key)
+        self._measure(done_us - boot_us)
+        self.index_committed = result.index_committed
+        return failure is None and result.index_committed
+
+    def _collect(
+        self, unit: StreamUnit, boot_us: int, wall_us: int, media: list[MediaOp], index: list[IndexOp], *, final: bool
+    ) -> int | None:
+        recorder = unit.recorder
+        not_planned = recorder.not_planned = unit.not_planned(wall_us)
+        collected = recorder.collect(boot_us, final=final)
+        media += collected.media
+        index += collected.index
+        missing = None if final else collected.missing
+        index += unit.account.tick(wall_us, collected.stretches, missing, unit.status, not_planned)
+        return collected.covered_to_us
+
+    def _measure(self, took_us: int) -> None:
+        self.count += 1
+        self.last_us = took_us
+        self.slowest_us = max(self.slowest_us, took_us)
+
+    async def close(self, volumes: Iterable[Volume], entry: Entry) -> None:
+        """The last tick of each volume: what is open is sealed; the stop is written with the last of them."""
+        for volume in volumes:
+            if any(unit.volume is volume for unit in self.units.values()):
+                try:
+                    async with asyncio.timeout(LAST_TICK_S):
+                        await self.once(volume, final=True)
+                except TimeoutError:
+                    _log.error("a disk hangs; what was not written is lost", volume=str(volume.path))
+        await self._archive.commit([*self._owed, *self.entries, entry])
