@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from longwatch import __version__
-from longwatch.cli import demo, people, recordings, run, settings, simulate
+from longwatch.cli import camera, demo, people, recordings, run, settings, simulate
 
 app = typer.Typer(
     name="longwatch",
@@ -35,5 +35,5 @@ def _root(
     pass
 
 
-for room in (demo, run, settings, people, recordings, simulate):
+for room in (demo, run, settings, camera, people, recordings, simulate):
     room.add_to(app)

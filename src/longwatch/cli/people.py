@@ -84,7 +84,7 @@ def token_add(
 
 def _ask(config: Any, verb: str, **fields: Any) -> dict[str, Any]:
     from longwatch.config import find, load
-    from longwatch.node import server_commands
+    from longwatch.node.server_commands import ask
 
     settings = load(find(config))
     for camera in fields.get("cameras") or []:
@@ -92,7 +92,7 @@ def _ask(config: Any, verb: str, **fields: Any) -> dict[str, Any]:
             raise UsageError(
                 f"there is no camera {camera!r}", remedy=f"one of {', '.join(settings.cameras) or 'none yet'}"
             )
-    return server_commands.ask(settings.volumes[0], verb, **fields)
+    return ask(settings.volumes[0], verb, **fields)
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_format
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -56,7 +56,7 @@ def gaps(
         if camera is not None and camera not in {key.camera for key, _ in known} | set(settings.cameras):
             names = sorted({key.camera for key, _ in known} | set(settings.cameras))
             raise UsageError(f"there is no camera {camera!r}", remedy=f"one of {', '.join(names) or 'none yet'}")
-        from_us, to_us = _span(from_, to, min((set_up_us for _, set_up_us in known), default=0))
+        from_us, to_us = _span(from_, to, min((at_us for _, at_us in known if at_us is not None), default=0))
         accounted_until_us = reader.accounted_until_us()
         items = []
         for key, set_up_us in sorted(known):
@@ -133,15 +133,13 @@ def export(
         )
     finally:
         reader.close()
-    told = {
-        "file": str(out), "bytes": result.size, "from": format_us(result.from_us), "to": format_us(result.to_us),
-        "gaps": [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps],
-    }  # fmt: skip
+    gaps = [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps]
+    first, last = format_us(result.from_us), format_us(result.to_us)
     if json:
-        say_json(told)
+        say_json({"file": str(out), "bytes": result.size, "from": first, "to": last, "gaps": gaps})
         return
-    say(f"{out}: {result.size} bytes, from {told['from']} to {told['to']}")
-    for gap in told["gaps"]:
+    say(f"{out}: {result.size} bytes, from {first} to {last}")
+    for gap in gaps:
         warn(f"gap from {gap['from']} to {gap['to']}: {gap['cause']}")
 
 
@@ -165,20 +163,31 @@ def check(
 
     Example: `longwatch check --hash --repair`
     """
+    from longwatch.archive import Mode
     from longwatch.config import find, load
-    from longwatch.node import check as node_check
+    from longwatch.node.check import check as carry_out
 
     if size + hash_ + ledger > 1:
         raise UsageError("--size, --hash and --ledger are one choice", remedy="run them one after another")
-    mode: Literal["size", "hash", "ledger"] = "hash" if hash_ else "ledger" if ledger else "size"
-    settings = load(find(config))
-    result = node_check.check(settings.volumes, mode, repair=repair)
+    mode = Mode.HASH if hash_ else Mode.LEDGER if ledger else Mode.SIZE
+    result = carry_out(load(find(config)).volumes, mode, repair=repair)
     if json:
         say_json(result)
     else:
         for finding in result["findings"]:
-            mended = " (mended)" if finding["mended"] else ""
-            say(f"{finding['kind']}: {finding['what']}: {finding['detail']}{mended}")
-        say(result["summary"])
+            subject = f"{finding['camera']}: " if finding.get("camera") else ""
+            mended = f" (mended: {finding['mended']})" if finding["mended"] else ""
+            say(f"{finding['kind']}: {subject}{finding['what']}: {finding['detail']}{mended}")
+        say(_summary(result))
     if not result["ok"]:
         raise typer.Exit(1)
+
+
+def _summary(result: dict[str, Any]) -> str:
+    found = result["findings"]
+    mended = sum(1 for finding in found if finding["mended"])
+    counted = {"segments": "segments", "bytes": "bytes", "entries": "ledger entries"}
+    looked = ", ".join(f"{result[key]} {word}" for key, word in counted.items() if result.get(key)) or "looked"
+    if not found:
+        return f"{looked}: all as it should be"
+    return f"{looked}: {len(found)} finding{'' if len(found) == 1 else 's'}, {mended} mended"

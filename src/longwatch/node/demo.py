@@ -27,7 +27,7 @@ from typing import Any
 from longwatch.base import secrets as known_secrets
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.config.values import Listen
-from longwatch.node import server_commands
+from longwatch.node.server_commands import ask
 from longwatch.simulate.camera import LOT, ROOM
 
 USER = "demo"
@@ -179,11 +179,11 @@ def _write_settings(folder: Path, volume: Path, listen: Listen, urls: list[dict[
 
 def _set_user(volume: Path, password: str) -> None:
     """A fresh password each time; a kept folder knows the user already."""
-    known = server_commands.ask(volume, "accounts")["items"]
+    known = ask(volume, "accounts")["items"]
     if any(item.get("name") == USER for item in known):
-        server_commands.ask(volume, "user_password", name=USER, password=password)
+        ask(volume, "user_password", name=USER, password=password)
     else:
-        server_commands.ask(volume, "user_add", name=USER, role="admin", password=password)
+        ask(volume, "user_add", name=USER, role="admin", password=password)
 
 
 def _check_free(listen: Listen) -> None:

@@ -1,0 +1,166 @@
+"""`longwatch camera probe`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from longwatch.base.errors import UsageError
+from longwatch.cli import options
+from longwatch.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from longwatch.ingest.probe import ProbedTrack, ProbeReport
+
+
+def add_to(app: typer.Typer) -> None:
+    """Hang the verbs of this file into the tree."""
+    group = typer.Typer(help="Cameras.", no_args_is_help=True)
+    group.callback()(lambda: None)
+    group.command("probe")(probe)
+    app.add_typer(group, name="camera")
+
+
+def probe(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="rtsp:// or rtsps://, or CAMERA or CAMERA/STREAM of the settings. ${NAME} in single quotes is taken from the "
+            "environment or the secrets file, so that no password stands in the list of processes.",
+        ),
+    ],
+    udp: Annotated[bool, typer.Option("--udp", help="Take the packets by UDP.")] = False,
+    seconds: Annotated[float, typer.Option(min=1, max=120, help="How long to measure.")] = 5.0,
+    verify_certificate: Annotated[bool, typer.Option(help="Of rtsps.")] = True,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Connect to a camera, say what it sends and how it would be recorded. Exit 1 where it would not be.
+
+    Example: `longwatch camera probe 'rtsp://admin:${GATE_PASSWORD}@10.0.0.5/stream1'`
+    """
+    from longwatch.base.clock import SystemClock
+    from longwatch.ingest import CameraUrl, Options
+    from longwatch.ingest import probe as measure
+
+    transport: Literal["tcp", "udp"] = "udp" if udp else "tcp"
+    camera_url = CameraUrl.parse(_resolved(url, config))
+    chosen = Options(transport=transport, verify_certificate=verify_certificate)
+    report = asyncio.run(measure(camera_url, chosen, SystemClock(), seconds=seconds))
+    if json:
+        say_json(_json(report))
+    else:
+        _tell(report)
+    if report.fault is not None:
+        raise typer.Exit(1)
+
+
+def _resolved(text: str, config: Path | None) -> str:
+    """The URL itself, its names expanded; or that of a camera in the settings."""
+    from longwatch.config import find, load
+
+    if "://" in text:
+        return _expanded(text, config)
+    settings = load(find(config))
+    camera_id, _, stream = text.partition("/")
+    camera = settings.cameras.get(camera_id)
+    url = (
+        getattr(camera.streams, stream or "main", None)
+        if camera is not None and stream in {"", "main", "sub"}
+        else None
+    )
+    if url is None:
+        known = ", ".join(settings.cameras) or "none yet"
+        raise UsageError(f"{text!r} is neither a URL nor a camera of {settings.path}", remedy=f"cameras: {known}")
+    return str(url)
+
+
+def _expanded(text: str, config: Path | None) -> str:
+    import os
+
+    from longwatch.config import expand, find, load
+    from longwatch.config.problems import Wrong
+
+    if "${" not in text:
+        return text
+    file: dict[str, str] = {}
+    try:
+        secrets_file = load(find(config)).secrets if config is not None else None
+        file = expand.secrets_file(secrets_file) if secrets_file is not None else {}
+        return expand.url(text, expand.Names(os.environ, file))
+    except Wrong as wrong:
+        raise UsageError(wrong.what, remedy=wrong.remedy) from None
+
+
+def _json(report: ProbeReport) -> dict[str, Any]:
+    return {
+        "url": report.url,
+        "transport": report.transport,
+        "ok": report.fault is None,
+        "fault": report.fault,
+        "detail": report.detail,
+        "server": report.server,
+        "offered": list(report.offered),
+        "first_picture_s": report.first_picture_s,
+        "measured_s": report.measured_s,
+        "tracks": [
+            {
+                "kind": track.format.kind,
+                "codec": track.format.codec,
+                "codec_string": track.format.codec_string,
+                "width": track.format.width or None,
+                "height": track.format.height or None,
+                "fps": track.fps,
+                "fps_announced": track.format.fps,
+                "bitrate": track.bits_per_second,
+                "sample_rate": track.format.timescale if track.format.kind == "audio" else None,
+                "channels": track.format.channels or None,
+                "gop_s": track.gop_s,
+                "b_frames": track.format.reorder_depth > 0,
+                "samples": track.samples,
+                "packets": track.packets,
+                "lost": track.lost,
+                "notes": list(track.notes),
+            }
+            for track in report.tracks
+        ],
+        "problems": list(report.problems),
+    }
+
+
+def _tell(report: ProbeReport) -> None:
+    say(f"{report.url} by {report.transport}{f', server {report.server}' if report.server else ''}")
+    for offered in report.offered:
+        say(f"  offers   {offered}")
+    for track in report.tracks:
+        say(f"  records  {_words(track)}")
+    if report.first_picture_s is not None:
+        say(f"  first picture after {report.first_picture_s:.2f} s; measured for {report.measured_s:.1f} s")
+    for problem in report.problems:
+        say(f"  note     {problem}")
+    if report.fault is not None:
+        say(f"It would not be recorded: {report.fault}: {report.detail}")
+    else:
+        say("It would be recorded as it comes, without re-encoding.")
+
+
+def _words(track: ProbedTrack) -> str:
+    known = track.format
+    parts = [f"{known.kind}: {known.codec} ({known.codec_string})"]
+    if known.width:
+        parts.append(f"{known.width}x{known.height}")
+    if known.kind == "audio":
+        parts.append(f"{known.timescale} Hz, {known.channels} channel{'' if known.channels == 1 else 's'}")
+    if track.fps is not None:
+        parts.append(f"{track.fps:g} fps")
+    if track.bits_per_second is not None:
+        parts.append(f"{track.bits_per_second / 1000:.0f} kbit/s")
+    if track.gop_s is not None:
+        parts.append(f"a sync sample every {track.gop_s:g} s")
+    if known.reorder_depth:
+        parts.append("B-frames")
+    return ", ".join(parts)
