@@ -128,7 +128,8 @@ def encoded(codec: Codec, frames: int = 40, size: tuple[int, int] = (320, 240), 
     for number in range(frames):
         frame = av.VideoFrame(size[0], size[1], "yuv420p")
         for index, plane in enumerate(frame.planes):
-            plane.update(bytes([(number * 5 + index * 40 + 16) % 220]) * plane.buffer_size)
+            step = 5 + index
+            plane.update(bytes((x // step * (number + 3) * 13) % 200 + 16 for x in range(plane.buffer_size)))
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)

@@ -54,8 +54,8 @@ class MediaClock:
         lag = at - (self._media + delta)
         ahead = floor - lag
         if self._jump or delta < -_BACK_TOLERATED_S * self._rate or ahead > _AHEAD_TOLERATED_S * self._rate:
+            self.jumps += not self._jump
             self._jump = False
-            self.jumps += 1
             delta = max(1, elapsed)
             lag = at - (self._media + delta)
         self._media += delta

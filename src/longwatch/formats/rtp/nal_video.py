@@ -160,10 +160,8 @@ class NalVideoReceiver(TrackReceiver):
         self._after_loss()
 
     def _end(self) -> None:
-        if self._fragments:
-            self._break()
-        if self._slices and not self._marker_seen:
-            self._finish()
+        # Without its marker nobody can say that an access unit is whole: its last slice may be among what never came.
+        self._drop_fragments()
         self._clear()
 
     def _at(self, timestamp: int) -> None:
@@ -208,13 +206,15 @@ class NalVideoReceiver(TrackReceiver):
 
     def _unit(self, nal: bytes) -> None:
         """One NAL unit as it was sent. Annex B inside (V380) is taken apart: start codes, several units in one."""
+        if not nal:
+            return
         if nal.startswith((_START_CODE, b"\x00" + _START_CODE)) or (not self._is_slice(nal) and _START_CODE in nal):
             self.note("Annex B start codes inside RTP")
             for part in nal.split(_START_CODE):
                 stripped = part.rstrip(b"\x00")
                 if stripped:
                     self._nal(stripped)
-        elif nal:
+        else:
             self._nal(nal)
 
     def _add(self, nal: bytes) -> None:

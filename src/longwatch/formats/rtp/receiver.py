@@ -51,7 +51,7 @@ class TrackReceiver(ABC):
         self._out: Output = []
         self._ssrc = -1
         self._left_ssrcs: set[int] = set()
-        self._foreign_run = 0
+        self._probation: list[bytes] = []
         self._seq = -1  # expected next; -1 before the first packet
         self._cycles = 0
         self._first_seq = 0
@@ -84,7 +84,7 @@ class TrackReceiver(ABC):
         return out
 
     def flush(self) -> Output:
-        """The session is over: what waited for a missing packet, and a last access unit that is certainly complete."""
+        """The session is over: what waited for a missing packet. An access unit whose end was not seen is not delivered."""
         while self._window:
             self._give_up()
         self._end()
@@ -99,10 +99,18 @@ class TrackReceiver(ABC):
         if first >> 6 != 2:
             self.malformed += 1
             return
-        if ssrc != self._ssrc and not self._other_source(ssrc, second & 0x7F):
-            self.foreign += 1
-            return
-        self._foreign_run = 0
+        if ssrc != self._ssrc:
+            if second & 0x7F not in self._payload_types:
+                self.foreign += 1
+                return
+            if self._ssrc < 0:
+                self._ssrc = ssrc
+            else:
+                self._other_source(ssrc, seq, bytes(buffer[start:end]))
+                return
+        if self._probation:
+            self.foreign += len(self._probation)
+            self._probation = []
         self.packets += 1
         if self._seq < 0:
             self._seq = self._first_seq = seq
@@ -140,32 +148,32 @@ class TrackReceiver(ABC):
             return
         self._payload(buffer, at, end, timestamp, second >= 0x80)
 
-    def _other_source(self, ssrc: int, payload_type: int) -> bool:
-        """Whether to go on with this source. A camera that restarts its encoder changes its SSRC at once; packets of a
-        source that we left (a stale session's) are dropped until it is clear that no other is coming.
+    def _other_source(self, ssrc: int, seq: int, packet: bytes) -> None:
+        """A packet of another source. Two in a row, with none of ours between, are a change (an encoder that restarts
+        changes its SSRC at once), and both are taken in. A source that we left (a stale session) needs fifty.
         """
-        if payload_type not in self._payload_types:
-            return False
-        if self._ssrc < 0:
-            self._ssrc = ssrc
-            return True
-        if ssrc in self._left_ssrcs and self._foreign_run < _FOREIGN_BEFORE_RETURN:
-            self._foreign_run += 1
-            return False
+        held = self._probation
+        if held and held[-1][8:12] == packet[8:12] and (int.from_bytes(held[-1][2:4], "big") + 1) & 0xFFFF == seq:
+            held.append(packet)
+        else:
+            self.foreign += len(held)
+            self._probation = held = [packet]
+        if len(held) < (_FOREIGN_BEFORE_RETURN if ssrc in self._left_ssrcs else 2):
+            return
         if len(self._left_ssrcs) < 64:
             self._left_ssrcs.add(self._ssrc)
         self._left_ssrcs.discard(ssrc)
+        self._probation = []
         self._ssrc = ssrc
-        self._seq = -1
+        self._seq = self._retry_seq = -1
         self._cycles = 0
         self._window.clear()
-        self._retry_seq = -1
-        self._transit = None
-        self._last_report = None
+        self._transit = self._last_report = None
         self.clock.source_changed()
         self.note("the source of the stream (SSRC) changed")
         self._lose(0, "the source of the stream (SSRC) changed")
-        return True
+        for each in held:
+            self._packet(each, 0, len(each))
 
     def _out_of_order(self, seq: int) -> bool:
         """A sequence number that is not the next one: count what is missing; False: drop it as a duplicate."""
