@@ -45,14 +45,14 @@ class Stills:
         self._turn = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
 
-    async def still(self, source: SegmentSource, key: StreamKey, at_us: int, *, max_width: int = 0) -> Still:
-        """The picture at `at_us`. Raises NoVideoError where nothing was recorded before, LongwatchError where the picture
-        cannot be read or decoded.
+    async def still(self, source: SegmentSource, key: StreamKey, at_us: int, *, width: int | None = None) -> Still:
+        """The picture at `at_us`, at most `width` wide. Raises NoVideoError where nothing was recorded before, LongwatchError
+        where the picture cannot be read or decoded.
         """
         wall_us, format_, sample = await asyncio.to_thread(find_still, source, self._cache, key, at_us)
-        if format_.codec is Codec.MJPEG and not max_width:
+        if format_.codec is Codec.MJPEG and not width:
             return Still(sample, wall_us)
-        return Still(await self._decoded(format_, sample, max_width), wall_us)
+        return Still(await self._decoded(format_, sample, width or 0), wall_us)
 
     async def _decoded(self, format_: TrackFormat, sample: bytes, max_width: int) -> bytes:
         decoder, config = _DECODERS[format_.codec]

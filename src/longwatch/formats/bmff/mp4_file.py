@@ -52,7 +52,7 @@ class Mp4Track:
 class Mp4File:
     """Reads the tables of a file through `read`; holds no media. Raises BmffError where the file cannot be understood.
 
-    At most 64 tracks, a moov of 64 MiB and a million samples a track. A torn tail of a fragmented file is left out.
+    At most 64 tracks, a moov of 64 MiB and a million samples. A torn tail of a fragmented file is left out.
     """
 
     def __init__(self, read: Read, size: int) -> None:
@@ -61,6 +61,7 @@ class Mp4File:
         self.tracks: list[Mp4Track] = []
         self.movie_timescale = 0
         self._defaults: dict[int, Defaults] = {}
+        self._media_bytes = size  # samples do not overlap, so there cannot be more of them than the file has bytes
         next_dts: dict[int, int] = {}
         for count, (found, _) in enumerate(top_level(read, 0, size)):
             if count > _MAX_TOP_LEVEL_BOXES:
@@ -122,12 +123,13 @@ class Mp4File:
 
     def _moof(self, found: Box, next_dts: dict[int, int]) -> None:
         data, moof = self._whole(found)
-        _, runs = parse_moof(data, moof, found.start, self._defaults, next_dts)
+        _, runs = parse_moof(data, moof, found.start, self._defaults, next_dts, self._media_bytes)
         for run in runs:
+            self._media_bytes -= sum(run.sizes)
             track = next((t for t in self.tracks if t.number == run.track_id), None)
             if track is None:
                 continue
-            if len(track.samples) + len(run.sizes) > MAX_FILE_SAMPLES:
+            if sum(len(t.samples) for t in self.tracks) + len(run.sizes) > MAX_FILE_SAMPLES:
                 raise BmffError("too many samples")
             offset, dts = run.data_offset, run.dts
             for size, duration, cts, flags in zip(run.sizes, run.durations, run.cts_offsets, run.flags, strict=True):
@@ -163,7 +165,7 @@ def _table(data: bytes, stbl: Box, kind: bytes, columns: str) -> list[tuple[int,
     fields = Fields(data, found.body + 4, found.end)
     count = fields.uint(4)
     row = struct.Struct(">" + columns)
-    if count * row.size > fields.left:
+    if count > MAX_FILE_SAMPLES or count * row.size > fields.left:
         raise BmffError(f"{kind.decode()} is cut off")
     return list(row.iter_unpack(fields.take(count * row.size)))
 
@@ -207,6 +209,8 @@ def _places(data: bytes, stbl: Box, sizes: tuple[int, ...]) -> Iterator[tuple[in
         raise BmffError("stsc does not begin with the first chunk")
     sample = 0
     for (first, per_chunk, entry), following in zip(stsc, [*stsc[1:], (len(chunks) + 1, 0, 0)], strict=True):
+        if following[0] <= first:
+            break
         for offset in chunks[first - 1 : following[0] - 1]:
             at = offset
             for size in sizes[sample : sample + per_chunk]:

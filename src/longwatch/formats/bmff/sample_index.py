@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from longwatch.formats.bmff.boxes import BmffError
+from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES, BmffError
 from longwatch.formats.bmff.fragment import Run
 
 SYNC = 1
@@ -19,6 +19,7 @@ DAMAGED = 2
 MAX_SAMPLES = 1 << 20
 _VERSION = 1
 _MAX_TRACKS = 16
+_MAX_TIME = 1 << 62
 _HEAD = struct.Struct(">BBH")
 _TRACK = struct.Struct(">III")
 _CHUNK_BYTES = 8 + 8 + 4
@@ -113,6 +114,8 @@ def unpack_sample_index(data: bytes) -> SampleIndex:
     if any(chunks > samples or samples > MAX_SAMPLES or not timescale for timescale, chunks, samples in heads):
         raise BmffError("a sample index with counts that cannot be")
     total = sum(chunks * _CHUNK_BYTES + samples * _SAMPLE_BYTES for _, chunks, samples in heads)
+    if total > MAX_HEADER_BYTES:
+        raise BmffError(f"a sample index of {total} bytes")
     columns = _inflate(data[_HEAD.size + count * _TRACK.size :], total)
     tracks = []
     at = 0
@@ -129,8 +132,10 @@ def unpack_sample_index(data: bytes) -> SampleIndex:
             at = end
         track.flags += columns[at : at + samples]
         at += samples
-        if sum(track.counts) != samples:
+        if sum(track.counts) != samples or 0 in track.counts:
             raise BmffError("the chunks of a sample index do not add up to its samples")
+        if max([*track.offsets, *track.times], default=0) >= _MAX_TIME or min(track.cts_offsets, default=0) < 0:
+            raise BmffError("a sample index with places or times that cannot be")
         tracks.append(track)
     return SampleIndex(tuple(tracks))
 

@@ -12,6 +12,7 @@ from longwatch.formats.bmff.fragment import DAMAGED_PRIORITY
 from longwatch.formats.bmff.sample_index import DAMAGED, SYNC, SampleIndex, TrackIndex, pack_sample_index
 
 MAX_MOOF_SAMPLES = 1 << 20
+MAX_TIME = 1 << 62
 NON_SYNC = 0x00010000
 _FIRST_READ = 4096
 
@@ -77,17 +78,31 @@ class ScannedFragment:
         return start, end * 90_000 // timescale, tuple(s * 90_000 // timescale - start for s in sorted(syncs))
 
 
+@dataclass(slots=True)
+class _Limits:
+    """What a moof may yet claim: so many samples, so many bytes of media."""
+
+    samples: int
+    media_bytes: int
+
+    def take(self, samples: int, media_bytes: int) -> None:
+        self.samples -= samples
+        self.media_bytes -= media_bytes
+        if self.samples < 0 or self.media_bytes < 0:
+            raise BmffError("a moof claims more than there can be")
+
+
 def parse_moof(
-    data: bytes, moof: Box, base: int, defaults: Mapping[int, Defaults], next_dts: dict[int, int]
+    data: bytes, moof: Box, base: int, defaults: Mapping[int, Defaults], next_dts: dict[int, int], media_bytes: int
 ) -> tuple[int, list[ScannedRun]]:
     """The sequence number of mfhd and all truns of a moof that lies at `base` in its file.
 
     next_dts: by track, where the last fragment ended; used where tfdt is missing, and brought up to date.
-    Raises BmffError, also beyond a million samples.
+    media_bytes: how much media there can be at most. Raises BmffError, also beyond that and beyond a million samples.
     """
     sequence = 0
     runs: list[ScannedRun] = []
-    left = MAX_MOOF_SAMPLES
+    limits = _Limits(MAX_MOOF_SAMPLES, media_bytes)
     data_end = base
     for child in children(data, moof.body, moof.end):
         if child.kind == b"mfhd":
@@ -95,14 +110,13 @@ def parse_moof(
             fields.take(4)
             sequence = fields.uint(4)
         elif child.kind == b"traf":
-            data_end = _parse_traf(data, child, base, data_end, defaults, next_dts, runs, left)
-            left = MAX_MOOF_SAMPLES - sum(len(run.sizes) for run in runs)
+            data_end = _parse_traf(data, child, base, data_end, defaults, next_dts, runs, limits)
     return sequence, runs
 
 
 def _parse_traf(
     data: bytes, traf: Box, moof_start: int, data_end: int, defaults: Mapping[int, Defaults],
-    next_dts: dict[int, int], runs: list[ScannedRun], left: int,
+    next_dts: dict[int, int], runs: list[ScannedRun], limits: _Limits,
 ) -> int:  # fmt: skip
     track_id = 0
     base = data_end
@@ -121,8 +135,7 @@ def _parse_traf(
         elif child.kind == b"trun":
             if not track_id:
                 raise BmffError("trun before tfhd")
-            run = _trun(fields, track_id, dts, base, data_end, default, left)
-            left -= len(run.sizes)
+            run = _trun(fields, track_id, dts, base, data_end, default, limits)
             dts += sum(run.durations)
             data_end = run.data_offset + sum(run.sizes)
             runs.append(run)
@@ -148,7 +161,7 @@ def _tfhd(
 
 
 def _trun(
-    fields: Fields, track_id: int, dts: int, base: int, data_end: int, default: Defaults, left: int
+    fields: Fields, track_id: int, dts: int, base: int, data_end: int, default: Defaults, limits: _Limits
 ) -> ScannedRun:
     word = fields.uint(4)
     version, flags = word >> 24, word & 0xFFFFFF
@@ -156,15 +169,19 @@ def _trun(
     offset = base + fields.sint(4) if flags & 0x01 else data_end
     first_flags = fields.uint(4) if flags & 0x04 else None
     present = [bit for bit in (0x100, 0x200, 0x400, 0x800) if flags & bit]
-    if count > left or 4 * len(present) * count > fields.left:
+    sized = bool(flags & 0x200)
+    if 4 * len(present) * count > fields.left or (count and not sized and not default.size):
         raise BmffError(f"trun says {count} samples and cannot hold them")
-    if offset < 0 or offset >= 1 << 63:
-        raise BmffError("data before the beginning of the file")
+    limits.take(count, 0 if sized else count * default.size)
+    if not 0 <= offset < MAX_TIME or not 0 <= dts < MAX_TIME:
+        raise BmffError("a place or time that cannot be")
     rows = struct.unpack(f">{len(present) * count}I", fields.take(4 * len(present) * count))
     columns = {bit: rows[n :: len(present)] for n, bit in enumerate(present)}
     sample_flags = array("I", columns.get(0x400, (default.flags,) * count))
     if first_flags is not None and count:
         sample_flags[0] = first_flags
+    if sized:
+        limits.take(0, sum(columns[0x200]))
     cts = columns.get(0x800, (0,) * count)
     if version == 0 and any(c >= 1 << 31 for c in cts):
         raise BmffError("a composition offset beyond 31 bits")
@@ -201,10 +218,10 @@ def _one_fragment(read: Read, at: int, end: int, next_dts: dict[int, int]) -> Sc
             return None
         if moof.end + 16 > len(data):
             data = read(at, min(moof.end + 16, end - at))
-        mdat = parse_box(data, moof.end, len(data))
-        if mdat is None or mdat.kind != b"mdat" or at + mdat.end > end or mdat.end == len(data) == mdat.body:
+        mdat = parse_box(data, moof.end, len(data)) if len(data) > moof.end else None
+        if mdat is None or mdat.kind != b"mdat" or at + mdat.end > end:
             return None
-        sequence, runs = parse_moof(data, moof, at, {}, next_dts)
+        sequence, runs = parse_moof(data, moof, at, {}, next_dts, mdat.end - mdat.body)
     except BmffError:
         return None
     inside = all(
@@ -219,6 +236,8 @@ def add_to_index(index: SampleIndex, fragment: ScannedFragment) -> None:
     for run in fragment.runs:
         if not 0 <= run.track_index < len(index.tracks):
             raise BmffError(f"a fragment of track {run.track_id}, which the header does not have")
+        if not run.sizes:
+            continue
         track = index.tracks[run.track_index]
         track.offsets.append(run.data_offset)
         track.times.append(run.dts)
