@@ -59,11 +59,13 @@ class Hub:
         self._dropped: Counter[StreamKey] = Counter()
         self._tasks = Tasks("live")
         self._turn = asyncio.Lock()
+        self._closed = False
         link.on_push(self._pushed)
         link.on_connect(self._connected)
 
     async def aclose(self) -> None:
         """Every viewer gets its end."""
+        self._closed = True
         for feed in self._feeds.values():
             for viewer in feed.viewers:
                 viewer.close()
@@ -116,7 +118,8 @@ class Hub:
         self._settle()
 
     def _settle(self) -> None:
-        self._tasks.start("subscriptions", self._subscriptions())
+        if not self._closed:
+            self._tasks.start("subscriptions", self._subscriptions())
 
     async def _subscriptions(self) -> None:
         """Make what is subscribed equal to what is watched. What fails now is done when the recorder is back."""

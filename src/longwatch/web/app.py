@@ -1,0 +1,45 @@
+"""The app: all routes, each with its policy, behind one guard."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, Response
+
+from longwatch.web import errors
+from longwatch.web.api import Api
+from longwatch.web.deps import Deps
+from longwatch.web.guard import guard_all
+from longwatch.web.headers import SecurityHeaders
+from longwatch.web.policy import PUBLIC
+from longwatch.web.routes import cameras, health, live, retention, session, static, timeline, video
+
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-longwatch"},
+    "signed": {"type": "apiKey", "in": "query", "name": "sig"},
+}
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """Raises UnguardedRouteError where a route has no policy."""
+    app = FastAPI(
+        title="Longwatch", version=deps.options.version or "0", openapi_url=None, docs_url=None, redoc_url=None
+    )
+    app.router.redirect_slashes = False
+    errors.install(app)
+    app.add_middleware(SecurityHeaders)
+    api = Api(app)
+    for room in (health, session, cameras, timeline, video, live, retention):
+        room.register(api, deps)
+    _describe(app, api)
+    static.register(api, deps)  # last: it takes every path that is left
+    guard_all(app, deps.accounts, deps.clock)
+    return app
+
+
+def _describe(app: FastAPI, api: Api) -> None:
+    @api.get("/api/v1/openapi.json", PUBLIC, include_in_schema=False)
+    async def openapi() -> Response:
+        described = app.openapi()
+        described.setdefault("components", {})["securitySchemes"] = _SECURITY
+        return JSONResponse(described)

@@ -1,0 +1,46 @@
+"""Which stream a request means, and whether its signed URL covers what it asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+from starlette.requests import HTTPConnection
+
+from longwatch.base.ids import is_slug
+from longwatch.model.sessions import StreamKey
+from longwatch.web.deps import Deps
+from longwatch.web.errors import RefusedError
+from longwatch.web.guard import grant_of
+
+StreamName = Annotated[str, Query(max_length=40, pattern="^[a-z0-9-]+$", description="main, unless it says otherwise")]
+
+
+async def stream_key(deps: Deps, camera: str, stream: str) -> StreamKey:
+    """The stream, of the settings or of the archive (a camera taken out of the settings keeps its footage).
+
+    Raises RefusedError 404. Nothing that is not a slug gets further than this.
+    """
+    if is_slug(camera) and is_slug(stream):
+        known = deps.site().camera(camera)
+        if known is not None and stream in known.streams:
+            return StreamKey(camera, stream)
+        if (camera, stream) in {(row[0], row[1]) for row in await deps.read(deps.index.cameras)}:
+            return StreamKey(camera, stream)
+    raise RefusedError(
+        404, f"there is no stream {stream[:80]!r} of a camera {camera[:80]!r}", remedy="see /api/v1/cameras"
+    )
+
+
+def check_grant(connection: HTTPConnection, from_us: int, to_us: int) -> None:
+    """Raises RefusedError 403 where a signed URL was made for another span."""
+    grant = grant_of(connection)
+    if grant is not None and (grant.part or not grant.from_us <= from_us < to_us <= grant.to_us):
+        raise RefusedError(403, "this signed URL is for another span", remedy="ask for a new one")
+
+
+def check_part_grant(connection: HTTPConnection, query: str) -> None:
+    """Raises RefusedError 403 where a signed URL was made for something else than this one part of a playlist."""
+    grant = grant_of(connection)
+    if grant is not None and grant.part != query:
+        raise RefusedError(403, "this signed URL is for something else", remedy="take the URLs of the playlist")

@@ -1,0 +1,46 @@
+"""What a route asks of whoever calls it. A route without a policy keeps the app from starting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from longwatch.accounts import Right
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """right: None where anybody may call it. camera: the path parameter that names the camera the right must cover.
+
+    before_set_up: answers although there is no account yet. signed: also takes a signed URL (`sig=`).
+    """
+
+    right: Right | None
+    camera: str | None = None
+    before_set_up: bool = False
+    signed: bool = False
+
+    @property
+    def public(self) -> bool:
+        """Whether no login is asked for."""
+        return self.right is None
+
+
+PUBLIC = Policy(None)
+ALWAYS = Policy(None, before_set_up=True)
+SIGNED_IN = Policy(Right.VIEW)
+VIEW_CAMERA = Policy(Right.VIEW, camera="camera")
+PLAY_CAMERA = Policy(Right.VIEW, camera="camera", signed=True)
+OPERATE_CAMERA = Policy(Right.OPERATE, camera="camera")
+INSPECT = Policy(Right.INSPECT)
+
+
+def declare(endpoint: Any, policy: Policy) -> None:
+    """Attach a policy to an endpoint."""
+    endpoint.policy = policy
+
+
+def declared(endpoint: Any) -> Policy | None:
+    """The policy of an endpoint, if it has one."""
+    policy = getattr(endpoint, "policy", None)
+    return policy if isinstance(policy, Policy) else None

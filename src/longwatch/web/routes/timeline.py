@@ -1,0 +1,163 @@
+"""What was recorded when, and every gap with its cause. Written without Pydantic: this path is to be fast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from longwatch.accounts import Principal, Right
+from longwatch.base.errors import UsageError
+from longwatch.base.ids import is_slug
+from longwatch.base.rfc3339 import format_us
+from longwatch.base.secrets import scrub
+from longwatch.model.sessions import StreamKey
+from longwatch.model.stores import GapSpan
+from longwatch.timeline import State, Tile, tile
+from longwatch.web.api import Api
+from longwatch.web.deps import Deps, Index
+from longwatch.web.errors import RefusedError
+from longwatch.web.guard import principal_of
+from longwatch.web.models import Gaps, Timeline
+from longwatch.web.places import StreamName, stream_key
+from longwatch.web.policy import SIGNED_IN, VIEW_CAMERA
+from longwatch.web.times import From, To, cursor_of, read_cursor, span_us
+
+_MOST = 50_000
+Limit = Annotated[int, Query(ge=1, le=_MOST, description="items in one answer")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the answer before")]
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
+def register(api: Api, deps: Deps) -> None:
+    """timeline, gaps."""
+
+    @api.get("/api/v1/cameras/{camera}/timeline", VIEW_CAMERA, responses={200: {"model": Timeline}})
+    async def timeline(
+        camera: str, from_: From, to: To, stream: StreamName = "main", limit: Limit = _MOST, cursor: Cursor = None
+    ) -> Response:
+        """Tiles the whole interval: recorded, gap, or pending after `accounted_until`."""
+        from_us, to_us = span_us(from_, to)
+        if cursor is not None:
+            from_us = _resumed(cursor, from_us, to_us)
+        key = await stream_key(deps, camera, stream)
+        body = await deps.read(_timeline, deps.index, key, from_us, to_us, limit)
+        return Response(body, media_type="application/json")
+
+    @api.get("/api/v1/gaps", SIGNED_IN, responses={200: {"model": Gaps}})
+    async def gaps(
+        request: Request,
+        from_: From,
+        to: To,
+        camera: Annotated[str | None, Query(max_length=200)] = None,
+        limit: Limit = 10_000,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Gaps with causes over all cameras that the caller may see."""
+        from_us, to_us = span_us(from_, to)
+        principal = principal_of(request)
+        assert principal is not None
+        if camera is not None:
+            _check_camera(principal, camera)
+        skip = _offset(cursor) if cursor is not None else 0
+        body = await deps.read(_gaps, deps.index, principal, camera, from_us, to_us, skip, limit)
+        return Response(body, media_type="application/json")
+
+
+def _check_camera(principal: Principal, camera: str) -> None:
+    if not principal.may(Right.VIEW, camera):
+        raise RefusedError(
+            403, f"{principal.role} {principal.name!r} has no right to this camera", remedy="ask an admin"
+        )
+    if not is_slug(camera):
+        raise UsageError(f"{camera[:80]!r} is no camera's id", remedy="see /api/v1/cameras")
+
+
+def _resumed(cursor: str, from_us: int, to_us: int) -> int:
+    text = read_cursor(cursor)[0]
+    if not text.isdecimal() or not from_us <= int(text) < to_us:
+        raise UsageError("the cursor is not of this span", remedy="use `next` with the same from and to")
+    return int(text)
+
+
+def _offset(cursor: str) -> int:
+    text = read_cursor(cursor)[0]
+    if not text.isdecimal() or len(text) > 12:
+        raise UsageError("the cursor is none of ours", remedy="use `next` of the answer before, unchanged")
+    return int(text)
+
+
+def tiles_of(index: Index, key: StreamKey, from_us: int, to_us: int) -> tuple[list[Tile], int]:
+    """The tiles of a span, and until when all is accounted for. Blocks."""
+    accounted_until_us = index.accounted_until_us()  # first: what is read after it is at least as new
+    set_up_us = next((at for camera, stream, at in index.cameras() if (camera, stream) == key), None)
+    if set_up_us is None:  # an index rebuilt from files: the first footage is all there is to go by
+        set_up_us = index.stats(key).first_us
+    spans = index.recorded_spans(key, from_us, to_us)
+    gaps = index.gaps_of(key, from_us, to_us)
+    return tile(spans, gaps, from_us, to_us, accounted_until_us, set_up_us), accounted_until_us
+
+
+def _timeline(index: Index, key: StreamKey, from_us: int, to_us: int, limit: int) -> str:
+    tiles, accounted_until_us = tiles_of(index, key, from_us, to_us)
+    rest = cursor_of(tiles[limit].from_us) if len(tiles) > limit else None
+    items = [_tile(item) for item in tiles[:limit]]
+    return _ENCODER.encode({"items": items, "accounted_until": format_us(accounted_until_us), "next": rest})
+
+
+def _tile(item: Tile) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "from": format_us(item.from_us),
+        "to": format_us(item.to_us),
+        "state": item.state,
+        "cause": item.cause,
+        "evidence": _told(item.evidence) if item.state is State.GAP else None,
+    }
+    if item.state is State.RECORDED:
+        told["held"] = item.held
+        told["provenance"] = item.provenance.name.lower() if item.provenance is not None else None
+        told["run"] = item.run
+        if item.also:
+            told["also"] = item.also
+    return told
+
+
+def _gaps(
+    index: Index, principal: Principal, camera: str | None, from_us: int, to_us: int, skip: int, limit: int
+) -> str:
+    accounted_until_us = index.accounted_until_us()
+    found = [(key, gap) for key, gap in index.gaps(camera, from_us, to_us) if principal.may(Right.VIEW, key.camera)]
+    found.sort(key=lambda item: (item[0], item[1].from_us))
+    page = [_gap(key, gap) for key, gap in found[skip : skip + limit]]
+    rest = cursor_of(skip + limit) if len(found) > skip + limit else None
+    return _ENCODER.encode({"items": page, "accounted_until": format_us(accounted_until_us), "next": rest})
+
+
+def _gap(key: StreamKey, gap: GapSpan) -> dict[str, Any]:
+    return {
+        "camera": key.camera,
+        "stream": key.stream,
+        "from": format_us(gap.from_us),
+        "to": None if gap.to_us is None else format_us(gap.to_us),
+        "cause": gap.cause,
+        "evidence": _told(gap.evidence),
+    }
+
+
+def _told(evidence: Mapping[str, object]) -> Any:
+    """Evidence is made without secrets; this is the second lock on that door."""
+    return {name: _scrubbed(value) for name, value in evidence.items()}
+
+
+def _scrubbed(value: object) -> object:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return _told(value)
+    if isinstance(value, list | tuple):
+        return [_scrubbed(item) for item in value]
+    return value
