@@ -186,7 +186,7 @@ class H264Receiver(NalVideoReceiver):
         self._open_gop = self._slice[0] & 0x1F != 5
         if self._recovery and self._open_gop:
             if self._damaged and self._heal_in < 0:
-                self._heal_in = min(self._recovery, 1 << 16) + 1
+                self._heal_in = min(self._recovery, 1 << 16)
             return self._damaged
         return False
 
