@@ -11,6 +11,7 @@ from longwatch.base.clock import Clock
 from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.connection import Connection
 from longwatch.ingest.options import Options
+from longwatch.ingest.polling import PolledSocket
 from longwatch.ingest.waiting import within
 
 _MAX_ADDRESSES = 4
@@ -28,7 +29,7 @@ async def connect(connection: Connection, url: CameraUrl, options: Options, cloc
             )
             await within(clock, options.answer_timeout_s, coroutine)
         else:
-            await loop.create_connection(lambda: connection, sock=sock)
+            connection.attach(PolledSocket(sock, connection))
     except BaseException:
         sock.close()
         raise

@@ -12,6 +12,7 @@ from typing import Protocol
 from longwatch.base.clock import Clock
 from longwatch.formats.rtsp import Demultiplexer, Message, RtspError
 from longwatch.ingest.arena import ReadArena
+from longwatch.ingest.polling import PolledSocket
 
 Spans = Sequence[tuple[int, int]]
 PacketHandler = Callable[[bytes | bytearray, Spans, int], None]
@@ -41,7 +42,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, arena: ReadArena, clock: Clock, listener: Listener) -> None:
         self.bytes_in = 0
         self.over = False
-        self.transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | PolledSocket | None = None
         self._arena = arena
         self._clock = clock
         self._listener = listener
@@ -65,6 +66,11 @@ class Connection(asyncio.BufferedProtocol):
         self.transport.write(data)
         return True
 
+    def settle(self) -> None:
+        """The conversation is done and packets come: read on the beat, where the transport can."""
+        if isinstance(self.transport, PolledSocket):
+            self.transport.settle()
+
     def close(self) -> None:
         """Close at once; what was written goes out where the camera takes it."""
         self.over = True
@@ -76,6 +82,10 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.close()
 
     # asyncio.BufferedProtocol
+
+    def attach(self, polled: PolledSocket) -> None:
+        """The plain connection stands."""
+        self.transport = polled
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]  # a Transport, which asyncio's types do not say

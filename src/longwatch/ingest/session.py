@@ -301,6 +301,8 @@ class Session:
     def _plays(self) -> None:
         now_us = self._clock.boottime_us()
         self.playing = True
+        if self._connection is not None:
+            self._connection.settle()
         self._playing_us = now_us
         self._last_packet_us = max(self._last_packet_us, now_us)
         self._last_video_us = max(self._last_video_us, now_us)
