@@ -166,6 +166,10 @@ def _insert(db: sqlite3.Connection, files: list[_File]) -> None:
         hold(db, stream, volume, count, size)
     for (stream, run, from_us), (to_us, provenance) in spans.items():
         extend_span(db, stream, run, from_us, to_us, provenance)
+    db.execute(
+        "UPDATE stream SET set_up_us = (SELECT min(from_us) FROM recorded_span WHERE stream_id = stream.id)"
+        " WHERE set_up_us IS NULL"
+    )  # it was set up by then; when exactly, the media does not say
     if longest_us:
         note_longest(db, longest_us)
 

@@ -1,0 +1,199 @@
+"""One tick: create, write, flush, rows, acknowledge; and what stands in the index afterwards."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Options, Retention, VolumeState, ops
+from longwatch.base.clock import ManualClock
+from longwatch.formats import bmff
+from longwatch.ledger import segment_root
+from longwatch.model.causes import Cause
+from longwatch.model.stores import FragmentRow
+from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
+from tests.support.archive_faults import ByFile
+
+
+class Witness(Flushing):
+    """Writes down what it is asked for, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def step(self, number: str) -> None:
+        self.calls.append(number)
+
+    def flush_volume(self, descriptor: int) -> None:
+        self.calls.append("syncfs")
+        super().flush_volume(descriptor)
+
+
+def entries(reader: ArchiveReader) -> list[dict[str, object]]:
+    return [json.loads(row.entry) for row in reader.entries(0, 1000)]
+
+
+async def test_the_steps_come_in_their_order(tmp_path: Path):
+    witness = Witness()
+    async with opened([tmp_path / "a"], replace(KEEP_ALL, flushing=witness)) as (archive, _):
+        source = stream(archive)
+        witness.calls.clear()
+        await archive.tick(archive.volumes[0], source.tick(seal=True))
+    assert witness.calls[:9] == ["S1", "S2", "S2", "S2", "S3", "syncfs", "S4", "S5", "S6"]
+    assert witness.calls[9] == "S7"
+
+
+async def test_what_is_acknowledged_is_in_the_file_and_in_the_index(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        source = stream(archive)
+        for n in range(4):
+            tick = source.tick(seal=n == 3)
+            result = await archive.tick(archive.place(GATE), tick)
+            (segment,) = held([tmp_path / "a"])
+            assert result.acknowledged == {source.token: segment.durable_bytes}
+            assert segment.sealed == (n == 3)
+            assert segment.fragments == n + 1
+            reader = ArchiveReader([tmp_path / "a"])
+            rows = reader.fragments(segment)
+            written = tick.media[-1 if n < 3 else -2]
+            assert isinstance(written, ops.FragmentAppend)
+            assert reader.read(segment, rows[-1].offset, rows[-1].size) == b"".join(written.parts)
+            assert [row.offset for row in rows] == [row.offset for row in source.rows]
+            reader.close()
+        content = Path(segment.path).read_bytes()
+    closing = bmff.parse_closing(content)
+    assert closing is not None
+    assert [fragment.sha256 for fragment in closing.fragments] == [row.sha256 for row in rows]
+    assert closing.wall_end_us == segment.wall_end_us
+    assert bmff.parse_header(content).identity.run == source.run
+
+
+async def test_an_open_segment_is_never_read_beyond_what_is_acknowledged(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        source = stream(archive)
+        await archive.tick(archive.place(GATE), source.tick())
+        (segment,) = held([tmp_path / "a"])
+        await archive.tick(archive.place(GATE), source.tick())
+        reader = ArchiveReader([tmp_path / "a"])
+        assert len(reader.read(segment, 0, 1 << 30)) == segment.durable_bytes
+        assert len(reader.fragments(segment)) == 1
+        reader.close()
+
+
+async def test_a_seal_is_an_entry_with_the_root_of_the_leaves(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        await record(archive, stream(archive))
+        (segment,) = held([tmp_path / "a"])
+        reader = ArchiveReader([tmp_path / "a"])
+        (entry,) = entries(reader)
+        import hashlib
+
+        header = hashlib.sha256(reader.read(segment, 0, segment.header_bytes)).digest()
+        root = segment_root(header, [row.sha256 for row in reader.fragments(segment)])
+        body = entry["body"]
+        assert isinstance(body, dict)
+        assert (entry["kind"], entry["seq"], body["root"], body["fragments"]) == ("segment_sealed", 0, root.hex(), 3)
+        reader.close()
+
+
+async def test_gaps_open_are_refined_and_close_and_the_ledger_keeps_the_story(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        reader = ArchiveReader([tmp_path / "a"])
+        await archive.commit([ops.GapOpen(1, GATE, 1000, Cause.UNKNOWN, {}), ops.GapOpen(2, ROAD, 1000, Cause.UNKNOWN, {"load": 0.5})])
+        ((_, gap),) = reader.gaps("gate", 0, 2000)
+        assert (gap.from_us, gap.to_us, gap.cause) == (1000, None, Cause.UNKNOWN)
+        await archive.commit([ops.GapRefine(1, Cause.CAMERA_UNREACHABLE, {"tried": 3}), ops.GapClose(1, 5000), ops.GapClose(2, 1000)])
+        ((_, gap),) = reader.gaps(None, *FOR_EVER)
+        assert (gap.to_us, gap.cause, gap.evidence) == (5000, Cause.CAMERA_UNREACHABLE, {"tried": 3})
+        assert [entry["kind"] for entry in entries(reader)] == [
+            "gap_opened", "gap_opened", "gap_refined", "gap_closed", "gap_closed",
+        ]  # fmt: skip
+        assert entries(reader)[1]["body"]["evidence"] == {"load": "0.5"}
+        assert entries(reader)[4]["body"]["never_was"] is True
+        reader.close()
+
+
+async def test_a_span_grows_shrinks_and_goes(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        source = stream(archive)
+        await archive.commit([*source.start(), replace(source.span(), from_us=10, to_us=50)])
+        reader = ArchiveReader([tmp_path / "a"])
+        for to_us, expected in ((90, [(10, 90)]), (40, [(10, 40)]), (10, [])):
+            await archive.commit([replace(source.span(), from_us=10, to_us=to_us)])
+            assert [(span.from_us, span.to_us) for span in reader.recorded_spans(GATE, 0, 100)] == expected
+        reader.close()
+
+
+async def test_set_up_is_remembered_from_the_first_time(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        await archive.camera_set_up("gate", "Gate", ["main"], 1000)
+        await archive.camera_set_up("gate", "The gate", ["main", "sub"], 2000)
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [tuple(row) for row in reader.cameras()] == [("gate", "main", 1000), ("gate", "sub", 2000)]
+        reader.close()
+
+
+async def test_run_numbers_are_never_used_twice(tmp_path: Path):
+    seen = set()
+    for _ in range(3):
+        async with opened([tmp_path / "a"], orderly=False) as (archive, _):
+            source = stream(archive)
+            assert source.run not in seen
+            seen.add(source.run)
+            await archive.tick(archive.place(GATE), source.tick())
+
+
+async def test_a_fragment_in_the_wrong_place_is_not_written(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        source = stream(archive)
+        await archive.tick(archive.place(GATE), source.tick())
+        before = held([tmp_path / "a"])[0].durable_bytes
+        append = source.append()
+        row: FragmentRow = replace(append.row, offset=append.row.offset + 1)
+        result = await archive.tick(archive.volumes[0], ops.Tick([replace(append, row=row)], []))
+        assert result.failure is not None
+        assert result.acknowledged == {}
+        assert held([tmp_path / "a"])[0].durable_bytes == before
+
+
+async def test_old_kernels_flush_each_file_and_its_name(tmp_path: Path):
+    async with opened([tmp_path / "a"], replace(KEEP_ALL, flushing=ByFile())) as (archive, _):
+        assert archive.volumes[0].files is not None
+        assert archive.volumes[0].files.flushes_each_file
+        await record(archive, stream(archive), segments=2)
+        assert (await archive.check(Mode.HASH)).ok
+
+
+class Hangs(Flushing):
+    """One disk that never comes back."""
+
+    def __init__(self) -> None:
+        import threading
+
+        self.let_go = threading.Event()
+        self.bad: int | None = None
+
+    def flush_volume(self, descriptor: int) -> None:
+        if descriptor == self.bad:
+            self.let_go.wait(20)
+        super().flush_volume(descriptor)
+
+
+async def test_a_disk_that_hangs_holds_nobody_else(tmp_path: Path):
+    hangs, clock = Hangs(), ManualClock()
+    options = Options(Retention(max_age_us=None, keep_free_fraction=0), hangs)
+    archive, _ = await Archive.open([tmp_path / "a", tmp_path / "b"], options, clock, "ab" * 16)
+    assert archive.volumes[1].files is not None
+    hangs.bad = archive.volumes[1].files._descriptor
+    gate, road = stream(archive), stream(archive, ROAD, base=1000)
+    stuck = asyncio.ensure_future(archive.tick(archive.volumes[1], road.tick()))
+    for _ in range(3):
+        result = await archive.tick(archive.volumes[0], gate.tick())
+        assert result.acknowledged
+    assert not stuck.done()
+    assert archive.volumes[1].busy_since_boot_us is not None
+    assert archive.volumes[1].state is VolumeState.OK
+    hangs.let_go.set()
+    assert (await stuck).acknowledged == {road.token: road.end}
+    assert archive.volumes[1].busy_since_boot_us is None
+    await archive.close()
