@@ -129,7 +129,7 @@ class Shelf:
         index = IndexBuilder([t.timescale for t in tracks])
         rows = []
         for number, runs in enumerate(_cut(tracks, samples, fragment_90k), 1):
-            parts = fragment(number, runs)
+            parts = fragment(number, runs, len(data))
             index.add(len(data), len(parts[0]), runs)
             body = b"".join(parts)
             video = next((s for t, s in runs if t == 0), ())

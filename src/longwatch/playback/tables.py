@@ -25,6 +25,7 @@ from longwatch.formats.bmff import (
     scan_fragments,
     unpack_sample_index,
 )
+from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES
 from longwatch.formats.bmff.closing import closing_sample_index, closing_size
 from longwatch.formats.bmff.progressive import big_endian, run_lengths
 from longwatch.formats.media import Kind, TrackFormat
@@ -246,8 +247,8 @@ def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None
     """The index in the closing box; None where the file has none, or it is damaged: its fragments can still be scanned."""
     try:
         tail = source.read(row, row.durable_bytes, _TAIL_BYTES)
-        if len(tail) == _TAIL_BYTES and closing_size(tail) is None and tail[4:8] == b"uuid":
-            tail = source.read(row, row.durable_bytes, int.from_bytes(tail[:4], "big"))
+        if len(tail) == _TAIL_BYTES and closing_size(tail) is None:
+            tail += source.read(row, row.durable_bytes + _TAIL_BYTES, MAX_HEADER_BYTES)
         packed = closing_sample_index(tail)
         return unpack_sample_index(packed) if packed is not None else None
     except BmffError:

@@ -97,7 +97,7 @@ class OpenSegment:
         runs: list[tuple[int, list[Stored]]] = [(0, video)]
         runs += sorted(self._others.items())
         self._fragments += 1
-        parts = fragment(self._fragments, runs)
+        parts = fragment(self._fragments, runs, self._offset)
         size = sum(map(len, parts))
         start_90k = video[0][0]
         end_90k = video[-1][0] + video[-1][2]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES, BmffError, Fields, uuid_box
+from longwatch.formats.bmff.fragment import padding
 
 CLOSING_UUID = uuid.UUID("6c6f6e67-7761-4863-a864-e1c05ed0f11e").bytes
 _VERSION = 1
@@ -17,7 +18,8 @@ _TRAILER = struct.Struct(">Q8s")
 _ROW = struct.Struct(">QIQIH")
 _RECOVERED = 1
 _DAMAGED = 2
-_MIN_BYTES = 24 + 4 + 4 + 8 + 4 + _TRAILER.size
+_HEAD_BYTES = 24
+_MIN_BYTES = _HEAD_BYTES + 4 + 4 + 8 + 4 + _TRAILER.size
 _UNKNOWN_WALL = -(1 << 63)
 
 
@@ -74,9 +76,14 @@ def closing(
     damaged: bool = False,
     recovered: bool = False,
 ) -> bytes:
-    """The closing box. Nothing follows it in a file: its last 16 bytes are its own length and a magic word."""
+    """The closing box, to stand right behind the last of `rows`. Nothing follows it in a file: its last 16 bytes are its
+    length and a magic word. Where its head would lie across two pages a `free` box, counted in that length, comes first:
+    libav refuses a file that ends inside the head of a uuid box.
+    """
     parts = []
+    end = 0
     for row in rows:
+        end = row.offset + row.size
         parts.append(
             _ROW.pack(
                 row.offset, row.size, row.start_90k, row.end_90k - row.start_90k, len(row.sync_offsets_90k)
@@ -91,7 +98,8 @@ def closing(
         ">IIq", _VERSION << 24 | flags, len(parts), _UNKNOWN_WALL if wall_end_us is None else wall_end_us
     )
     body = head + struct.pack(">I", len(sample_index)) + sample_index + b"".join(parts)
-    return uuid_box(CLOSING_UUID, body, _TRAILER.pack(24 + len(body) + _TRAILER.size, _MAGIC))
+    pad = padding(end, _HEAD_BYTES)
+    return pad + uuid_box(CLOSING_UUID, body, _TRAILER.pack(len(pad) + _HEAD_BYTES + len(body) + _TRAILER.size, _MAGIC))
 
 
 def closing_size(tail: bytes) -> int | None:
@@ -111,7 +119,6 @@ def parse_closing(tail: bytes) -> Closing | None:
     fields = _fields(tail)
     if fields is None:
         return None
-    size = fields.left + 24 + _TRAILER.size
     flags, count, wall_end_us = _head(fields)
     sample_index = fields.take(fields.uint(4))
     rows = tuple(_row(fields) for _ in range(count))
@@ -119,7 +126,7 @@ def parse_closing(tail: bytes) -> Closing | None:
         raise BmffError(f"{fields.left} bytes too many in a closing box")
     return Closing(
         rows, sample_index, None if wall_end_us == _UNKNOWN_WALL else wall_end_us, bool(flags & _DAMAGED),
-        bool(flags & _RECOVERED), size,
+        bool(flags & _RECOVERED), closing_size(tail) or 0,
     )  # fmt: skip
 
 
@@ -133,14 +140,17 @@ def closing_sample_index(tail: bytes) -> bytes | None:
 
 
 def _fields(tail: bytes) -> Fields | None:
-    """What stands between the box's header and its trailer."""
+    """What stands between the box's head and its trailer."""
     size = closing_size(tail)
     if size is None or size > len(tail):
         return None
     fields = Fields(tail, len(tail) - size, len(tail) - _TRAILER.size)
-    if fields.uint(4) != size or fields.take(4) != b"uuid" or fields.take(16) != CLOSING_UUID:
-        return None
-    return fields
+    length, kind = fields.uint(4), fields.take(4)
+    if kind == b"free" and length >= 8:
+        size -= length
+        fields.take(length - 8)
+        length, kind = fields.uint(4), fields.take(4)
+    return fields if length == size and kind == b"uuid" and fields.take(16) == CLOSING_UUID else None
 
 
 def _head(fields: Fields) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES, BmffError, Box, Fields, Read, children, parse_box
-from longwatch.formats.bmff.fragment import DAMAGED_PRIORITY
+from longwatch.formats.bmff.fragment import DAMAGED_PRIORITY, PAGE_BYTES
 from longwatch.formats.bmff.sample_index import DAMAGED, SYNC, SampleIndex, TrackIndex, pack_sample_index
 
 MAX_MOOF_SAMPLES = 1 << 20
@@ -46,7 +46,9 @@ class ScannedRun:
 
 @dataclass(slots=True)
 class ScannedFragment:
-    """A whole moof+mdat. offset, size: of both boxes together; moof_bytes: of the first. sequence: of mfhd."""
+    """A whole moof+mdat, with the free box that may stand before it. offset, size: of all together; moof_bytes: of what
+    stands before mdat. sequence: of mfhd.
+    """
 
     offset: int
     size: int
@@ -213,17 +215,30 @@ def scan_fragments(read: Read, start: int, end: int) -> Iterator[ScannedFragment
 def _one_fragment(read: Read, at: int, end: int, next_dts: dict[int, int]) -> ScannedFragment | None:
     try:
         data = read(at, min(_FIRST_READ, end - at))
-        moof = parse_box(data, 0, len(data))
-        if moof is None or moof.kind != b"moof" or at + moof.end + 8 > end or moof.end > MAX_HEADER_BYTES:
+        padding = parse_box(data, 0, len(data))
+        if padding is None or padding.kind != b"free":
+            return _bare_fragment(read, at, end, next_dts, data)
+        start = at + padding.end
+        if padding.end > 2 * PAGE_BYTES or start >= end:
             return None
-        if moof.end + 16 > len(data):
-            data = read(at, min(moof.end + 16, end - at))
-        mdat = parse_box(data, moof.end, len(data)) if len(data) > moof.end else None
-        if mdat is None or mdat.kind != b"mdat" or at + mdat.end > end:
-            return None
-        sequence, runs = parse_moof(data, moof, at, {}, next_dts, mdat.end - mdat.body)
+        found = _bare_fragment(read, start, end, next_dts, read(start, min(_FIRST_READ, end - start)))
     except BmffError:
         return None
+    if found is None:
+        return None
+    return ScannedFragment(at, padding.end + found.size, padding.end + found.moof_bytes, found.sequence, found.runs)
+
+
+def _bare_fragment(read: Read, at: int, end: int, next_dts: dict[int, int], data: bytes) -> ScannedFragment | None:
+    moof = parse_box(data, 0, len(data))
+    if moof is None or moof.kind != b"moof" or at + moof.end + 8 > end or moof.end > MAX_HEADER_BYTES:
+        return None
+    if moof.end + 16 > len(data):
+        data = read(at, min(moof.end + 16, end - at))
+    mdat = parse_box(data, moof.end, len(data)) if len(data) > moof.end else None
+    if mdat is None or mdat.kind != b"mdat" or at + mdat.end > end:
+        return None
+    sequence, runs = parse_moof(data, moof, at, {}, next_dts, mdat.end - mdat.body)
     inside = all(
         at + mdat.body <= run.data_offset and run.data_offset + sum(run.sizes) <= at + mdat.end and run.track_id
         for run in runs
