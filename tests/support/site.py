@@ -50,7 +50,7 @@ class Running:
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.tokens.get(token, token)}"} if token else {}
-        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=20)
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=20, verify=False)
 
     @property
     def ws(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import logging
 import os
 import signal
@@ -97,6 +98,7 @@ class ServerProcess:
         try:
             door = await asyncio.to_thread(door_of, self.settings)
             listening = listen(door)
+            door = dataclasses.replace(door, port=listening.getsockname()[1])
             await commands.start()
             self._tasks.start("recorder-link", link.run())
             self._tasks.start("settings", self._watch_settings())

@@ -32,7 +32,7 @@ def create_app(deps: Deps) -> FastAPI:
     for room in (health, session, cameras, timeline, video, live, retention):
         room.register(api, deps)
     _describe(app, api)
-    static.register(api, deps)  # last: it takes every path that is left
+    static.register(api, deps)  # last: it takes every name at the root that is left
     guard_all(app, deps.accounts, deps.clock)
     return app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from tests.support.wait import until
 
 from longwatch.base import secrets
 from longwatch.base.rfc3339 import format_us
-import itertools
 
 HOUR_US = 3_600_000_000
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 from pathlib import Path
 
-from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from longwatch.web import errors
@@ -26,20 +25,27 @@ def register(api: Api, deps: Deps) -> None:
         if path.is_file() and not path.is_symlink()
     }
 
-    @api.get("/{path:path}", ALWAYS, head=True, include_in_schema=False, response_class=Response)
-    async def static(request: Request, path: str) -> Response:
-        page = pages.get(path or "index.html")
+    def served(name: str) -> Response:
+        page = pages.get(name)
+        if page is None and name == "index.html":
+            return errors.answer(404, "the console is not built", remedy="run `make console`; the API works without it")
         if page is None:
-            if not path:
-                return errors.answer(
-                    404, "the console is not built", remedy="run `make console`; the API works without it"
-                )
-            return errors.answer(
-                404, f"there is nothing at {request.url.path[:200]}", remedy="see /api/v1/openapi.json"
-            )
+            return errors.answer(404, f"there is nothing at /{name[:200]}", remedy="see /api/v1/openapi.json")
         # Names under assets/ carry a hash of what they hold, so they never change.
-        caching = _YEAR if path.startswith("assets/") else _MINUTES
+        caching = _YEAR if name.startswith("assets/") else _MINUTES
         return FileResponse(page, media_type=_type(page), headers={"Cache-Control": caching})
+
+    @api.get("/", ALWAYS, head=True, include_in_schema=False, response_class=Response)
+    async def index() -> Response:
+        return served("index.html")
+
+    @api.get("/assets/{name}", ALWAYS, head=True, include_in_schema=False, response_class=Response)
+    async def asset(name: str) -> Response:
+        return served(f"assets/{name}")
+
+    @api.get("/{name}", ALWAYS, head=True, include_in_schema=False, response_class=Response)
+    async def page(name: str) -> Response:
+        return served(name)
 
 
 def _type(page: Path) -> str:

@@ -12,13 +12,12 @@ from starlette.responses import Response
 
 from longwatch.accounts import Principal, Right
 from longwatch.base.errors import UsageError
-from longwatch.base.ids import is_slug
 from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import GapSpan
 from longwatch.timeline import State, Tile, tile
-from longwatch.web.api import Api
+from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps, Index
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
@@ -48,7 +47,7 @@ def register(api: Api, deps: Deps) -> None:
         body = await deps.read(_timeline, deps.index, key, from_us, to_us, limit)
         return Response(body, media_type="application/json")
 
-    @api.get("/api/v1/gaps", SIGNED_IN, responses={200: {"model": Gaps}})
+    @api.get("/api/v1/gaps", SIGNED_IN, responses={200: {"model": Gaps}, 404: {"model": Problem}})
     async def gaps(
         request: Request,
         from_: From,
@@ -62,19 +61,19 @@ def register(api: Api, deps: Deps) -> None:
         principal = principal_of(request)
         assert principal is not None
         if camera is not None:
-            _check_camera(principal, camera)
+            await _check_camera(deps, principal, camera)
         skip = _offset(cursor) if cursor is not None else 0
         body = await deps.read(_gaps, deps.index, principal, camera, from_us, to_us, skip, limit)
         return Response(body, media_type="application/json")
 
 
-def _check_camera(principal: Principal, camera: str) -> None:
+async def _check_camera(deps: Deps, principal: Principal, camera: str) -> None:
     if not principal.may(Right.VIEW, camera):
         raise RefusedError(
             403, f"{principal.role} {principal.name!r} has no right to this camera", remedy="ask an admin"
         )
-    if not is_slug(camera):
-        raise UsageError(f"{camera[:80]!r} is no camera's id", remedy="see /api/v1/cameras")
+    if deps.site().camera(camera) is None and camera not in {row[0] for row in await deps.read(deps.index.cameras)}:
+        raise RefusedError(404, f"there is no camera {camera[:80]!r}", remedy="see /api/v1/cameras")
 
 
 def _resumed(cursor: str, from_us: int, to_us: int) -> int:

@@ -1,0 +1,104 @@
+"""Path tricks: whatever stands in a URL, no byte from outside comes back and none is written (figure 18)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from tests.support.site import Running, running_site
+
+CANARY = "the canary stands outside"
+_SPAN = "from=2025-12-31T23:00:00Z&to=2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+async def site(tmp_path: Path):
+    (tmp_path / "canary.txt").write_text(CANARY)
+    data = tmp_path / "data"
+    static = data / "static"
+    static.mkdir(parents=True)
+    (static / "index.html").write_text("<!doctype html>")
+    (static / "out").symlink_to(tmp_path)
+    async with running_site(data, static=static) as running:
+        yield running
+
+
+def tricks(outside: Path) -> list[str]:
+    """As they stand on the request line: percent-encoded where that is what keeps a client from cleaning them up."""
+    plain = [
+        "../canary.txt", "../../canary.txt", "../../../../../../../../etc/passwd", str(outside), "/etc/passwd",
+        "out/canary.txt", "CON", "NUL.txt", "aux", "/dev/zero", "/proc/self/environ", "file:///etc/passwd", "gate\0.txt",
+        "..\\..\\canary.txt", "....//....//canary.txt", "‥/canary.txt", "gate/../../canary.txt", "~root/.bashrc",
+        "$(id)", "`id`", "|id", ";id", "%00", "\r\nX-Injected: 1", "ｇａｔｅ", "g" * 4000, "é" * 2000,
+    ]  # fmt: skip
+    return [quote(text, safe="") for text in plain] + [quote(quote(text, safe=""), safe="") for text in plain[:6]]
+
+
+async def raw(site: Running, target: str) -> bytes:
+    """The answer to a request line that no client library has cleaned up."""
+    host, port = site.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    token = site.tokens["admin"]
+    writer.write(
+        f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n".encode()
+    )
+    data = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    return data
+
+
+async def test_no_path_leads_outside(site: Running, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    for trick in tricks(tmp_path / "canary.txt"):
+        for target in (
+            f"/{trick}",
+            f"/assets/{trick}",
+            f"/api/v1/cameras/{trick}/timeline?{_SPAN}",
+            f"/api/v1/cameras/{trick}/video.mp4?{_SPAN}",
+            f"/api/v1/cameras/gate/timeline?{_SPAN}&stream={trick}",
+            f"/api/v1/cameras/gate/segment.mp4?part={trick}&run=1&from=1&to=2&start=0&end=1",
+            f"/api/v1/gaps?{_SPAN}&camera={trick}",
+        ):
+            answer = await raw(site, target)
+            status = int(answer.split(b" ", 2)[1])
+            assert status in {400, 403, 404, 414, 422, 431}, (target[:200], status)
+            assert CANARY.encode() not in answer
+            assert b"root:" not in answer
+            assert b"\r\nX-Injected" not in answer
+    assert sorted(path for path in tmp_path.rglob("*") if not path.name.startswith("server.db-")) == [
+        path for path in before if not path.name.startswith("server.db-")
+    ]
+
+
+async def test_request_lines_that_were_never_cleaned_up(site: Running) -> None:
+    for target in (
+        "/../canary.txt",
+        "/assets/../../canary.txt",
+        "/%2e%2e/canary.txt",
+        "//etc/passwd",
+        "/out/canary.txt",
+    ):
+        answer = await raw(site, target)
+        assert int(answer.split(b" ", 2)[1]) in {400, 404}, target
+        assert CANARY.encode() not in answer
+
+
+async def test_a_megabyte_of_unicode_is_refused_and_the_server_lives(site: Running) -> None:
+    long = quote("长" * 350_000, safe="")
+    for target in (f"/api/v1/cameras/{long}/timeline?{_SPAN}", f"/{long}"):
+        try:
+            answer = await raw(site, target)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            answer = b""
+        assert not answer or int(answer.split(b" ", 2)[1]) in {400, 403, 404, 414, 422, 431}
+        assert len(answer) < 10_000
+    async with site.client() as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_body_beyond_the_limit_is_refused(site: Running) -> None:
+    async with site.client() as client:
+        body = {"name": "a" * 1_000_000, "password": "b"}
+        assert (await client.post("/api/v1/login", json=body)).status_code in {413, 422}
