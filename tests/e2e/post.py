@@ -84,9 +84,13 @@ class RunningPost:
         self.log = folder / "post.log"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
     def write_settings(self, names: dict[str, str]) -> None:
         """Names by camera id; each with all the streams its simulated camera has."""
-        data = self.folder / "data"
+        data = self.data
         data.mkdir(mode=0o700)
         listed = {
             camera_id: {"name": name, "streams": {s: camera.url_of(s) for s in camera.streams}}

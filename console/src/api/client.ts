@@ -76,8 +76,7 @@ async function json<T>(method: string, url: string, body?: unknown): Promise<T> 
 }
 
 export const api = {
-  /** signed_in: whether the cookie that came along is good, so that nobody need be refused to find out. */
-  setup: (): Promise<{ needed: boolean; signed_in?: boolean }> => json('GET', address('setup')),
+  setup: (): Promise<{ needed: boolean }> => json('GET', address('setup')),
   setUp: (code: string, name: string, password: string): Promise<Me> =>
     json('POST', address('setup'), { code, name, password }),
   login: (name: string, password: string): Promise<Me> => json('POST', address('login'), { name, password }),

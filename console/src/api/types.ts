@@ -37,7 +37,8 @@ export interface Camera {
   detail?: string | null
   since?: string | null
   next_attempt?: string | null
-  last_recorded?: string | null
+  recorded_until?: string | null
+  set_up?: string | null
   streams: StreamInfo[]
 }
 

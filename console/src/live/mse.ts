@@ -242,7 +242,9 @@ export class LivePicture {
     this.socket = null
     if (!socket) return
     socket.onmessage = socket.onclose = null
-    socket.close()
+    // Closing one that is still being opened is an error to the browser's console; so it is closed when it is open.
+    if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close()
+    else socket.close()
   }
 
   private dropMedia(): void {

@@ -3,7 +3,7 @@
  *
  * A stretch is one mp4 of at most CHUNK_MS without a gap in it, so that media time and wall time differ by a constant.
  * Two `<video>` elements take turns: one plays while the other loads what comes next. A gap is never jumped in silence:
- * the state says `gap` with its cause for NOTICE_MS first. At the end of what is recorded, `atEnd` is called.
+ * the state says `gap` with its cause first, up to NOTICE_MS. At the end of what is recorded, `atEnd` is called.
  */
 
 import { Problem, videoUrl } from '../api/client'
@@ -36,6 +36,8 @@ interface Chunk {
 const CHUNK_MS = 5 * 60_000
 const PRELOAD_S = 15
 const NOTICE_MS = 1_600
+/** A gap of a few frames is said too, about as long as it lasted. */
+const LEAST_NOTICE_MS = 300
 const EDGE_MS = 1_500
 /** A stretch longer than asked by more than this begins before what was asked: its edit list was not applied. */
 const PREROLL_MS = 250
@@ -181,8 +183,9 @@ export class RecordedPlayer {
   private async notice(turn: number, fromMs: number, toMs: number, items: readonly Item[]): Promise<void> {
     const gap = items.find((item) => item.state === 'gap' && item.toMs > fromMs && item.fromMs < toMs)
     this.put({ phase: 'gap', gap: { fromMs: gap ? Math.min(gap.fromMs, fromMs) : fromMs, toMs, cause: gap?.cause ?? null } })
+    const noticeMs = Math.max(LEAST_NOTICE_MS, Math.min(NOTICE_MS, toMs - fromMs))
     await new Promise<void>((done) => {
-      this.noticeTimer = window.setTimeout(done, NOTICE_MS)
+      this.noticeTimer = window.setTimeout(done, noticeMs)
     })
     if (turn === this.turn) this.put({ wallMs: toMs })
   }

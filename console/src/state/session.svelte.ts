@@ -8,6 +8,33 @@ export type Phase = 'loading' | 'setup' | 'signin' | 'in' | 'unreachable'
 
 const POLL_MS = 1_500
 
+const KEY = 'longwatch-signed-in'
+
+/** Whether this browser may hold a login. Only a hint, kept in the browser: the cookie itself cannot be read. */
+const visitor = {
+  isNew(): boolean {
+    try {
+      return localStorage.getItem(KEY) === null
+    } catch {
+      return false
+    }
+  },
+  entered(): void {
+    try {
+      localStorage.setItem(KEY, 'yes')
+    } catch {
+      // A browser that keeps nothing asks the post each time.
+    }
+  },
+  left(): void {
+    try {
+      localStorage.removeItem(KEY)
+    } catch {
+      // As above.
+    }
+  },
+}
+
 class Session {
   phase = $state<Phase>('loading')
   me = $state<Me | null>(null)
@@ -51,18 +78,17 @@ class Session {
 
   async begin(): Promise<void> {
     try {
-      const { needed, signed_in } = await api.setup()
-      if (needed || signed_in === false) {
-        this.phase = needed ? 'setup' : 'signin'
-        return
-      }
-      this.enter(await api.me())
+      if ((await api.setup()).needed) this.phase = 'setup'
+      // A browser that has never been signed in need not be refused to find out.
+      else if (visitor.isNew()) this.phase = 'signin'
+      else this.enter(await api.me())
     } catch (error) {
       this.failed(error)
     }
   }
 
   enter(me: Me): void {
+    visitor.entered()
     this.me = me
     this.phase = 'in'
     this.problem = null
@@ -93,6 +119,7 @@ class Session {
   }
 
   private signedOut(): void {
+    visitor.left()
     window.clearTimeout(this.timer)
     this.me = null
     this.cameras = []

@@ -30,7 +30,9 @@ class Timelines {
   failed = $state('')
 
   private readonly known = new Map<string, Known>()
-  private readonly busy = new Set<string>()
+  private readonly busy = new Map<string, Promise<void>>()
+  private followed: number | null = null
+  private begun = false
   private readonly renewed = new Map<string, number>()
   private target: View | null = null
   private animating = 0
@@ -74,13 +76,32 @@ class Timelines {
     this.settleFollowing()
   }
 
-  /** Keeps a playhead in sight without ever jumping while somebody looks elsewhere. */
+  /** Brings a moment into the view. */
   reveal(ms: number): void {
+    if (this.shows(ms)) return
     const { fromMs, toMs } = this.target ?? this.view
     const span = toMs - fromMs
-    if (ms >= fromMs && ms <= toMs - span * 0.02) return
     this.following = false
     this.glide({ fromMs: ms - span * 0.5, toMs: ms + span * 0.5 })
+  }
+
+  /** Goes along with a playhead that leaves the view by playing; never while somebody looks elsewhere. */
+  follow(ms: number): void {
+    const before = this.followed
+    this.followed = ms
+    if (before === null || this.shows(before)) this.reveal(ms)
+  }
+
+  private shows(ms: number): boolean {
+    const { fromMs, toMs } = this.target ?? this.view
+    return ms >= fromMs && ms <= toMs - (toMs - fromMs) * 0.02
+  }
+
+  /** What is shown first: an hour, or less on a post that was set up just now. */
+  begin(sinceMs: number): void {
+    if (this.begun) return
+    this.begun = true
+    if (session.nowMs() - sinceMs < 12 * 60_000) this.show(15 * 60_000)
   }
 
   private settleFollowing(): void {
@@ -131,12 +152,16 @@ class Timelines {
     const { fromMs, toMs } = this.target ?? this.view
     const margin = (toMs - fromMs) * 0.25
     const now = session.nowMs()
-    for (const camera of cameras) void this.ensure(camera, fromMs - margin, Math.min(toMs + margin, now))
+    for (const camera of cameras) {
+      if (!this.busy.has(camera)) void this.ensure(camera, fromMs - margin, Math.min(toMs + margin, now))
+    }
   }
 
   /** Makes sure the interval is known for the camera, its growing end included. */
   async ensure(camera: string, fromMs: number, toMs: number): Promise<void> {
-    if (this.busy.has(camera) || toMs <= fromMs) return
+    // One question at a time for each camera; who asks while one is under way needs its answer too.
+    while (this.busy.has(camera)) await this.busy.get(camera)
+    if (toMs <= fromMs) return
     const now = session.nowMs()
     const known = this.known.get(camera)
     const apart = !known || fromMs > known.toMs || toMs < known.fromMs
@@ -146,10 +171,15 @@ class Timelines {
     else if (fromMs < known.fromMs) want = [fromMs, known.fromMs]
     else if (toMs > known.toMs + TAIL_MS) want = [this.tailFrom(known), toMs]
     if (!want) return
-    this.busy.add(camera)
+    const asked = this.ask(camera, want, apart)
+    this.busy.set(camera, asked)
+    await asked
+    if (apart || stale) this.renewed.set(camera, now)
+  }
+
+  private async ask(camera: string, [fromMs, toMs]: [number, number], replace: boolean): Promise<void> {
     try {
-      await this.fetch(camera, want[0], want[1], apart)
-      if (apart || stale) this.renewed.set(camera, now)
+      await this.fetch(camera, fromMs, toMs, replace)
       this.failed = ''
     } catch (error) {
       this.failed = error instanceof Error ? error.message : String(error)

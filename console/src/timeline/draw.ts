@@ -160,6 +160,14 @@ export class TimelinePainter {
     const width = Math.max(to - from, MIN_GAP_PX)
     const left = to - from < MIN_GAP_PX ? (from + to) / 2 - MIN_GAP_PX / 2 : from
     const ink = words.tone === 'fault' ? this.palette.fault : this.palette.planned
+    if (words.tone === 'before') {
+      // Nothing was promised yet: hardly a mark.
+      c.fillStyle = this.palette.ground
+      c.fillRect(left, top, width, height)
+      c.fillStyle = this.hatch('before')
+      c.fillRect(left, top, width, height)
+      return
+    }
     if (to - from >= 0.5) {
       c.fillStyle = words.tone === 'fault' ? this.palette.faultGround : this.palette.plannedGround
       c.fillRect(left, top, width, height)
@@ -260,7 +268,7 @@ export class TimelinePainter {
     const tile = pattern(size, (c) => {
       c.strokeStyle = ink
       c.lineWidth = tone === 'fault' ? 1.5 : 1
-      c.globalAlpha = tone === 'before' ? 0.45 : 0.85
+      c.globalAlpha = tone === 'before' ? 0.22 : 0.85
       const lean = tone === 'fault' ? 1 : -1
       for (const shift of [-size, 0, size]) {
         c.beginPath()
