@@ -168,6 +168,45 @@ def test_a_silent_camera_is_marked_too(watched: Watched, post: RunningPost) -> N
     page.wait_for_selector(LIVE.format("yard"))
 
 
+def test_playback_says_what_it_skips_and_goes_on_after_it(watched: Watched, post: RunningPost) -> None:
+    """A gap is never jumped in silence: its cause is read on the picture, and the playhead then stands behind it."""
+    page = watched.page
+    sign_in(page)
+    page.wait_for_selector(LIVE.format("yard"))
+    page.wait_for_timeout(6_000)
+    before_ms = page.evaluate("() => Date.now()") - 2_500
+    post.cameras.inject("yard", "drop", 4)
+    page.wait_for_selector(NOT_LIVE.format("yard"))
+    page.wait_for_selector(LIVE.format("yard"))
+    page.wait_for_timeout(5_000)  # something behind the gap, accounted for
+    now_ms = page.evaluate("() => Date.now()")
+    click_timeline(page, 2, seconds_ago=(now_ms - before_ms) / 1_000)
+    page.wait_for_selector("[data-stage=yard] .player[data-phase=playing]")
+    page.wait_for_selector(".player[data-phase=gap]")
+    page.locator(".player").get_by_text("No video for").wait_for()
+    page.wait_for_selector(".player[data-phase=playing]")
+    wall = page.evaluate("() => Number(document.querySelector('.player').dataset.wall)")
+    assert wall > before_ms + 4_000
+    frames = page.evaluate(FRAMES, ".player video.front")
+    until(lambda: page.evaluate(FRAMES, ".player video.front") >= frames + 8, "frames advance behind the gap", page)
+
+
+def test_a_post_that_goes_and_comes_back_needs_no_reload(watched: Watched, post: RunningPost) -> None:
+    page = watched.page
+    sign_in(page)
+    page.wait_for_selector(LIVE.format("hall"))
+    post.stop()
+    try:
+        page.get_by_text("The post has not answered").wait_for()
+        until(lambda: page.locator(".frame[data-live=yes]").count() == 0, "no tile claims to be live", page, 5.0)
+        page.locator("article[data-camera=hall]").get_by_text("The post does not answer.").wait_for()
+    finally:
+        post.start()
+    for camera in ("gate", "hall", "yard"):
+        page.wait_for_selector(LIVE.format(camera))
+    page.get_by_text("All 3 record").wait_for()
+
+
 def test_the_keyboard_map_opens_and_closes(watched: Watched) -> None:
     page = watched.page
     sign_in(page)
