@@ -129,10 +129,11 @@ class PictureOrder:
 
     After an IDR picture, counts rise by two a frame in display order. A picture whose count is higher than the lowest one
     still missing has to wait for that; the most that ever wait is the depth. Counts with holes (skipped frames) look like
-    waiting, so what was learnt is forgotten when no display time has gone back for 100 pictures.
+    waiting, so what was learnt is forgotten when no display time has gone back for 100 pictures. After 250 pictures what is
+    known is settled, and slices need not be read any more.
     """
 
-    __slots__ = ("_above", "_high", "_last_pts", "_next", "_since_back", "cap", "depth", "learning")
+    __slots__ = ("_above", "_high", "_last_pts", "_next", "_seen", "_since_back", "cap", "depth", "learning")
 
     def __init__(self, cap: int) -> None:
         self.cap = max(1, min(cap, _MAX_DEPTH))
@@ -143,6 +144,17 @@ class PictureOrder:
         self._high = 0
         self._last_pts: int | None = None
         self._since_back = 0
+        self._seen = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough was seen."""
+        return self._seen > 250
+
+    def begin_again(self) -> None:
+        """What was learnt does not hold: look again, from the next IDR picture on."""
+        self._seen = 0
+        self._next = -1
 
     def lost(self) -> None:
         """Pictures are missing: learn nothing until the next IDR picture."""
@@ -155,6 +167,7 @@ class PictureOrder:
             self.learning = True
         self._last_pts = pts
         self._since_back += 1
+        self._seen += 1
         if self.depth and self._since_back > 100:
             self.depth, self.learning = 0, False
         if idr:

@@ -55,7 +55,8 @@ class H264Receiver(NalVideoReceiver):
     # -- RFC 6184 ----------------------------------------------------------------------------------------------------
 
     def _payload(self, buffer: Buffer, start: int, end: int, timestamp: int, marker: bool) -> None:
-        self._at(timestamp)
+        if timestamp != self._timestamp:
+            self._at(timestamp)
         if start < end:
             kind = buffer[start] & 0x1F
             if kind == _FU_A:
@@ -108,12 +109,11 @@ class H264Receiver(NalVideoReceiver):
         elif kind in _SETS:
             self._before_slices()
             self._parameter_set(nal)
-        elif 2 <= kind <= 4:
-            self._add(nal)
         elif kind in _STARTS_ACCESS_UNIT:
             self._before_slices()
         elif kind not in _DROPPED:
             self.malformed += 1
+            self.note("H.264 payloads that we do not take (interleaved mode, data partitions)")
 
     def _parameter_set(self, nal: bytes) -> None:
         """Keep an SPS or PPS; where it is new, the format changes at the next sync sample."""
@@ -140,7 +140,7 @@ class H264Receiver(NalVideoReceiver):
 
     def _is_leading(self, pts: int) -> bool:
         # Behind an IDR picture nothing is shown before it; behind a recovery point of an open GOP there may be.
-        return super()._is_leading(pts) and self._open_gop
+        return self._open_gop and pts < self._sync_pts
 
     # -- order and sync ----------------------------------------------------------------------------------------------
 
@@ -151,7 +151,8 @@ class H264Receiver(NalVideoReceiver):
         last = self._times.last
         self._times = DecodeTimes(sps.reorder or 0, max(1, frame))
         self._times.last = last
-        self._order = PictureOrder(sps.max_ref_frames) if sps.reorder is None and sps.poc_type == 0 else None
+        self._learns_order = sps.reorder is None and sps.poc_type == 0
+        self._order = PictureOrder(sps.max_ref_frames) if self._learns_order else None
 
     def _learn_order(self, pts: int) -> None:
         order, sps = self._order, self._parsed
@@ -164,10 +165,16 @@ class H264Receiver(NalVideoReceiver):
         if head.poc_lsb is None or head.field:
             return
         depth = order.see(pts, head.poc_lsb, sps.log2_poc, idr=self._slice[0] & 0x1F == 5)
+        self._learns_order = not order.settled
         if depth > self._times.depth:
             self._times.grow(depth)
         elif depth < self._times.depth:
             self._times.restart(depth)
+
+    def _disordered(self) -> None:
+        if self._order is not None:
+            self._order.begin_again()
+            self._learns_order = True
 
     def _next_picture(self) -> None:
         self._recovery = None

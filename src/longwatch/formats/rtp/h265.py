@@ -62,7 +62,8 @@ class H265Receiver(NalVideoReceiver):
     # -- RFC 7798 ----------------------------------------------------------------------------------------------------
 
     def _payload(self, buffer: Buffer, start: int, end: int, timestamp: int, marker: bool) -> None:
-        self._at(timestamp)
+        if timestamp != self._timestamp:
+            self._at(timestamp)
         if end - start > 2:
             kind = buffer[start] >> 1 & 0x3F
             if kind == _FRAGMENT:

@@ -19,6 +19,9 @@ _MIDDLE = struct.Struct(">IQI")  # first two bytes and sequence number; timestam
 _LENGTH = struct.Struct(">I")
 _MAX_NALS = 1024
 _START_CODE = b"\x00\x00\x01"
+_START_CODES = (_START_CODE, b"\x00\x00\x00\x01")
+_MARKER = 0x80_0000  # in the first four bytes
+_SSRC = 0xFFFF_FFFF
 _NO_MIDDLE = -2
 _WAIT_FOR_SYNC_US = 10_000_000
 
@@ -31,6 +34,7 @@ class NalVideoReceiver(TrackReceiver):
     """
 
     _fragment_shift = 16  # of the four bytes behind the RTP header, how many are payload
+    _learns_order = False  # whether `_learn_order` has anything to find out
     _fragment_bytes = 2  # FU indicator and FU header
 
     def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
@@ -54,6 +58,7 @@ class NalVideoReceiver(TrackReceiver):
         self._leading_lost = True  # pictures shown before the last sync sample need what was never received
         self._leading_damaged = False
         self._sync_pts = 0
+        self._unit_us = 0  # when the last unit of this access unit came
         self._delivered_us = 0
         self._last_timestamp = -1
         self._waiting_since_us: int | None = None
@@ -86,18 +91,25 @@ class NalVideoReceiver(TrackReceiver):
                 expected += 1
                 fast += 1
                 continue
-            self._advance(expected, plain)
-            self._packet(buffer, start, end)
+            if order & ~_MARKER == expected and origin & _SSRC == self._ssrc and not (self._window or self._probation):
+                # In order and without options; all it lacks is being the middle of a fragment.
+                expected += 1
+                fast += 1
+                self._payload(buffer, start + 12, end, origin >> 32, order & _MARKER > 0)
+            else:
+                self._advance(expected, plain)
+                self._packet(buffer, start, end)
+                expected = self._expected(plain)
             append = self._fragments.append
             middle = self._middle
             source = self._timestamp << 32 | self._ssrc
-            expected = self._expected(plain)
         self._advance(expected, plain)
         if fast:
             self.packets += fast
-            self._fragments_size += spans[-1][1] - spans[0][0]
-            if self._fragments_size > MAX_ACCESS_UNIT_BYTES:
-                self._too_large()
+            if self._fragments:
+                self._fragments_size += spans[-1][1] - spans[0][0]  # at most that
+                if self._fragments_size > MAX_ACCESS_UNIT_BYTES:
+                    self._too_large()
         return self._take()
 
     def _expected(self, plain: int) -> int:
@@ -165,14 +177,11 @@ class NalVideoReceiver(TrackReceiver):
         self._clear()
 
     def _at(self, timestamp: int) -> None:
-        """The next payload has this timestamp: another one than before ends the access unit."""
-        if timestamp != self._timestamp:
-            if self._fragments:
-                self._break()
-                self._drop_fragments()
-            if self._nals or self._broken:
-                self._finish()
-            self._timestamp = timestamp
+        """The next payload has another timestamp, this one: the access unit before it is over."""
+        self._cut_short()
+        if self._nals or self._broken:
+            self._finish()
+        self._timestamp = timestamp
 
     def _marker(self) -> None:
         self._marker_seen = True
@@ -208,7 +217,7 @@ class NalVideoReceiver(TrackReceiver):
         """One NAL unit as it was sent. Annex B inside (V380) is taken apart: start codes, several units in one."""
         if not nal:
             return
-        if nal.startswith((_START_CODE, b"\x00" + _START_CODE)) or (not self._is_slice(nal) and _START_CODE in nal):
+        if (not nal[0] and nal.startswith(_START_CODES)) or (not self._is_slice(nal) and _START_CODE in nal):
             self.note("Annex B start codes inside RTP")
             for part in nal.split(_START_CODE):
                 stripped = part.rstrip(b"\x00")
@@ -222,6 +231,7 @@ class NalVideoReceiver(TrackReceiver):
         if self._size > MAX_ACCESS_UNIT_BYTES or len(self._nals) >= 2 * _MAX_NALS:
             self._too_large()
             return
+        self._unit_us = self._arrival_us
         self._nals += (_LENGTH.pack(len(nal)), nal)
 
     def _add_slice(self, nal: bytes, *, first: bool, sync: bool) -> None:
@@ -270,7 +280,7 @@ class NalVideoReceiver(TrackReceiver):
             sync = self._accept_as_sync()
         if sync:
             self._begin_with_sync()
-        leading = not sync and self._is_leading(pts)
+        leading = not sync and self._times.depth > 0 and self._is_leading(pts)
         if not self._started or (leading and self._leading_lost):
             return
         pts, dts = self._times_of(pts)
@@ -278,7 +288,7 @@ class NalVideoReceiver(TrackReceiver):
         self.bytes += len(data)
         self._delivered_us = self._arrival_us
         damaged = self._damaged or (leading and self._leading_damaged)
-        self._out.append(Sample(self.track, dts, pts - dts, sync, data, self._arrival_us, damaged))
+        self._out.append(Sample(self.track, dts, pts - dts, sync, data, self._unit_us, damaged))
         if sync:
             self._sync_pts = pts
 
@@ -294,6 +304,7 @@ class NalVideoReceiver(TrackReceiver):
                 self._leading_lost = True
                 self._format_changed()
         if self.format is None:
+            self.note("no parameter sets that could be used")
             return
         if not self._announced:
             self._announced = True
@@ -313,7 +324,8 @@ class NalVideoReceiver(TrackReceiver):
         A display time at or before the last decode time cannot be. Less than 0.1 s back is a camera's jitter: that sample
         alone is moved. More, or a time that stands still, moves all that follow: on by the time that passed since.
         """
-        self._learn_order(pts)
+        if self._learns_order:
+            self._learn_order(pts)
         times = self._times
         dts = times.next(pts)
         if dts is not None:
@@ -321,6 +333,7 @@ class NalVideoReceiver(TrackReceiver):
         last = times.last
         assert last is not None
         self.note("timestamps went back or stood still")
+        self._disordered()
         elapsed = (self._arrival_us - self._delivered_us) * self._rate // 1_000_000
         still = self._timestamp == self._last_timestamp
         self._last_timestamp = self._timestamp
@@ -364,10 +377,13 @@ class NalVideoReceiver(TrackReceiver):
 
     def _is_leading(self, pts: int) -> bool:
         """Whether this picture may need one from before the last sync sample, which is shown after it."""
-        return self._times.depth > 0 and pts < self._sync_pts
+        return pts < self._sync_pts
 
     def _learn_order(self, pts: int) -> None:
         """Find out how far pictures are reordered."""
+
+    def _disordered(self) -> None:
+        """A display time lies before a decode time that was given out."""
 
     def _format_changed(self) -> None:
         """`format` is a new one."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-import itertools
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -15,6 +15,9 @@ from longwatch.formats.media import Codec, Loss, Sample, TrackFormat
 from longwatch.formats.rtp import TrackReceiver, packetize, receiver_for
 from longwatch.formats.rtp.packetize import nal_units
 from longwatch.formats.sdp import Media
+
+# Picture order counts are sent, so B-frames could be; between two IDR pictures there is no room for one.
+_NONE_BUT_POSSIBLE = "bframes=1:keyint=2:min-keyint=2:scenecut=0"
 
 
 def _receiver(media: Media, *, reorder: bool = False) -> TrackReceiver:
@@ -73,7 +76,7 @@ def test_decode_times_stand_apart_from_display_times(kind: Codec, options: str, 
     assert [s.data for s in taken] == [unit for unit, _, _ in source.units]
     shown = [s.dts + s.cts_offset for s in taken]
     assert [each - min(shown) for each in shown] == [pts for _, pts, _ in source.units]
-    assert all(b.dts - a.dts == 3600 for a, b in itertools.pairwise(taken))
+    assert all(b.dts - a.dts == 3600 for a, b in pairwise(taken))
     assert all(s.cts_offset >= 0 for s in taken)
     assert receiver.format is not None
     assert receiver.format.reorder_depth == depth
@@ -112,14 +115,14 @@ def test_reordering_that_nobody_announced_is_learnt(options: str) -> None:
     assert len(taken) == 40
     shown = [s.dts + s.cts_offset for s in taken]
     assert [each - min(shown) for each in shown] == [pts for _, pts, _ in source.units]
-    assert all(b.dts > a.dts for a, b in itertools.pairwise(taken))
-    assert all(b.dts - a.dts == 3600 for a, b in itertools.pairwise(taken))
+    assert all(b.dts > a.dts for a, b in pairwise(taken))
+    assert all(b.dts - a.dts == 3600 for a, b in pairwise(taken))
     assert all(s.cts_offset >= 0 for s in taken)
     assert receiver.notes == []
 
 
 def test_a_stream_without_b_frames_that_says_nothing_is_not_delayed() -> None:
-    original = encoded(Codec.H264, 30, (160, 96), "bframes=0:keyint=10")
+    original = encoded(Codec.H264, 30, (160, 96), _NONE_BUT_POSSIBLE)
     sets = tuple(_without_vui(nal) if nal[0] & 0x1F == 7 else nal for nal in original.sets)
     source = Clip(Codec.H264, sets, original.units)
     taken = samples(push_units(_receiver(source.media()), Sender().clip(source)))
@@ -284,3 +287,50 @@ def test_buffers_of_any_kind_are_read_and_not_kept() -> None:
             taken += samples(receiver.push(kind(again), spans[half:], number))
         assert [s.data for s in taken] == [unit for unit, _, _ in source.units[:5]]
         assert all(type(s.data) is bytes for s in taken)
+
+
+def test_small_access_units_never_add_up_to_a_cap() -> None:
+    source = clip("lot.mp4")
+    receiver, sender = _receiver(source.media()), Sender()
+    push_all(receiver, sender.unit(source, 0))
+    small, count = b"\x41\x88" + bytes([7]) * 60_000, 400
+    for number in range(count):
+        taken = samples(push_all(receiver, sender.packets([small], (number + 1) * 3600), number * 40_000))
+        assert [len(s.data) for s in taken] == [len(small) + 4]
+    assert receiver.notes == []
+
+
+def test_arrival_is_that_of_the_last_packet_of_the_unit_even_without_a_marker() -> None:
+    source = clip("lot.mp4")
+    receiver, sender = _receiver(source.media()), Sender(marker=False)
+    push_all(receiver, sender.unit(source, 0), 1000)
+    assert [s.arrival_boot_us for s in samples(push_all(receiver, sender.unit(source, 1), 81_000))] == [1000]
+
+
+def test_learning_the_order_ends_when_nothing_is_reordered() -> None:
+    """Slices are read for 250 pictures at most."""
+    original = encoded(Codec.H264, 130, (64, 48), _NONE_BUT_POSSIBLE)
+    sets = tuple(_without_vui(nal) if nal[0] & 0x1F == 7 else nal for nal in original.sets)
+    source = Clip(Codec.H264, sets, original.units)
+    receiver, sender = _receiver(source.media()), Sender()
+    taken = samples(push_units(receiver, sender.clip(source)))
+    assert receiver._learns_order
+    sender.offset += 130 * 3600
+    taken += samples(push_units(receiver, sender.clip(source)))
+    assert not receiver._learns_order
+    assert {s.cts_offset for s in taken} == {0}
+
+
+def test_b_frames_that_begin_when_none_were_expected_are_learnt_from_the_next_group_on() -> None:
+    original = encoded(Codec.H264, 60, (64, 48), "bframes=3:b-pyramid=none:keyint=12:min-keyint=12:scenecut=0")
+    sets = tuple(_without_vui(nal) if nal[0] & 0x1F == 7 else nal for nal in original.sets)
+    source = Clip(Codec.H264, sets, original.units)
+    receiver = _receiver(source.media())
+    receiver._learns_order = False
+    taken = samples(push_units(receiver, Sender().clip(source)))
+    assert [s.data for s in taken] == [unit for unit, _, _ in source.units]
+    assert all(b.dts > a.dts for a, b in pairwise(taken))
+    assert all(s.cts_offset >= 0 for s in taken)
+    shown = [s.dts + s.cts_offset for s in taken][24:]
+    wanted = [pts for _, pts, _ in source.units][24:]
+    assert [each - shown[0] for each in shown] == [each - wanted[0] for each in wanted]
