@@ -1,6 +1,6 @@
 """A selection of samples to a progressive file: tables for `moov`, and the ranges of stored bytes that make its `mdat`.
 
-Gaps are closed up (docs/adr/0301): no sample is lengthened over one, and a timed-text track names each. Other tracks keep
+Gaps are closed up (docs/adr/0006): no sample is lengthened over one, and a timed-text track names each. Other tracks keep
 their place beside the video: what they hold inside a gap is left out.
 """
 

@@ -58,7 +58,7 @@ def fragment(sequence: int, runs: Sequence[Run], offset: int | None = None) -> l
 
     offset: where it will stand in its file. Then a `free` box comes first wherever moof would else lie across two pages: a
     power cut leaves a file that ends with a page, and libav refuses a whole file for one moof that is cut off
-    (docs/adr/0302). Readers take the free box as part of the fragment.
+    (docs/adr/0007). Readers take the free box as part of the fragment.
 
     sequence: of mfhd. A track's samples stand together; where a sample does not begin where the one before it ended, a new
     traf begins, so a gap stays a gap. Every traf has default-base-is-moof. Raises BmffError where 4 GiB would not do.
