@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -106,6 +106,7 @@ class Archive:
         self._homes: dict[StreamKey, Volume] = {}
         self._keys: dict[int, StreamKey] = {}
         self._next_run = 1
+        self._failed = asyncio.Event()
         self._tasks = Tasks("archive")
         self._keeper = Keeper(self._index, {v.row: v.path for v in self.volumes if v.state is VolumeState.OK}, options)
 
@@ -208,6 +209,8 @@ class Archive:
         if not media:
             return Written(())
         written = await volume.worker.run(files.perform, media)
+        if volume.state is not VolumeState.OK:
+            return replace(written, detail=volume.detail)  # why it was not used again says more than that it was not
         if written.cause is not None:
             self._note_failure(volume, written.cause, written.detail)
         return written
@@ -217,6 +220,7 @@ class Archive:
         if volume.state is not state:
             _log.error("a volume failed", volume=str(volume.path), state=str(state), detail=detail)
         volume.state, volume.detail = state, detail
+        self._failed.set()
 
     async def _record(self, volume: Volume, tick: ops.Tick, written: Written) -> tuple[dict[int, int], bool]:
         lost = {self._keys[token] for token in written.failed if token in self._keys}
@@ -243,10 +247,14 @@ class Archive:
 
     async def _verify_for_ever(self) -> None:
         while True:
+            await self._failed.wait()
             await self._clock.sleep(_RETRY_S)
+            self._failed.clear()
             for volume in self.volumes:
-                if volume.state in {VolumeState.FULL, VolumeState.FAILED} and volume.busy_since_boot_us is None:
-                    await self._verify(volume)
+                if volume.state in {VolumeState.FULL, VolumeState.FAILED}:
+                    self._failed.set()
+                    if volume.busy_since_boot_us is None:
+                        await self._verify(volume)
 
     async def _verify(self, volume: Volume) -> None:
         """Re-admission: a fresh file, flushed and read back; then what was abandoned there is sealed."""
