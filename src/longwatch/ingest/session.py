@@ -47,7 +47,7 @@ from longwatch.ingest.selection import Chosen, choose
 from longwatch.model.sessions import Fault, StreamSink
 
 _log = structlog.get_logger(__name__)
-_TICK_S = 1.0
+_LONGEST_TICK_S = 1.0
 _FAULTS = {
     End.LOGIN_REFUSED: Fault.LOGIN_REFUSED,
     End.REFUSED: Fault.REFUSED,
@@ -334,8 +334,10 @@ class Session:
     # Time
 
     async def _ticks(self) -> None:
+        o = self._options
+        tick_s = min(_LONGEST_TICK_S, min(o.answer_timeout_s, o.silent_s, o.audio_only_s, o.unusable_s) / 4)
         while True:
-            await self._clock.sleep(_TICK_S)
+            await self._clock.sleep(tick_s)
             now_us = self._clock.boottime_us()
             self._carry_out(self._client.tick(now_us))
             if self.playing:

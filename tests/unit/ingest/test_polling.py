@@ -1,0 +1,151 @@
+"""The socket that is read on a beat, with a real pair of sockets."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.wait import until
+
+from longwatch.base.clock import SystemClock
+from longwatch.formats.rtsp import Message, RtspError
+from longwatch.ingest.arena import ReadArena, arena_of
+from longwatch.ingest.connection import MAX_UNSENT_BYTES, Connection
+from longwatch.ingest.polling import PolledSocket
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.errors: list[RtspError] = []
+        self.ends: list[Exception | None] = []
+        self.stray_calls = 0
+
+    def message(self, message: Message) -> None:
+        self.messages.append(message)
+
+    def strays(self) -> None:
+        self.stray_calls += 1
+
+    def broken(self, error: RtspError) -> None:
+        self.errors.append(error)
+
+    def closed(self, error: Exception | None) -> None:
+        self.ends.append(error)
+
+
+class Pair:
+    def __init__(self) -> None:
+        self.ours, self.camera = socket.socketpair()
+        self.ours.setblocking(False)
+        self.camera.setblocking(False)
+        self.listener = Listener()
+        self.connection = Connection(arena_of(asyncio.get_running_loop()), SystemClock(), self.listener)
+        self.polled = PolledSocket(self.ours, self.connection)
+        self.connection.attach(self.polled)
+        self.packets: list[bytes] = []
+
+    def handler(self, buffer: bytes | bytearray, spans: list[tuple[int, int]], arrival_us: int) -> None:
+        self.packets += [bytes(buffer[start:end]) for start, end in spans]
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    made = Pair()
+    yield made
+    made.connection.close()
+    made.camera.close()
+
+
+def packet(channel: int, data: bytes) -> bytes:
+    return b"$" + bytes([channel]) + len(data).to_bytes(2, "big") + data
+
+
+async def test_before_and_after_settling_everything_arrives_in_order(pair: Pair) -> None:
+    pair.connection.open(0, pair.handler)
+    for i in range(20):
+        pair.camera.send(packet(0, b"%d" % i)[:3])
+        await asyncio.sleep(0)
+        pair.camera.send(packet(0, b"%d" % i)[3:])
+        if i == 10:
+            pair.connection.settle()
+    await until(lambda: len(pair.packets) == 20)
+    assert pair.packets == [b"%d" % i for i in range(20)]
+
+
+async def test_the_end_and_errors_reach_the_listener_once(pair: Pair) -> None:
+    pair.connection.settle()
+    pair.camera.close()
+    await until(lambda: pair.listener.ends == [None])
+    await asyncio.sleep(0.05)
+    assert pair.listener.ends == [None]
+    assert not pair.connection.write(b"x")
+
+
+async def test_a_camera_that_does_not_read_cannot_make_us_hoard(pair: Pair) -> None:
+    sent = 0
+    while pair.connection.write(b"x" * 10_000):
+        sent += 10_000
+        assert sent < 10_000_000
+    assert pair.polled.get_write_buffer_size() <= MAX_UNSENT_BYTES + 10_000
+    got = 0
+    while got < sent:  # and what we took on is sent, in full, once it reads again
+        try:
+            got += len(pair.camera.recv(1 << 20))
+        except BlockingIOError:
+            await asyncio.sleep(0.001)
+    assert pair.polled.get_write_buffer_size() == 0
+
+
+async def test_a_bug_in_a_handler_ends_its_own_session_alone(pair: Pair) -> None:
+    def broken(buffer: object, spans: object, arrival_us: int) -> None:
+        raise ZeroDivisionError
+
+    other = Pair()
+    other.connection.open(0, other.handler)
+    other.connection.settle()
+    pair.connection.open(0, broken)
+    pair.connection.settle()
+    pair.camera.send(packet(0, b"x"))
+    await until(lambda: pair.listener.ends)
+    assert isinstance(pair.listener.ends[0], ZeroDivisionError)
+    other.camera.send(packet(0, b"y"))
+    await until(lambda: other.packets == [b"y"])
+    other.connection.close()
+    other.camera.close()
+
+
+async def test_strays_and_garbage_are_told(pair: Pair) -> None:
+    pair.camera.send(packet(4, b"stale"))
+    await until(lambda: pair.listener.stray_calls == 1)
+    pair.camera.send(b"\x00garbage")
+    await until(lambda: len(pair.listener.errors) == 1)
+
+
+async def test_a_channel_is_given_once(pair: Pair) -> None:
+    pair.connection.open(0, pair.handler)
+    with pytest.raises(RtspError, match="two tracks"):
+        pair.connection.open(0, pair.handler)
+
+
+async def test_one_buffer_for_all_connections_of_a_loop() -> None:
+    loop = asyncio.get_running_loop()
+    assert arena_of(loop) is arena_of(loop)
+    assert isinstance(arena_of(loop), ReadArena)
+
+
+async def test_two_connections_with_unfinished_packets_do_not_mix() -> None:
+    pairs = [Pair() for _ in range(3)]
+    whole = [packet(0, bytes([65 + i]) * 5000) for i in range(3)]
+    for made in pairs:
+        made.connection.open(0, made.handler)
+    for cut in range(0, 5004, 417):
+        for made, data in zip(pairs, whole, strict=True):
+            made.camera.send(data[cut : cut + 417])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    for i, made in enumerate(pairs):
+        await until(lambda made=made: made.packets)
+        assert made.packets == [bytes([65 + i]) * 5000]
+        made.connection.close()
+        made.camera.close()
