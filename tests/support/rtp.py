@@ -129,7 +129,8 @@ def encoded(codec: Codec, frames: int = 40, size: tuple[int, int] = (320, 240), 
         frame = av.VideoFrame(size[0], size[1], "yuv420p")
         for index, plane in enumerate(frame.planes):
             step = 5 + index
-            plane.update(bytes((x // step * (number + 3) * 13) % 200 + 16 for x in range(plane.buffer_size)))
+            pattern = bytes((x // step * (number + 3) * 13) % 200 + 16 for x in range(997))
+            plane.update((pattern * (plane.buffer_size // 997 + 1))[: plane.buffer_size])
         frame.pts = number
         packets += context.encode(frame)
     packets += context.encode(None)

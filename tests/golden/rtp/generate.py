@@ -315,7 +315,7 @@ def udp_reordered() -> Case:
 
 def b_frames() -> Case:
     """Decode times apart from display times: they rise by one frame, beginning two frames before the first display."""
-    clip = plain(16, options="bframes=3:b-pyramid=normal:keyint=16:scenecut=0")
+    clip = plain(16, options="bframes=3:b-adapt=0:b-pyramid=normal:keyint=16:scenecut=0")
     case = Case("unnamed", "B-frames", clip)
     sender = Sender()
     for number, (data, _, sync) in enumerate(clip.units):

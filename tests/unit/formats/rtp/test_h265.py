@@ -10,7 +10,7 @@ from longwatch.formats.rtp import TrackReceiver, packetize, receiver_for
 from longwatch.formats.rtp.packetize import nal_units
 from longwatch.formats.sdp import Media
 
-_OPEN = "bframes=3:b-pyramid=0:keyint=8:min-keyint=8:open-gop=1:scenecut=0"
+_OPEN = "bframes=3:b-adapt=0:b-pyramid=0:keyint=8:min-keyint=8:open-gop=1:scenecut=0"
 
 
 def _receiver(media: Media) -> TrackReceiver:
