@@ -329,21 +329,22 @@ async def test_large_reads_blank_lines_and_packets_cut_anywhere() -> None:
         await visit.play()
         await send_pictures(visit, 1)
         chance = random.Random(9)
-        stream = b""
-        for i in range(1, 2000):
+        parts = []
+        for i in range(1, 1000):
             data = rtp(i, i * 3600, inter(chance.randbytes(chance.randrange(1, 3000))))
-            stream += b"\r\n" * (i % 50 == 0) + b"$\x00" + len(data).to_bytes(2, "big") + data
-        while stream:
+            parts.append(b"\r\n" * (i % 50 == 0) + b"$\x00" + len(data).to_bytes(2, "big") + data)
+        stream, at = memoryview(b"".join(parts)), 0
+        while at < len(stream):
             size = chance.choice((1, 3, 1000, 300_000))
-            visit.writer.write(stream[:size])
+            visit.writer.write(stream[at : at + size])
             await visit.writer.drain()
-            stream = stream[size:]
+            at += size
         await asyncio.sleep(0.3)
 
     async with ScriptedCamera(script) as camera:
         sink = await once(camera)
         assert sink.losses == []
-        assert len(sink.video) in {1999, 2000}
+        assert len(sink.video) in {999, 1000}
 
 
 def self_signed() -> ssl.SSLContext:
@@ -417,6 +418,10 @@ async def test_a_camera_that_hangs_does_not_hold_up_the_others() -> None:
         await visit.play()
         await send_pictures(visit, 30)
 
-    async with ScriptedCamera(hanging) as bad, ScriptedCamera(working) as good:
-        async with recording(bad.url, replace(QUICK, answer_timeout_s=30)), recording(good.url) as (sink, _):
-            await until(lambda: len(sink.video) > 10, seconds=5)
+    async with (
+        ScriptedCamera(hanging) as bad,
+        ScriptedCamera(working) as good,
+        recording(bad.url, replace(QUICK, answer_timeout_s=30)),
+        recording(good.url) as (sink, _),
+    ):
+        await until(lambda: len(sink.video) > 10, seconds=5)

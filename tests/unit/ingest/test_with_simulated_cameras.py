@@ -128,11 +128,11 @@ async def test_new_parameters_in_the_middle() -> None:
 
 
 async def test_a_camera_without_udp_says_what_to_try() -> None:
-    async with SimulatedCamera(LOT, transports=("tcp",)) as camera:
-        async with recording(camera.url, replace(QUICK, transport="udp")) as sink:
-            await until(lambda: sink.faults)
-            assert sink.now.fault is Fault.REFUSED
-            assert "try the other transport" in sink.now.detail or "try the transport tcp" in sink.now.detail
+    udp = replace(QUICK, transport="udp")
+    async with SimulatedCamera(LOT, transports=("tcp",)) as camera, recording(camera.url, udp) as sink:
+        await until(lambda: sink.faults)
+        assert sink.now.fault is Fault.REFUSED
+        assert "try the other transport" in sink.now.detail or "try the transport tcp" in sink.now.detail
 
 
 @pytest.mark.slow
