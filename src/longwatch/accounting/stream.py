@@ -57,9 +57,11 @@ class Tail:
 
 
 class _Gap:
-    __slots__ = ("cause", "evidence", "from_us", "settled", "token")
+    __slots__ = ("after_session", "cause", "evidence", "first_attempt", "from_us", "settled", "token")
 
-    def __init__(self, from_us: int, verdict: Verdict) -> None:
+    def __init__(self, from_us: int, verdict: Verdict, *, after_session: bool) -> None:
+        self.after_session = after_session
+        self.first_attempt: int | None = None
         self.token = next(gap_tokens)
         self.from_us = from_us
         self.cause = verdict.cause
@@ -182,20 +184,21 @@ class StreamAccount:
                 self._ops.append(
                     SpanExtend(self.key, self._run, self._span_from_us, self._end_us, self._provenance)
                 )  # fmt: skip
-        if self._gap is None and self._restart is not None and evidence.not_planned:
-            self._open(min(self._end_us, now_us), decide(replace(evidence, not_planned="")))
+        if self._gap is None and self._restart is not None:
+            self._open(min(self._end_us, now_us), decide(Evidence(restart=self._restart)))
         verdict = decide(evidence)
         gap = self._gap
         if gap is None:
-            self._open(min(self._end_us, now_us), verdict)
+            gap = self._open(min(self._end_us, now_us), verdict)
+            gap.settled = _told_anew(gap, status) or gap.settled
         elif verdict.cause is not gap.cause:
-            self._change(gap, verdict, now_us)
-        elif not gap.settled and _attempted(status):
+            self._change(gap, verdict, now_us, status)
+        elif not gap.settled and _told_anew(gap, status):
             gap.settled = True
             if verdict.evidence != gap.evidence:
                 self._refine(gap, verdict)
 
-    def _change(self, gap: _Gap, verdict: Verdict, now_us: int) -> None:
+    def _change(self, gap: _Gap, verdict: Verdict, now_us: int, status: StreamStatus | None) -> None:
         """Later evidence names another cause: it refines the whole gap once, and splits it from then on."""
         if verdict.cause is Cause.UNKNOWN:
             return
@@ -207,7 +210,7 @@ class StreamAccount:
             self._close(now_us)
             self._open(now_us, verdict)
         else:
-            gap.settled = True
+            gap.settled = _told_anew(gap, status)
             self._refine(gap, verdict)
 
     def _refine(self, gap: _Gap, verdict: Verdict) -> None:
@@ -215,7 +218,7 @@ class StreamAccount:
         self._ops.append(GapRefine(gap.token, verdict.cause, verdict.evidence))
 
     def _open(self, from_us: int, verdict: Verdict) -> _Gap:
-        gap = self._gap = _Gap(from_us, verdict)
+        gap = self._gap = _Gap(from_us, verdict, after_session=not self._starting)
         self._ops.append(GapOpen(gap.token, self.key, from_us, verdict.cause, verdict.evidence))
         return gap
 
@@ -238,5 +241,13 @@ class StreamAccount:
         return self._ops
 
 
-def _attempted(status: StreamStatus | None) -> bool:
-    return status is not None and status.fault is not None and status.activity is not Activity.STREAMING
+def _told_anew(gap: _Gap, status: StreamStatus | None) -> bool:
+    """Whether an attempt has failed since the gap began, and not only the session that ended with it."""
+    if status is None or status.fault is None or status.activity is Activity.STREAMING:
+        return False
+    if not gap.after_session:
+        return True
+    if gap.first_attempt is None:
+        gap.first_attempt = status.attempt
+        return False
+    return status.attempt != gap.first_attempt

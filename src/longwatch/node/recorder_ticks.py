@@ -12,11 +12,12 @@ from collections.abc import Iterable
 
 import structlog
 
-from longwatch.archive import Archive, Volume
+from longwatch.archive import Archive, Volume, VolumeState
 from longwatch.archive.ops import Entry, Heartbeat, IndexOp, MediaOp, Tick
 from longwatch.base.clock import Clock
 from longwatch.base.tasks import Tasks
 from longwatch.ledger import kinds
+from longwatch.model.causes import Cause
 from longwatch.node.recorder_streams import StreamUnit
 from longwatch.recording import HostTime, KernelTime, Step
 
@@ -124,6 +125,9 @@ class Ticks:
     ) -> int | None:
         recorder = unit.recorder
         not_planned = recorder.not_planned = unit.not_planned(wall_us)
+        down = unit.volume.state is not VolumeState.OK
+        cause = Cause.STORAGE_FULL if unit.volume.state is VolumeState.FULL else Cause.STORAGE_FAILED
+        recorder.storage_down = (cause, unit.volume.detail) if down else None
         collected = recorder.collect(boot_us, final=final)
         media += collected.media
         index += collected.index

@@ -121,7 +121,7 @@ class StreamRecorder:
     """The StreamSink of one stream. Owner of its state: the recorder's loop; `collect` and `settled` are called by its tick.
 
     next_run: gives the number of a run. wanted: whether samples are to be stored; while not, live goes on.
-    last_status: what the source said last of itself.
+    last_status: what the source said last of itself. storage_down: why no file can be begun where this stream is placed.
     """
 
     def __init__(
@@ -140,6 +140,7 @@ class StreamRecorder:
         self.key = key
         self.live = live
         self.not_planned = ""
+        self.storage_down: tuple[Cause, str] | None = None
         self.streaming = False
         self.tracks: tuple[TrackFormat, ...] = ()
         self.bytes_in = 0
@@ -291,7 +292,6 @@ class StreamRecorder:
             self._camera_clock = CameraClock()
             self._shift_90k = 0
             self._last_dts = None
-            self._intervals.clear()
             self._take_tracks(event.tracks)
         elif isinstance(event, _Formats):
             self._flush_held()
@@ -312,6 +312,7 @@ class StreamRecorder:
         """Which tracks are stored, and where: video first; audio unless told not to."""
         self._formats = tracks
         self._video = _video_of(tracks)
+        self._median_now()
         kept = [n for n, t in enumerate(tracks) if n != self._video and (self.audio or t.kind is not Kind.AUDIO)]
         self._file_tracks = {self._video: 0, **{track: n for n, track in enumerate(kept, 1)}}
         self._stored_formats = tuple(tracks[n] for n in (self._video, *kept))
@@ -378,7 +379,7 @@ class StreamRecorder:
             self._seal(run)
             segment = None
         if segment is None:
-            if not sample.sync:
+            if not sample.sync or self.storage_down is not None:
                 return
             segment = run.segment = OpenSegment(run.identity, run.sequence, at_90k, self._stored_formats, self._options)
             run.sequence += 1
@@ -472,7 +473,6 @@ class StreamRecorder:
         self._break = None
         self._out.index.append(RunStart(self.key, number, least_us, wall_us, provenance))
         self._run = run
-        self._intervals.clear()
         return run
 
     def _end_run(self, why: str, boot_us: int) -> None:
@@ -489,19 +489,20 @@ class StreamRecorder:
     def _part(self, run: _Run, why: Evidence, at_90k: int | None = None) -> None:
         """Video is missing from at_90k on: the span ends there, the next sample begins another."""
         end_90k = run.video_end_90k if at_90k is None else at_90k
-        self._say_covered(run, end_90k)
+        self._say_covered(run, end_90k, parts=bool(why.lost_packets))
         run.begins = run.fresh = True
         run.span_from_us = 0
         run.before = why
         if why.dropped_bytes and run.segment is not None:
             self._seal(run)
 
-    def _say_covered(self, run: _Run, to_90k: int) -> None:
-        """What was stored covers up to here: a stretch for the accounting."""
+    def _say_covered(self, run: _Run, to_90k: int, *, parts: bool = False) -> None:
+        """What was stored covers up to here: a stretch for the accounting. parts: and no further, whatever was said."""
         to_us = run.placer.wall_us(to_90k)
         if run.span_from_us == 0 or to_us <= run.span_from_us:
             return
-        to_us = max(to_us, run.said_to_us) if not run.begins else to_us
+        if not run.begins and not parts:
+            to_us = max(to_us, run.said_to_us)
         self._out.stretches.append(
             Stretch(run.identity.number, run.span_from_us, to_us, run.span_provenance, run.begins, run.before)
         )
@@ -543,7 +544,7 @@ class StreamRecorder:
 
     def _covered_90k(self, run: _Run, boot_us: int) -> int:
         """How far in the run's media time stored video covers now."""
-        if self._held is not None or run.segment is None:
+        if self._held is not None or run.segment is None or run.lost_since:
             return run.video_end_90k
         least_us = run.placer.least_delay_us()
         now_90k = run.last_90k if least_us is None else (boot_us - least_us) * 9 // 100
@@ -559,6 +560,9 @@ class StreamRecorder:
     def _say_missing(self, boot_us: int) -> None:
         """Whether video is missing now, and what speaks for why."""
         run, out = self._run, self._out
+        if self.storage_down is not None and (run is None or run.segment is None) and not self.not_planned:
+            out.missing = Evidence(storage=self.storage_down[0], storage_detail=self.storage_down[1])
+            return
         if run is None:
             waiting = Evidence(not_planned=self.not_planned) if self.not_planned else self._break
             out.missing = waiting or Evidence()
@@ -567,7 +571,8 @@ class StreamRecorder:
             out.missing = run.before
             return
         since_us = boot_us - self._last_arrival_us
-        if since_us > us_of_90k(self._limit_90k()) + GRACE_US and self._held is None:
+        patience_us = 0 if run.lost_since else us_of_90k(self._limit_90k())
+        if since_us > patience_us + GRACE_US and self._held is None:
             out.missing = self._silence(run)
 
     def settled(self, failed: frozenset[int], cause: Cause | None, detail: str) -> bool:
