@@ -76,13 +76,13 @@ def memory_index() -> MemoryIndex:
 
 def status_of_streams() -> dict[str, object]:
     """`gate` records, `yard` refuses."""
-    track = {"codec": "h264", "width": 1920, "height": 1080, "fps": 25.0, "bitrate": 4_000_000}
+    track = {"codec": "h264", "kind": "video", "width": 1920, "height": 1080, "fps": 25.0, "bitrate": 4_000_000}
     return {
         "streams": [
             {
                 "camera": "gate", "stream": "main", "activity": "streaming", "fault": None, "detail": "", "recording": True,
                 "planned": True, "since_wall_us": T0_US - 900_000_000, "next_attempt_wall_us": None,
-                "acked_wall_us": T0_US - 1_000_000, "tracks": [track, {"codec": "aac"}],
+                "acked_wall_us": T0_US - 1_000_000, "tracks": [track, {"codec": "aac", "kind": "audio"}],
             },
             {
                 "camera": "yard", "stream": "main", "activity": "waiting", "fault": "login_refused", "recording": False,

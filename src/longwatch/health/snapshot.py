@@ -10,13 +10,16 @@ from longwatch.model.sessions import StreamKey
 
 @dataclass(frozen=True, slots=True)
 class TrackState:
-    """What one track carries, as it arrives. bitrate: bits a second over the last seconds."""
+    """What one track carries, as it arrives. bitrate: bits a second over the last seconds; None where
+    it is not known yet. kind: video, audio or metadata.
+    """
 
     codec: str
     width: int = 0
     height: int = 0
     fps: float | None = None
     bitrate: int | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,14 @@ def _said(item: Any) -> str:
 
 def _stream(item: dict[str, Any]) -> StreamState:
     tracks = tuple(
-        TrackState(str(t["codec"]), t.get("width") or 0, t.get("height") or 0, t.get("fps"), t.get("bitrate"))
+        TrackState(
+            str(t["codec"]),
+            t.get("width") or 0,
+            t.get("height") or 0,
+            t.get("fps"),
+            t.get("bitrate") or None,
+            str(t.get("kind", "")),
+        )
         for t in item.get("tracks", [])
     )
     return StreamState(

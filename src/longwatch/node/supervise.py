@@ -92,8 +92,8 @@ class Role:
             self._say(f"{self.name} cannot be started: {error}")
             self.ended(now)
 
-    def ended(self, now: float) -> None:
-        """Its pidfd says that it is over: take note, and set the time of the next start."""
+    def ended(self, now: float, *, wanted: bool = False) -> None:
+        """Its pidfd says that it is over: take note, and, unless that is wanted, set the time of the next start."""
         status = self._child.wait() if self._child is not None else None
         if self.pidfd >= 0:
             os.close(self.pidfd)
@@ -103,7 +103,8 @@ class Role:
         self._failures += 1
         self.due = now + wait_s
         self.pid, self.pidfd, self._child, self._began = 0, -1, None, 0.0
-        self._say(f"{self.name} ended ({_said(status)}); it is started again in {wait_s:.0f} s")
+        again = "" if wanted else f"; it is started again in {wait_s:.0f} s"
+        self._say(f"{self.name} ended ({_said(status)}){again}")
 
     def signal(self, number: signal.Signals) -> None:
         """Through the pidfd, so that a process that took over the number is never meant."""
@@ -140,6 +141,7 @@ class Supervisor:
     def __init__(self, roles: list[Role]) -> None:
         self.roles = roles
         self._ready = False
+        self._ending = False
         self._asked: list[signal.Signals] = []
 
     def run(self) -> int:
@@ -183,7 +185,7 @@ class Supervisor:
             poll.register(pidfd, select.POLLIN)
         for fd, _ in poll.poll(None if seconds is None else seconds * 1000):
             if fd in by_fd:
-                by_fd[fd].ended(time.monotonic())
+                by_fd[fd].ended(time.monotonic(), wanted=self._ending)
             else:
                 with contextlib.suppress(BlockingIOError):
                     os.read(wake_r, 512)
@@ -194,6 +196,7 @@ class Supervisor:
 
     def _end(self, wake_r: int) -> int:
         notify("STOPPING=1")
+        self._ending = True
         running = [role for role in self.roles if role.pidfd >= 0]
         for role in running:
             role.signal(signal.SIGTERM)

@@ -7,10 +7,10 @@ keeps the app from starting.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 import websockets
 from fastapi import FastAPI
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -30,9 +30,13 @@ _PUBLIC = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def site(tmp_path: Path):
-    async with running_site(tmp_path) as running:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory):
+    """One for all tests here: none of them changes what another needs."""
+    async with running_site(tmp_path_factory.mktemp("guard")) as running:
         yield running
 
 
@@ -97,9 +101,9 @@ async def test_an_expired_login(site: Running) -> None:
 
 
 async def test_a_removed_token(site: Running) -> None:
-    headers = bearer(site, "admin")
+    headers = {"Authorization": f"Bearer {await site.accounts.add_token('passing', Role.ADMIN)}"}
     assert await answer(site, "/api/v1/me", "GET", headers) == 200
-    await site.accounts.remove("token", "admin")
+    await site.accounts.remove("token", "passing")
     for path, method, _ in protected(site):
         assert await answer(site, at(path), method, headers) == 401, (path, method)
 
@@ -187,7 +191,7 @@ async def test_a_forged_proxy_header_changes_nothing(site: Running) -> None:
     assert await answer(site, "/api/v1/me", "GET", headers) == 401
 
 
-def test_a_route_without_a_policy_keeps_the_app_from_starting(site: Running) -> None:
+async def test_a_route_without_a_policy_keeps_the_app_from_starting(site: Running) -> None:
     app = FastAPI(openapi_url=None)
 
     async def open_door() -> None: ...
@@ -197,14 +201,14 @@ def test_a_route_without_a_policy_keeps_the_app_from_starting(site: Running) -> 
         guard_all(app, site.accounts, site.clock)
 
 
-def test_what_cannot_be_guarded_keeps_the_app_from_starting(site: Running) -> None:
+async def test_what_cannot_be_guarded_keeps_the_app_from_starting(site: Running) -> None:
     app = FastAPI(openapi_url=None)
     app.router.routes.append(Mount("/files", app=FastAPI()))
     with pytest.raises(UnguardedRouteError):
         guard_all(app, site.accounts, site.clock)
 
 
-def test_a_policy_for_a_camera_that_the_path_does_not_name_keeps_the_app_from_starting(site: Running) -> None:
+async def test_a_policy_for_a_camera_that_the_path_does_not_name_keeps_the_app_from_starting(site: Running) -> None:
     app = FastAPI(openapi_url=None)
 
     async def one() -> None: ...

@@ -7,14 +7,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 from tests.support.site import Running, running_site
 
 CANARY = "the canary stands outside"
 _SPAN = "from=2025-12-31T23:00:00Z&to=2026-01-01T00:00:00Z"
 
 
-@pytest.fixture
-async def site(tmp_path: Path):
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory):
+    """One for all tests here."""
+    tmp_path = tmp_path_factory.mktemp("paths")
     (tmp_path / "canary.txt").write_text(CANARY)
     data = tmp_path / "data"
     static = data / "static"
@@ -49,7 +55,8 @@ async def raw(site: Running, target: str) -> bytes:
     return data
 
 
-async def test_no_path_leads_outside(site: Running, tmp_path: Path) -> None:
+async def test_no_path_leads_outside(site: Running) -> None:
+    tmp_path = site.recorder.path.parents[2]
     before = sorted(tmp_path.rglob("*"))
     for trick in tricks(tmp_path / "canary.txt"):
         for target in (

@@ -82,8 +82,8 @@ def _reason(snapshot: Snapshot, stream: StreamState | None) -> str | None:
 
 def _stream(camera: SiteCamera, name: str, snapshot: Snapshot, state: StreamState | None) -> dict[str, object]:
     tracks = state.tracks if state else ()
-    video = next((track for track in tracks if track.width), None)
-    audio = next((track for track in tracks if not track.width), None)
+    video = next((track for track in tracks if track.kind == "video"), None)
+    audio = next((track for track in tracks if track.kind == "audio"), None)
     return {
         "name": name,
         "state": _state(camera, snapshot, state),
