@@ -1,0 +1,130 @@
+"""What playback makes, in a real Chromium: it plays, it seeks, the pre-roll is hidden, gaps are closed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.support.file_server import served
+from tests.support.shelf import KEY, WALL_US, Shelf, load_clip
+
+from longwatch.formats.bmff import live_chunk, live_init, mime_type
+from longwatch.playback import VideoRequest, open_part, open_playlist, open_video
+
+pytestmark = pytest.mark.slow
+
+_LATER_US = WALL_US + 3600 * 1_000_000
+_PAGE = ("text/html", b"<!doctype html><title>player</title><video id=v muted></video>")
+_OPEN = """async (url) => {
+    const v = document.getElementById('v');
+    const first = new Promise(done => v.requestVideoFrameCallback((_, m) => done(m.mediaTime)));
+    v.src = url;
+    await new Promise((done, fail) => { v.onloadeddata = done; v.onerror = () => fail(new Error(v.error.message)); });
+    return { duration: v.duration, first: await first, width: v.videoWidth, height: v.videoHeight };
+}"""
+_SEEK = """async (at) => {
+    const v = document.getElementById('v');
+    const shown = new Promise(done => v.requestVideoFrameCallback((_, m) => done(m.mediaTime)));
+    v.currentTime = at;
+    return await shown;
+}"""
+_PLAY = """async () => {
+    const v = document.getElementById('v');
+    v.currentTime = 0;
+    await v.play();
+    let frames = 0;
+    const count = () => { frames += 1; v.requestVideoFrameCallback(count); };
+    v.requestVideoFrameCallback(count);
+    while (frames < 10) await new Promise(done => v.requestVideoFrameCallback(done));
+    v.pause();
+    return { frames, at: v.currentTime };
+}"""
+_APPEND = """async ([mime, urls]) => {
+    const v = document.getElementById('v');
+    const source = new MediaSource();
+    v.src = URL.createObjectURL(source);
+    await new Promise(done => source.onsourceopen = done);
+    const buffer = source.addSourceBuffer(mime);
+    for (const url of urls) {
+        buffer.appendBuffer(await (await fetch(url)).arrayBuffer());
+        await new Promise((done, fail) => { buffer.onupdateend = done; buffer.onerror = () => fail(new Error(url)); });
+    }
+    source.endOfStream();
+    const ranges = [];
+    for (let i = 0; i < v.buffered.length; i++) ranges.push([v.buffered.start(i), v.buffered.end(i)]);
+    return ranges;
+}"""
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+def _video(folder: Path, name: str, from_s: float, to_s: float) -> bytes:
+    shelf = Shelf(folder)
+    clip = load_clip(name)
+    shelf.write_run(clip)
+    shelf.write_run(clip, run=2, wall_us=WALL_US + 120_000_000)
+    request = VideoRequest(KEY, WALL_US + round(from_s * 1e6), WALL_US + round(to_s * 1e6))
+    return b"".join(open_video(shelf, request, accounted_until_us=_LATER_US).chunks())
+
+
+@pytest.mark.parametrize(
+    ("name", "frame_s", "from_s", "duration_s", "joint_s"),
+    [("lot", 0.08, 7.3, 30.16 - 7.28 + 10, 30.16 - 7.28), ("room", 0.1, 47.33, 60.2 - 47.3 + 9.9, 60.2 - 47.3)],
+)
+def test_video_mp4(
+    tmp_path: Path, page: Page, name: str, frame_s: float, from_s: float, duration_s: float, joint_s: float
+) -> None:
+    """Begins at `from` (not at the sync sample before it), runs over the gap without a pause, and each seek lands."""
+    data = _video(tmp_path, name, from_s, 130)
+    with served({"/": _PAGE, "/video.mp4": ("video/mp4", data)}) as address:
+        page.goto(address)
+        opened = page.evaluate(_OPEN, "/video.mp4")
+        assert opened["first"] == pytest.approx(0, abs=0.001)
+        assert opened["duration"] == pytest.approx(duration_s, abs=0.03)
+        assert (opened["width"], opened["height"]) == (768, 432)
+        for at in (1.0, joint_s - 2 * frame_s, joint_s + 2 * frame_s, duration_s - 1, 0.5):
+            shown = page.evaluate(_SEEK, at + frame_s / 2)
+            assert at - frame_s / 2 - 0.001 <= shown <= at + frame_s / 2 + 0.001
+        played = page.evaluate(_PLAY)
+        assert played["frames"] >= 10
+        assert played["at"] >= 8 * frame_s
+
+
+def test_hls_parts_in_media_source(tmp_path: Path, page: Page) -> None:
+    """Initialization segment and parts, appended as hls.js does, are one unbroken stretch."""
+    shelf = Shelf(tmp_path)
+    clip = load_clip("lot")
+    shelf.write_run(clip)
+    text = open_playlist(shelf, VideoRequest(KEY, WALL_US, WALL_US + 30_000_000), accounted_until_us=_LATER_US)
+    urls = [line.split('"')[1] if "MAP" in line else line for line in text.splitlines() if "segment.mp4" in line]
+    files = {"/": _PAGE}
+    for number, url in enumerate(urls):
+        part = open_part(shelf, KEY, dict(parse_qsl(url.split("?")[1])))
+        files[f"/{number}"] = ("video/mp4", b"".join(part.chunks()))
+    with served(files) as address:
+        page.goto(address)
+        ranges = page.evaluate(_APPEND, [mime_type(clip.tracks), [f"/{n}" for n in range(len(urls))]])
+    assert len(ranges) == 1
+    assert ranges[0] == pytest.approx([0, 30], abs=0.2)
+
+
+def test_live_chunks_in_media_source(page: Page) -> None:
+    """One moof+mdat a sample; times may begin anywhere, B-frames keep their order."""
+    clip = load_clip("room")
+    start = 1 << 33
+    files = {"/": _PAGE, "/init": ("video/mp4", live_init(clip.tracks))}
+    for n, (dts, cts, duration, sync, data, _) in enumerate(clip.samples[0][:40]):
+        files[f"/{n}"] = ("video/mp4", live_chunk(n, 0, start + dts, cts, duration, sync, data))
+    with served(files) as address:
+        page.goto(address)
+        ranges = page.evaluate(_APPEND, [mime_type(clip.tracks), ["/init", *(f"/{n}" for n in range(40))]])
+    assert ranges[0] == pytest.approx([start / 90_000 + 0.1, start / 90_000 + 4.1], abs=0.25)
