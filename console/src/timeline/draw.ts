@@ -7,7 +7,7 @@ import { causeWords, type Tone } from '../causes'
 import { ICONS, type IconName } from '../parts/icons'
 import * as time from '../time'
 import { indexAt, type Item } from './spans'
-import { stepFor, ticks } from './ticks'
+import { stepFor, ticks, type Ticks } from './ticks'
 import type { View } from './view'
 
 export interface Palette {
@@ -43,6 +43,8 @@ export interface Scene {
   lanes: readonly Lane[]
   laneHeight: number
   axisHeight: number
+  /** How far the lanes are scrolled under the axis. */
+  scrollTop: number
   zone: string
   nowMs: number
   playheadMs: number | null
@@ -79,8 +81,9 @@ export class TimelinePainter {
     const c = this.context
     c.setTransform(scene.ratio, 0, 0, scene.ratio, 0, 0)
     c.clearRect(0, 0, scene.width, scene.height)
-    this.axis(scene)
+    const marks = this.grid(scene)
     scene.lanes.forEach((lane, row) => this.lane(scene, lane, row))
+    this.axis(scene, marks)
     this.marks(scene)
   }
 
@@ -88,24 +91,30 @@ export class TimelinePainter {
     return ((ms - scene.view.fromMs) / (scene.view.toMs - scene.view.fromMs)) * scene.width
   }
 
-  private axis(scene: Scene): void {
+  private grid(scene: Scene): Ticks {
+    const { view, zone, width } = scene
+    const marks = ticks(view.fromMs, view.toMs, stepFor(view.toMs - view.fromMs, width, 74), zone)
     const c = this.context
-    const { view, zone, width, axisHeight } = scene
-    const span = view.toMs - view.fromMs
-    const step = stepFor(span, width, 74)
+    c.lineWidth = 1
+    c.strokeStyle = this.palette.line
+    for (const tick of marks.major) {
+      c.globalAlpha = tick.midnight ? 1 : 0.55
+      this.line(Math.round(this.x(scene, tick.ms)) + 0.5, scene.axisHeight - 5, scene.height)
+    }
+    c.globalAlpha = 1
+    return marks
+  }
+
+  private axis(scene: Scene, { stepMs: step, major }: Ticks): void {
+    const c = this.context
+    const { zone, width, axisHeight } = scene
+    c.fillStyle = this.palette.ground
+    c.fillRect(0, 0, width, axisHeight - 5)
     c.font = '11px system-ui, sans-serif'
     c.textBaseline = 'middle'
-    c.lineWidth = 1
     let lastRight = -Infinity
-    for (const tick of ticks(view.fromMs, view.toMs, step, zone).major) {
+    for (const tick of major) {
       const x = Math.round(this.x(scene, tick.ms)) + 0.5
-      c.strokeStyle = this.palette.line
-      c.globalAlpha = tick.midnight ? 1 : 0.55
-      c.beginPath()
-      c.moveTo(x, axisHeight - 5)
-      c.lineTo(x, scene.height)
-      c.stroke()
-      c.globalAlpha = 1
       const label = tick.midnight ? time.day(tick.ms, zone) : time.clock(tick.ms, zone, step < 60_000)
       const half = c.measureText(label).width / 2
       if (x - half < Math.max(2, lastRight + 8) || x + half > width - 2) continue
@@ -118,8 +127,9 @@ export class TimelinePainter {
 
   private lane(scene: Scene, lane: Lane, row: number): void {
     const c = this.context
-    const top = scene.axisHeight + row * scene.laneHeight + 3
+    const top = scene.axisHeight + row * scene.laneHeight - scene.scrollTop + 3
     const height = scene.laneHeight - 6
+    if (top > scene.height || top + height < scene.axisHeight) return
     const nowX = this.x(scene, scene.nowMs)
     c.fillStyle = this.palette.lane
     c.fillRect(0, top, Math.max(0, Math.min(nowX, scene.width)), height)
