@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     ignored_auth,
@@ -60,13 +59,14 @@ async def test_every_operation_says_what_it_needs_and_how_it_refuses(site: Runni
 @pytest.mark.slow
 async def test_the_routes_do_what_the_openapi_says(site: Running) -> None:
     """Bounded: a few dozen calls for each operation, with an admin's token."""
+    # 503 of /readyz is an answer; a 500 is in no list of answers and fails as such.
     described = await document(site)
     del described["paths"]["/api/v1/logout"]
     schema = schemathesis.openapi.from_dict(described)
     schema.config.base_url = site.base
     headers = {"Authorization": f"Bearer {site.tokens['admin']}"}
     checks = [
-        not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+        status_code_conformance, content_type_conformance, response_schema_conformance,
         unsupported_method, ignored_auth,
     ]  # fmt: skip
 
