@@ -27,6 +27,7 @@ from typing import Any
 from longwatch.base import secrets as known_secrets
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.config.values import Listen
+from longwatch.node.link import socket_path
 from longwatch.node.server_commands import ask
 from longwatch.simulate.camera import LOT, ROOM
 
@@ -85,7 +86,7 @@ def run(cameras: int, listen: Listen, data: Path | None, ready: Callable[[Ready]
             signal.signal(number, signal.SIG_IGN)
         for child in reversed(children):
             _stop(child)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder, data.absolute() if data is not None else folder / "data")
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -175,6 +176,15 @@ def _write_settings(folder: Path, volume: Path, listen: Listen, urls: list[dict[
     path = folder / "longwatch.yml"
     path.write_text(json.dumps(settings, indent=2), encoding="utf-8")  # JSON is YAML
     return path
+
+
+def _remove(folder: Path, volume: Path) -> None:
+    """What a demo leaves behind: its folder, and that of its sockets where their paths were too long for it."""
+    for name in ("recorder", "server"):
+        sockets = socket_path(volume, name).parent
+        if not sockets.is_relative_to(volume):
+            shutil.rmtree(sockets, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _set_user(volume: Path, password: str) -> None:

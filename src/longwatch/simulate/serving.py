@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import uvloop
 
-from longwatch.base.tasks import Tasks
 from longwatch.simulate.camera import SimulatedCamera
 
 
@@ -26,18 +25,17 @@ async def _serve(cameras: Sequence[SimulatedCamera], ready: Callable[[], None], 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    tasks = Tasks("simulate")
     async with contextlib.AsyncExitStack() as stack:
         for camera in cameras:
             await stack.enter_async_context(camera)
         if until_end_of is not None:
-            tasks.start("parent", _parent_gone(until_end_of, ended))
+            loop.add_reader(until_end_of, _read, loop, until_end_of, ended)
         ready()
         await ended.wait()
-        await tasks.aclose()
 
 
-async def _parent_gone(descriptor: int, ended: asyncio.Event) -> None:
-    while await asyncio.to_thread(os.read, descriptor, 4096):
-        pass
-    ended.set()
+def _read(loop: asyncio.AbstractEventLoop, descriptor: int, ended: asyncio.Event) -> None:
+    """There is something to read, or the other end is gone."""
+    if not os.read(descriptor, 4096):
+        loop.remove_reader(descriptor)
+        ended.set()

@@ -1,0 +1,233 @@
+"""The verbs, as a person meets them: words, JSON, exit codes, no tracebacks, no secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.support.archive_case import opened, record, stream
+
+from longwatch.base.clock import ManualClock
+from longwatch.cli import main
+
+START = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "longwatch.yml"
+    path.write_text(
+        "post: {id: ridge}\ndata: data\ncameras:\n  gate:\n    streams: {main: 'rtsp://u:hunter2zz@127.0.0.1:1/s'}\n"
+    )
+    return path
+
+
+@pytest.fixture
+def recorded(config: Path) -> Path:
+    """Ten seconds after it was set up the camera was recorded for four."""
+    clock = ManualClock()
+
+    async def make() -> None:
+        async with opened([config.parent / "data"], clock=clock) as (archive, _):
+            await archive.camera_set_up("gate", "Gate", ["main"], clock.wall_us())
+            clock.tick(10_000_000)
+            await record(archive, stream(archive), segments=2)
+
+    asyncio.run(make())
+    return config
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """`longwatch ...` in this process: exit code, what it said, and what it complained of."""
+
+    def call(*words: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["longwatch", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        assert "hunter2zz" not in out + err
+        return code, out, err
+
+    return call
+
+
+def test_help_is_quick_and_complete():
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "longwatch.cli", "--help"], capture_output=True, check=True, timeout=30
+    )
+    took = time.monotonic() - began
+    for word in (b"demo", b"run", b"settings", b"camera", b"user", b"token", b"gaps", b"export", b"check", b"simulate"):
+        assert word in done.stdout
+    assert took < 3, "usually 0.2 s; a slow machine is not what is tested"
+
+
+def test_help_loads_no_heavy_library():
+    heavy = "{'pydantic', 'fastapi', 'sqlalchemy', 'av', 'uvloop', 'cryptography'}"
+    code = f"import sys, longwatch.cli.app; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=30)
+    assert done.stdout.strip() == b"[]"
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["export"], ["gaps", "--nonsense"], ["user", "add", "x", "--role", "king"]]
+)
+def test_wrong_use_is_2(run, words):
+    assert run(*words)[0] == 2
+
+
+def test_no_settings_is_2_and_says_where_it_looked(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("longwatch.config.loader.SEARCH", (Path("longwatch.yml"), tmp_path / "nowhere.yml"))
+    code, _, said = run("gaps")
+    assert code == 2
+    assert "longwatch.yml" in said
+    assert "--config" in said
+
+
+def test_settings_check(run, config):
+    assert run("settings", "check", "--config", config)[:2] == (
+        0,
+        f"{config}: the settings are right: post ridge, 1 camera\n",
+    )
+    assert json.loads(run("settings", "check", "--config", config, "--json")[1])["ok"] is True
+    config.write_text(config.read_text().replace("main:", "mian:"))
+    code, out, said = run("settings", "check", "--config", config)
+    assert (code, out) == (2, "")
+    assert f"{config}: line 5, column 15: cameras.gate.streams.mian: there is no such key. Did you mean `main`?" in said
+    code, out, _ = run("settings", "check", "--config", config, "--json")
+    problems = json.loads(out)["problems"]
+    assert code == 2
+    assert {"line": 5, "column": 15, "key": "cameras.gate.streams.mian", "what": "there is no such key", "remedy": "Did you mean `main`?"} in problems  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", [["run"], ["gaps"], ["check"], ["token", "add", "t", "--role", "viewer"]])
+def test_wrong_settings_are_2_for_every_verb(run, config, verb):
+    config.write_text("post: {id: A}\ndata: d\n")
+    code, _, said = run(*verb, "--config", config)
+    assert code == 2
+    assert "line 1, column 12: post.id: 'A' cannot be an id" in said
+
+
+def test_a_user_is_added_with_a_password_from_standard_input(run, config):
+    words = ("user", "add", "kari", "--role", "operator", "--config", config)
+    code, out, _ = run(*words, "--password-stdin", stdin=b"correct horse battery\nmore\n")
+    assert (code, out) == (0, "kari may sign in as operator\n")
+    code, _, said = run(*words, "--password-stdin", stdin=b"correct horse battery\n")
+    assert code != 0
+    assert "kari" in said
+    assert run(*words, stdin=b"x")[0] == 2  # nobody to ask
+    assert run(*words, "--password-stdin")[0] == 2  # nothing came
+    assert run("user", "add", "ola", "--role", "viewer", "--camera", "nope", "--password-stdin", "--config", config, stdin=b"correct horse\n")[0] == 2  # fmt: skip
+
+
+def test_a_token_is_the_last_word_and_is_shown_once(run, config):
+    code, out, _ = run("token", "add", "grafana", "--role", "viewer", "--config", config)
+    token = out.split()[-1]
+    assert code == 0
+    assert len(token) > 30
+    for file in (config.parent / "data").rglob("*"):
+        if file.is_file():
+            assert token.encode() not in file.read_bytes()
+    code, out, _ = run("token", "add", "other", "--role", "admin", "--camera", "gate", "--json", "--config", config)
+    found = json.loads(out)
+    assert (code, found["name"], found["cameras"]) == (0, "other", ["gate"])
+
+
+def test_gaps_have_a_cause_each(run, recorded):
+    words = ("gaps", "--config", recorded, "--from", "2025-12-31T23:59:50Z", "--to", "2026-01-01T00:00:12Z")
+    code, out, _ = run(*words, "--json")
+    assert code == 0
+    assert [(g["from"], g["to"], g["cause"]) for g in json.loads(out)["items"]] == [
+        ("2025-12-31T23:59:50Z", START, "never_recorded"),
+        (START, "2026-01-01T00:00:10Z", "unknown"),
+    ]
+    code, out, _ = run(*words)
+    assert len(out.splitlines()) == 3
+    assert out.splitlines()[0].split() == ["FROM", "TO", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"]
+    assert run(*words, "--camera", "gate")[0] == 0
+    assert run(*words, "--camera", "nope")[0] == 2
+    late = ("gaps", "--config", recorded, "--from", "2026-01-01T00:00:11Z", "--to", "2026-01-01T00:00:12Z")
+    assert run(*late)[1].startswith("no gaps")
+
+
+@pytest.mark.parametrize(
+    ("from_", "to"), [("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), ("yesterday", "2026-01-01T00:00:00Z")]
+)
+def test_times_that_cannot_be_are_2(run, recorded, from_, to):
+    assert run("gaps", "--from", from_, "--to", to, "--config", recorded)[0] == 2
+    assert run("export", "gate", "--from", from_, "--to", to, "--out", "x.mp4", "--config", recorded)[0] == 2
+
+
+def test_check_finds_what_is_wrong_and_mends_what_it_can(run, recorded):
+    for mode in ("--size", "--hash", "--ledger"):
+        code, out, _ = run("check", mode, "--json", "--config", recorded)
+        assert (code, json.loads(out)["findings"]) == (0, []), mode
+    assert run("check", "--size", "--hash", "--config", recorded)[0] == 2
+    file = sorted((recorded.parent / "data" / "media").rglob("*.mp4"))[0]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert run("check", "--size", "--config", recorded)[0] == 0
+    code, out, _ = run("check", "--hash", "--config", recorded)
+    assert code == 1
+    assert "gate" in out
+    file.unlink()
+    code, out, _ = run("check", "--config", recorded)
+    assert code == 1
+    assert file.name in out
+
+
+def test_nothing_recorded_yet_is_said_without_a_traceback(run, config, tmp_path):
+    for verb in (
+        ["gaps"],
+        ["check"],
+        ["export", "gate", "--from", START, "--to", "2026-01-01T00:01:00Z", "--out", "x.mp4"],
+    ):
+        code, _, said = run(*verb, "--config", config)
+        assert code in {1, 2}
+        assert said.startswith("longwatch: ")
+
+
+def test_probe_says_why_a_camera_would_not_be_recorded(run, config):
+    code, out, _ = run("camera", "probe", "gate", "--json", "--config", config)
+    assert (code, json.loads(out)["fault"]) == (1, "unreachable")
+    assert run("camera", "probe", "yard", "--config", config)[0] == 2
+    assert run("camera", "probe", "http://127.0.0.1/", "--config", config)[0] == 2
+    assert run("camera", "probe", "rtsp://u:${NOT_SET_ANYWHERE}@127.0.0.1/", "--config", config)[0] == 2
+
+
+def test_simulate_refuses_what_it_cannot_do(run, tmp_path):
+    assert run("simulate", "camera", tmp_path / "no.mp4")[0] == 2
+    from longwatch.simulate.camera import LOT
+
+    code, _, said = run("simulate", "camera", LOT, "--fault", "explode@5")
+    assert code == 2
+    assert "stall" in said
+    assert run("simulate", "camera", LOT, "--listen", "nonsense")[0] == 2
+
+
+def test_demo_refuses_a_taken_port_with_the_remedy(run, monkeypatch, tmp_path):
+    import socket
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, said = run("demo", "--listen", f"127.0.0.1:{port}")
+    assert code == 2
+    assert f"--listen 127.0.0.1:{port + 1}" in said
+    assert run("demo", "--listen", "0.0.0.0:8460")[0] == 2
+    assert os.listdir(tmp_path) == []
