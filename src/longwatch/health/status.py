@@ -16,7 +16,7 @@ _PATIENCE_S = 3.0
 class RecorderLink(Protocol):
     """The socket to the recorder, as `node` hands it in."""
 
-    async def request(self, kind: str, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
+    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
         """Ask, and wait for the answer. Raises LongwatchError where the recorder is not there, or says no."""
         ...
 

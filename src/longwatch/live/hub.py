@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 class RecorderLink(Protocol):
     """The socket to the recorder, as `node` hands it in."""
 
-    async def request(self, kind: str, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
+    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
         """Raises LongwatchError where the recorder is not there, or says no."""
         ...
 

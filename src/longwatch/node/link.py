@@ -238,7 +238,7 @@ class LinkClient(asyncio.Protocol):
         finally:
             await self.aclose()
 
-    async def request(self, kind: str, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
+    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
         """Ask, and wait for the answer. Raises LongwatchError: the neighbour's own, or that it is away."""
         if self._transport is None or not self.is_connected:
             raise LongwatchError(f"nobody answers at {self.path}", remedy="is `longwatch run` running?")
