@@ -48,6 +48,7 @@ from longwatch.model.sessions import Fault, StreamSink
 
 _log = structlog.get_logger(__name__)
 _LONGEST_TICK_S = 1.0
+_AFTER_GOODBYE_S = 2.0  # some cameras say BYE for a source that they replace, and go on
 _FAULTS = {
     End.LOGIN_REFUSED: Fault.LOGIN_REFUSED,
     End.REFUSED: Fault.REFUSED,
@@ -352,7 +353,11 @@ class Session:
         sample_us = self._delivery.last_sample_us or self._playing_us
         frozen_us = self._delivery.frozen_since_us
         if now_us - self._last_packet_us >= o.silent_s * 1e6:
-            self._finish(Fault.SILENT, f"connected, and no packet for {o.silent_s:g} s")
+            never = self._udp and self._last_packet_us == self._playing_us
+            hint = "; a firewall may keep its UDP out: try the transport tcp" if never else ""
+            self._finish(Fault.SILENT, f"connected, and no packet for {o.silent_s:g} s{hint}")
+        elif self.tracks[0].receiver.goodbye and now_us - self._last_video_us >= _AFTER_GOODBYE_S * 1e6:
+            self._finish(Fault.DISCONNECTED, "the camera said goodbye (RTCP BYE)")
         elif now_us - self._last_video_us >= o.audio_only_s * 1e6:
             self._finish(Fault.AUDIO_ONLY, f"audio comes, and no video for {o.audio_only_s:g} s")
         elif now_us - sample_us >= o.unusable_s * 1e6:

@@ -101,7 +101,10 @@ class RtspSource:
     def _say(
         self, sink: StreamSink, activity: Activity, fault: Fault | None, detail: str, next_us: int | None = None
     ) -> None:
-        self._status = StreamStatus(
-            activity, self._clock.boottime_us(), fault, detail, next_us, self._backoff.failures, self._server
-        )
+        """Since when: of the same trouble, through all its attempts."""
+        since_us = self._clock.boottime_us()
+        last = self._status
+        if last is not None and fault is not None and last.fault is fault:
+            since_us = last.since_boot_us
+        self._status = StreamStatus(activity, since_us, fault, detail, next_us, self._backoff.failures, self._server)
         sink.status(self._status)

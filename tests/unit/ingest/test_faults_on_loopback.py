@@ -212,6 +212,49 @@ async def test_connected_and_silent_and_torn_down() -> None:
         await until(lambda: camera.visits[0].asked[-1].method == "TEARDOWN")
 
 
+async def test_packets_before_the_answer_to_play() -> None:
+    async def script(visit: Visit) -> None:
+        while (asked := await visit.hear()) is not None:
+            if asked.method == "PLAY":
+                for i in range(3):
+                    visit.packet(0, rtp(i, i * 3600, idr(bytes([i]) * 900)))
+                visit.writer.write(b"\r\n")
+                visit.say(asked, "200 OK", "RTP-Info: url=x;seq=0;rtptime=0;")
+                visit.packet(0, rtp(3, 3 * 3600, idr(b"z" * 900)))
+                await asyncio.sleep(0.1)
+                return
+            if asked.method == "SETUP":
+                visit.say(asked, "200 OK", "Session: s", f"Transport: {asked.headers['transport']};ssrc= zz")
+            else:
+                visit.say(asked, body=VIDEO_SDP if asked.method == "DESCRIBE" else "")
+
+    async with ScriptedCamera(script) as camera:
+        sink = await once(camera)
+        assert [sample.dts - sink.video[0].dts for sample in sink.video] == [0, 3600, 7200, 10800]
+        assert sink.losses == []
+
+
+async def test_udp_that_a_firewall_keeps_out_says_what_to_try() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.play()
+        await visit.hear()
+
+    async with ScriptedCamera(script) as camera:
+        sink = await once(camera, replace(QUICK, transport="udp"))
+        assert sink.now.fault is Fault.SILENT
+        assert "try the transport tcp" in sink.now.detail
+
+
+async def test_since_when_spans_the_attempts_of_one_trouble() -> None:
+    clock = ManualClock()
+    async with recording(f"rtsp://127.0.0.1:{free_port()}/x", clock=clock) as (sink, _):
+        await until(lambda: len(sink.faults) == 1)
+        began_us = sink.now.since_boot_us
+        await clock.advance(30)
+        await until(lambda: len(sink.faults) > 5)
+        assert sink.now.since_boot_us == began_us
+
+
 async def test_audio_alone() -> None:
     async def script(visit: Visit) -> None:
         await visit.play(VIDEO_SDP + AUDIO_SDP)

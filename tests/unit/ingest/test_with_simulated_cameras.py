@@ -61,7 +61,7 @@ async def test_a_stalled_camera_is_silent_and_comes_back() -> None:
         camera.inject("stall")
         await until(lambda: sink.sessions)
         assert sink.sessions[0] == (Fault.SILENT, "connected, and no packet for 0.6 s")
-        assert Fault.SILENT in sink.faults
+        await until(lambda: Fault.SILENT in sink.faults)
         before = len(sink.video)
         camera.inject("mend")
         await until(lambda: len(sink.video) > before)

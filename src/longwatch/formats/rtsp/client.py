@@ -223,7 +223,7 @@ class Client:
         request = s.open.pop(cseq, None) if cseq is not None else None
         if request is None:
             return []
-        s.server = response.headers.get("Server")[:200] or s.server
+        s.server = _shown(response.headers.get("Server"), 100) or s.server
         if response.status == 401:
             return self._unauthorized(request, response, now_us)
         if request.auth is not None and response.status < 400:
@@ -314,7 +314,7 @@ class Client:
             return [self._play(now_us, ranged=False)]
         if status == 403:
             return self._end(End.LOGIN_REFUSED, f"the camera forbids {request.method} to this user", response)
-        said = f"the camera answered {request.method} with {status} {_MEANING.get(status) or response.reason[:60]}".rstrip()
+        said = f"the camera answered {request.method} with {status} {_MEANING.get(status) or _shown(response.reason, 60)}".rstrip()
         if status == 461:
             said += "; try the other transport"
         if status not in {453, 454, 503}:
@@ -340,3 +340,8 @@ _MEANING = {
     461: "(unsupported transport)",
     503: "(too busy)",
 }
+
+
+def _shown(text: str, length: int) -> str:
+    """What a camera says of itself ends up on terminals and pages: printable, and short."""
+    return "".join(c for c in text[:length] if c.isprintable())
