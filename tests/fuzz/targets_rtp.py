@@ -15,10 +15,11 @@ from longwatch.formats.sdp import Media
 
 _FMTP = {
     "H264": {"sprop-parameter-sets": "Z0KAFpZUBgG9NQYGBkAAAAMAQAAABmE=,aM41IA=="},
+    "MP4A-LATM": {"cpresent": "0", "config": "400023203fc0"},
     "MPEG4-GENERIC": {"config": "1190", "mode": "AAC-hbr"},
 }
 _GOLDEN = Path(__file__).parent.parent / "golden" / "rtp"
-_ENCODINGS = ("H264", "H265", "MPEG4-GENERIC", "PCMU", "OPUS", "JPEG", "VND.ONVIF.METADATA")
+_ENCODINGS = ("H264", "H265", "MPEG4-GENERIC", "MP4A-LATM", "PCMU", "OPUS", "JPEG", "VND.ONVIF.METADATA")
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:
@@ -108,7 +109,7 @@ def _parameter_sets(data: bytes) -> None:
 
 
 def _audio(data: bytes) -> None:
-    for parse in (aac.parse_config, opus.duration, mjpeg.size):
+    for parse in (aac.parse_config, aac.parse_mux_config, opus.duration, mjpeg.size):
         try:
             parse(data)
         except CodecError:

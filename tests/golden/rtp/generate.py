@@ -234,6 +234,7 @@ def geovision() -> Case:
     case = Case("Geovision", "packets of payload type 50 in the same sequence", plain())
     sender = Sender()
     for number in range(12):
+        case.notes = ["packets of a payload type that SDP does not announce for this track"]
         case.send([packet(b"\x00" * 8, sender.seq, number, payload_type=50)], number * 40_000)
         sender.seq += 1
         case.send(sender.unit(case.clip, number), number * 40_000)

@@ -38,11 +38,7 @@ def _rate(bits: BitReader) -> int:
     return _RATES[index]
 
 
-def parse_config(config: bytes) -> AudioConfig:
-    """Read an AudioSpecificConfig. Raises CodecError for what is not AAC."""
-    if not 2 <= len(config) <= MAX_CONFIG:
-        raise CodecError("AudioSpecificConfig of impossible size")
-    bits = BitReader(config)
+def _read(bits: BitReader) -> AudioConfig:
     kind = _object_type(bits)
     rate = _rate(bits)
     channels = bits.u(4)
@@ -54,6 +50,40 @@ def parse_config(config: bytes) -> AudioConfig:
     short = bits.left > 0 and bits.flag()
     frame = (480 if short else 512) if kind in {23, 39} else (960 if short else 1024)
     return AudioConfig(kind, rate, _CHANNELS[channels], frame)
+
+
+def parse_config(config: bytes) -> AudioConfig:
+    """Read an AudioSpecificConfig. Raises CodecError for what is not AAC."""
+    if not 2 <= len(config) <= MAX_CONFIG:
+        raise CodecError("AudioSpecificConfig of impossible size")
+    return _read(BitReader(config))
+
+
+def parse_mux_config(config: bytes) -> tuple[bytes, int]:
+    """Read a StreamMuxConfig (ISO/IEC 14496-3, 1.7.3): the AudioSpecificConfig in it, and frames in a multiplex element.
+
+    Only what cameras send: version 0, one program, one layer, frames that tell their length. Raises CodecError.
+    """
+    if not 4 <= len(config) <= MAX_CONFIG:
+        raise CodecError("StreamMuxConfig of impossible size")
+    bits = BitReader(config)
+    if bits.flag() or not bits.flag():
+        raise CodecError("a StreamMuxConfig of a version that we do not know")
+    frames, programs, layers = bits.u(6) + 1, bits.u(4), bits.u(3)
+    if programs or layers:
+        raise CodecError("several programs or layers in one StreamMuxConfig")
+    before = bits.left
+    _read(bits)
+    if bits.flag():  # dependsOnCoreCoder
+        bits.skip(14)
+    if bits.flag():  # extensionFlag: error-resilient or scalable AAC
+        raise CodecError("an extension of AAC that we do not know")
+    count = before - bits.left
+    if bits.u(3):
+        raise CodecError("frames that do not tell their length")
+    value = int.from_bytes(config, "big") >> (before - count) & ((1 << count) - 1)
+    size = (count + 7) // 8
+    return (value << (8 * size - count)).to_bytes(size, "big"), frames
 
 
 def _descriptor(tag: int, body: bytes) -> bytes:

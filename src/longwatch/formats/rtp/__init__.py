@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from longwatch.formats.rtp import aac, g711, h264, h265, mjpeg, onvif_metadata, opus
+from longwatch.formats.rtp import aac, g711, h264, h265, latm, mjpeg, onvif_metadata, opus
 from longwatch.formats.rtp.receiver import MAX_ACCESS_UNIT_BYTES, Output, TrackReceiver
 from longwatch.formats.sdp import Media
 
@@ -26,6 +26,8 @@ def receiver_for(track: int, media: Media, *, reorder: bool) -> TrackReceiver | 
             return h265.receiver(track, media, reorder=reorder)
         case "MPEG4-GENERIC":
             return aac.receiver(track, media, reorder=reorder)
+        case "MP4A-LATM":
+            return latm.receiver(track, media, reorder=reorder)
         case "PCMU" | "PCMA":
             return g711.receiver(track, media, reorder=reorder)
         case "OPUS":

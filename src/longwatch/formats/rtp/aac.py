@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from longwatch.formats.codecs import aac as codec
 from longwatch.formats.codecs.bits import CodecError
 from longwatch.formats.rtp.frames import FrameReceiver
@@ -22,7 +20,7 @@ class AacReceiver(FrameReceiver):
     def __init__(
         self,
         track: int,
-        payload_types: Sequence[int],
+        payload_type: int,
         clock_rate: int,
         *,
         reorder: bool,
@@ -31,7 +29,7 @@ class AacReceiver(FrameReceiver):
         delta_bits: int,
         frame_ticks: int,
     ) -> None:
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._bits = size_bits, index_bits, delta_bits
         self._frame_ticks = frame_ticks
         self._partial = bytearray()
@@ -122,7 +120,7 @@ def receiver(track: int, media: Media, *, reorder: bool) -> AacReceiver | None:
     if not 1 <= sizes[0] <= 32 or not all(0 <= size <= 32 for size in sizes):
         return None
     built = AacReceiver(
-        track, media.payload_types or (media.payload_type,), rate, reorder=reorder,
+        track, media.payload_type, rate, reorder=reorder,
         size_bits=sizes[0], index_bits=sizes[1], delta_bits=sizes[2], frame_ticks=audio.frame * rate // audio.rate,
     )  # fmt: skip
     built.format = track_format

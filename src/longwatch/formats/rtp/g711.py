@@ -29,6 +29,6 @@ def receiver(track: int, media: Media, *, reorder: bool) -> G711Receiver | None:
         track_format = codec.track_format(kind, rate, media.channels or 1)
     except CodecError:
         return None
-    built = G711Receiver(track, media.payload_types or (media.payload_type,), rate, reorder=reorder)
+    built = G711Receiver(track, media.payload_type, rate, reorder=reorder)
     built.format = track_format
     return built

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
 
 from longwatch.formats.codecs import h264 as codec
 from longwatch.formats.codecs.bits import CodecError
@@ -27,8 +26,8 @@ class H264Receiver(NalVideoReceiver):
     decoders can begin with. A stream with neither for 10 s is begun at any picture made of I slices alone.
     """
 
-    def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+    def __init__(self, track: int, payload_type: int, clock_rate: int, *, reorder: bool) -> None:
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._sps: dict[int, bytes] = {}
         self._pps: dict[int, bytes] = {}
         self._parsed: codec.Sps | None = None
@@ -40,8 +39,7 @@ class H264Receiver(NalVideoReceiver):
     @classmethod
     def of(cls, track: int, media: Media, *, reorder: bool) -> H264Receiver:
         """The receiver of a track as SDP announces it. Parameter sets that cannot be used wait for those in-band."""
-        receiver = cls(track, media.payload_types or (media.payload_type,), media.clock_rate or 90_000, reorder=reorder)
-        receiver._payload_type = media.payload_type
+        receiver = cls(track, media.payload_type, media.clock_rate or 90_000, reorder=reorder)
         for text in media.fmtp.get("sprop-parameter-sets", "").split(",")[:_MAX_SETS]:
             try:
                 nal = base64.b64decode(text.strip() + "==", validate=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
 
 from longwatch.formats.codecs import h265 as codec
 from longwatch.formats.codecs.bits import CodecError
@@ -27,12 +26,12 @@ class H265Receiver(NalVideoReceiver):
     _fragment_bytes = 3
 
     def __init__(
-        self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool, numbered: bool = False
+        self, track: int, payload_type: int, clock_rate: int, *, reorder: bool, numbered: bool = False
     ) -> None:
         """numbered: decoding order numbers are sent (sprop-max-don-diff > 0). They are passed over: no camera that we
         know of sends units out of decoding order.
         """
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._numbered = numbered
         self._vps: dict[int, bytes] = {}
         self._sps: dict[int, bytes] = {}
@@ -45,9 +44,7 @@ class H265Receiver(NalVideoReceiver):
             numbered = int(media.fmtp.get("sprop-max-don-diff", "0")) > 0
         except ValueError:
             numbered = False
-        types = media.payload_types or (media.payload_type,)
-        receiver = cls(track, types, media.clock_rate or 90_000, reorder=reorder, numbered=numbered)
-        receiver._payload_type = media.payload_type
+        receiver = cls(track, media.payload_type, media.clock_rate or 90_000, reorder=reorder, numbered=numbered)
         for name in _PARAMETER_SETS:
             for text in media.fmtp.get(name, "").split(",")[:_MAX_SETS]:
                 try:

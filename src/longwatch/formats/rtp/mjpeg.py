@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from longwatch.formats.codecs import mjpeg as codec
 from longwatch.formats.codecs.bits import CodecError
 from longwatch.formats.rtp.frames import FrameReceiver
@@ -16,8 +14,8 @@ class MjpegReceiver(FrameReceiver):
     missing is dropped. Its format is known with the first whole picture, and changes with the size.
     """
 
-    def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+    def __init__(self, track: int, payload_type: int, clock_rate: int, *, reorder: bool) -> None:
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._parts: list[bytes] = []
         self._size = 0
         self._timestamp = -1
@@ -109,4 +107,4 @@ class MjpegReceiver(FrameReceiver):
 
 def receiver(track: int, media: Media, *, reorder: bool) -> MjpegReceiver:
     """The receiver for a JPEG rtpmap (or the static payload type 26)."""
-    return MjpegReceiver(track, media.payload_types or (media.payload_type,), 90_000, reorder=reorder)
+    return MjpegReceiver(track, media.payload_type, 90_000, reorder=reorder)

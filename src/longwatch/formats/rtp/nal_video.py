@@ -37,8 +37,8 @@ class NalVideoReceiver(TrackReceiver):
     _learns_order = False  # whether `_learn_order` has anything to find out
     _fragment_bytes = 2  # FU indicator and FU header
 
-    def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+    def __init__(self, track: int, payload_type: int, clock_rate: int, *, reorder: bool) -> None:
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._nals: list[bytes] = []
         self._size = 0
         self._slices = 0

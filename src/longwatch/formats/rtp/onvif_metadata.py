@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from longwatch.formats.codecs import onvif_metadata as codec
 from longwatch.formats.rtp.frames import FrameReceiver
 from longwatch.formats.rtp.receiver import Buffer
@@ -15,8 +13,8 @@ MAX_DOCUMENT_BYTES = 1 << 20
 class MetadataReceiver(FrameReceiver):
     """The text is not parsed here. A document over 1 MiB, or with a packet missing, is dropped."""
 
-    def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
-        super().__init__(track, payload_types, clock_rate, reorder=reorder)
+    def __init__(self, track: int, payload_type: int, clock_rate: int, *, reorder: bool) -> None:
+        super().__init__(track, payload_type, clock_rate, reorder=reorder)
         self._parts: list[bytes] = []
         self._size = 0
         self._skip = False  # the rest of a document whose beginning is gone
@@ -46,6 +44,6 @@ class MetadataReceiver(FrameReceiver):
 def receiver(track: int, media: Media, *, reorder: bool) -> MetadataReceiver:
     """The receiver for a VND.ONVIF.METADATA rtpmap (plain XML; the compressed variants are not taken)."""
     rate = media.clock_rate or 90_000
-    built = MetadataReceiver(track, media.payload_types or (media.payload_type,), rate, reorder=reorder)
+    built = MetadataReceiver(track, media.payload_type, rate, reorder=reorder)
     built.format = codec.track_format(rate)
     return built

@@ -34,6 +34,6 @@ def receiver(track: int, media: Media, *, reorder: bool) -> OpusReceiver | None:
         track_format = codec.track_format(channels)
     except CodecError:
         return None
-    built = OpusReceiver(track, media.payload_types or (media.payload_type,), codec.RATE, reorder=reorder)
+    built = OpusReceiver(track, media.payload_type, codec.RATE, reorder=reorder)
     built.format = track_format
     return built

@@ -34,7 +34,7 @@ class TrackReceiver(ABC):
     notes: what was strange about this stream, each said once, for people.
     """
 
-    def __init__(self, track: int, payload_types: Sequence[int], clock_rate: int, *, reorder: bool) -> None:
+    def __init__(self, track: int, payload_type: int, clock_rate: int, *, reorder: bool) -> None:
         self.track = track
         self.format: TrackFormat | None = None
         self.packets = self.lost = self.bytes = 0
@@ -43,8 +43,7 @@ class TrackReceiver(ABC):
         self.notes: list[str] = []
         self.clock = MediaClock(clock_rate)
         self._rate = clock_rate
-        self._payload_types = frozenset(payload_types)
-        self._payload_type = payload_types[0]
+        self._payload_type = payload_type
         self._reorder = reorder
         self._window: dict[int, tuple[bytes, int]] = {}
         self._arrival_us = 0
@@ -100,8 +99,8 @@ class TrackReceiver(ABC):
             self.malformed += 1
             return
         if ssrc != self._ssrc:
-            if second & 0x7F not in self._payload_types:
-                self.foreign += 1
+            if second & 0x7F != self._payload_type:
+                self._other_type()
                 return
             if self._ssrc < 0:
                 self._ssrc = ssrc
@@ -132,9 +131,9 @@ class TrackReceiver(ABC):
         if seq == 0xFFFF:
             self._cycles += 1
         self._seq = (seq + 1) & 0xFFFF
-        if second & 0x7F not in self._payload_types:
+        if second & 0x7F != self._payload_type:
             # Geovision mixes packets of type 50 into its video, in the same sequence.
-            self.foreign += 1
+            self._other_type()
             self.packets -= 1
             self._first_seq += 1
             return
@@ -147,6 +146,10 @@ class TrackReceiver(ABC):
             self.malformed += 1
             return
         self._payload(buffer, at, end, timestamp, second >= 0x80)
+
+    def _other_type(self) -> None:
+        self.foreign += 1
+        self.note("packets of a payload type that SDP does not announce for this track")
 
     def _other_source(self, ssrc: int, seq: int, packet: bytes) -> None:
         """A packet of another source. Two in a row, with none of ours between, are a change (an encoder that restarts

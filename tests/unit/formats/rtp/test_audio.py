@@ -130,6 +130,41 @@ def test_times_that_stand_still_are_moved() -> None:
     assert receiver.notes == ["timestamps went back or stood still"]
 
 
-@pytest.mark.parametrize("encoding", ["", "G726-32", "L16", "MP4A-LATM", "H263-2000", "VND.ONVIF.METADATA.GZIP"])
+@pytest.mark.parametrize("encoding", ["", "G726-32", "L16", "H263-2000", "VND.ONVIF.METADATA.GZIP"])
 def test_encodings_that_we_do_not_take(encoding: str) -> None:
     assert receiver_for(0, Media("audio", 96, encoding, 8000), reorder=False) is None
+
+
+def _latm(config: str = "40002320 3fc0".replace(" ", ""), **fmtp: str) -> Media:
+    return Media("audio", 96, "MP4A-LATM", 48_000, 2, {"cpresent": "0", "config": config, **fmtp})
+
+
+def test_latm_frames_stand_behind_their_lengths() -> None:
+    receiver, sender = _receiver(_latm()), Sender()
+    assert receiver.format is not None
+    assert receiver.format.codec_string == "mp4a.40.2"
+    assert b"\x05\x80\x80\x80\x02\x11\x90" in receiver.format.sample_entry
+    frames = [bytes([7]) * 600, bytes([8]) * 255, bytes([9]) * 10]
+    out = []
+    for number, frame in enumerate(frames):
+        element = b"\xff" * (len(frame) // 255) + bytes([len(frame) % 255]) + frame
+        out += push_all(
+            receiver, sender.packets([element[:200], element[200:]] if len(element) > 200 else [element], number * 1024)
+        )
+    assert [s.data for s in samples(out)] == frames
+    assert [s.dts - out[0].dts for s in samples(out)] == [0, 1024, 2048]
+    torn = sender.packets([b"\xff\x10" + bytes(150), bytes(100), bytes(21)], 4096)
+    del torn[1]
+    assert [type(each) for each in push_all(receiver, torn)] == [Loss]
+    taken = samples(push_all(receiver, sender.packets([b"\x02ab"], 5120)))
+    assert [(s.data, s.damaged) for s in taken] == [(b"ab", True)]
+    push_all(receiver, sender.packets([b"\x05ab"], 6144))
+    assert receiver.malformed == 1
+
+
+@pytest.mark.parametrize(
+    "config", ["", "4000", "c00023203fc0", "00002320 3fc0", "4010232 03fc0", "40002fff3fc0", "4000232fffff"]
+)
+def test_latm_that_sdp_describes_wrongly_is_not_taken(config: str) -> None:
+    assert receiver_for(1, _latm(config.replace(" ", "")), reorder=False) is None
+    assert receiver_for(1, _latm(cpresent="1"), reorder=False) is None

@@ -156,3 +156,12 @@ def test_counters_of_what_is_delivered() -> None:
     receiver = _audio()
     push_all(receiver, _packets(1, 2, 3))
     assert (receiver.packets, receiver.bytes) == (3, 6)
+
+
+def test_other_payload_types_of_the_same_media_line_are_not_read_as_ours() -> None:
+    """`m=audio 0 RTP/AVP 0 8 97`: what SDP says of the first is not true of the others."""
+    receiver = receiver_for(0, Media("audio", 0, "PCMU", 8000, payload_types=(0, 8, 97)), reorder=False)
+    assert receiver is not None
+    mixed = [packet(bytes([0, n]), n, n * 160, payload_type=0 if n % 2 else 97) for n in range(1, 6)]
+    assert _numbers(push_all(receiver, mixed)) == [1, 3, 5]
+    assert (receiver.lost, receiver.foreign, receiver.packets) == (0, 2, 3)
