@@ -21,7 +21,7 @@ from longwatch.archive.checking import CheckReport, Mode, run_check
 from longwatch.archive.index import Index, Reserve
 from longwatch.archive.index_rows import IndexRows
 from longwatch.archive.opening import open_index
-from longwatch.archive.options import Options
+from longwatch.archive.options import Options, Retention
 from longwatch.archive.recovery import RecoveryReport
 from longwatch.archive.retention import Keeper, Removal, RetentionReport, RetentionTime
 from longwatch.archive.segment_files import SegmentFiles, Written
@@ -284,6 +284,13 @@ class Archive:
     async def camera_set_up(self, camera: str, name: str, streams: Sequence[str], wall_us: int) -> None:
         """Remember a camera of the settings; when each stream was first set up is kept. Raises sqlite3.Error."""
         await self._worker.run(_set_up, self._index, camera, name, list(streams), wall_us)
+
+    def use_retention(self, retention: Retention) -> None:
+        """What is to be kept from now on: new settings take effect with the next `retain`, and need no new start."""
+        self._options = replace(self._options, retention=retention)
+        self._keeper = Keeper(
+            self._index, {v.row: v.path for v in self.volumes if v.state is VolumeState.OK}, self._options
+        )
 
     async def retain(self, now: RetentionTime) -> RetentionReport:
         """Remove what may no longer be kept, or no longer fits, oldest first, in batches that a cut cannot tear."""

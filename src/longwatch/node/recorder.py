@@ -234,13 +234,13 @@ class Recorder:
             for name, differs in (
                 ("data", new.volumes != old.volumes),
                 ("post.id", new.post != old.post),
-                ("retention", new.archive.retention != old.archive.retention),
             )
             if differs
         ]
         self._settings_problem = (
             f"these take effect at the next start: {', '.join(restart_needed)}" if restart_needed else ""
         )
+        self.archive.use_retention(new.archive.retention)
         before = {camera.id: camera for camera in old.cameras}
         after = {camera.id: camera for camera in new.cameras}
         self.options = new
