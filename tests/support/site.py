@@ -97,7 +97,15 @@ def status_of_streams() -> dict[str, object]:
 
 
 @contextlib.asynccontextmanager
-async def running_site(data: Path, *, set_up: bool = True, static: Path | None = None) -> AsyncIterator[Running]:
+async def running_site(
+    data: Path,
+    *,
+    set_up: bool = True,
+    static: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    proxies: tuple[str, ...] = (),
+) -> AsyncIterator[Running]:
     """Serve until the block ends."""
     clock = ManualClock()
     recorder = FakeRecorder(socket_path(data, "recorder"))
@@ -121,13 +129,14 @@ async def running_site(data: Path, *, set_up: bool = True, static: Path | None =
     app = create_app(deps)
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    server = http_server(app, Door("127.0.0.1", port))
+    door = Door("127.0.0.1", port, certificate, key, proxies)
+    server = http_server(app, door)
     tasks = Tasks("site")
     tasks.start("link", link.run())
     serving = tasks.start("http", server.serve(sockets=[listening]))
     await until(lambda: server.started and link.is_connected)
     try:
-        yield Running(app, deps, accounts, recorder, index, clock, f"http://127.0.0.1:{port}", tokens)
+        yield Running(app, deps, accounts, recorder, index, clock, door.url.rstrip("/"), tokens)
     finally:
         await hub.aclose()
         server.should_exit = True

@@ -1,0 +1,81 @@
+"""The supervisor's parts; the whole, with real processes, is in tests/e2e/test_processes.py."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.support.wait import until_now
+
+from longwatch.accounts import DataLock
+from longwatch.node.sd_notify import notify
+from longwatch.node.supervise import BACK_OFF_S, Role, lock_holder, supervise
+
+
+def test_the_holder_of_a_lock_is_found_without_touching_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "server.lock"
+    assert lock_holder(path) is None
+    with DataLock(path):
+        assert lock_holder(path) == os.getpid()
+        other = tmp_path / "other.lock"
+        other.touch()
+        assert lock_holder(other) is None
+    assert lock_holder(path) is None
+
+
+def test_a_role_that_cannot_run_is_tried_again_later_and_later(tmp_path: Path) -> None:
+    said: list[str] = []
+    role = Role("server", tmp_path / "missing.yml", tmp_path, said.append)
+    role._command = [sys.executable, "-SEc", "raise SystemExit(2)"]
+    now, waits = 0.0, []
+    for _ in range(3):
+        role.begin(now)
+        assert role.pid
+        until_now(lambda: os.waitid(os.P_PIDFD, role.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT), "it ends", 30)
+        role.ended(now)
+        waits.append(role.due - now)
+        now = role.due
+    assert waits == list(BACK_OFF_S[:3])
+    assert all("exit 2" in line for line in said)
+
+
+def test_a_role_that_ran_long_is_started_again_soon(tmp_path: Path) -> None:
+    role = Role("server", tmp_path / "missing.yml", tmp_path, lambda _: None)
+    role._command = [sys.executable, "-SEc", "raise SystemExit(2)"]
+    role._failures = 5
+    role.begin(100.0)
+    until_now(lambda: os.waitid(os.P_PIDFD, role.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT), "it ends", 30)
+    role.ended(161.0)
+    assert role.due == 161.0 + BACK_OFF_S[0]
+
+
+def test_wrong_settings_end_it_with_2_before_anything_starts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "longwatch.yml"
+    config.write_text("post: {id: ridge}\ndata: x\nfoo: 1\n")
+    assert supervise(config) == 2
+    assert "foo" in capfd.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+def test_it_imports_nothing_but_the_standard_library() -> None:
+    code = "import longwatch.node.supervise, sys; print([m for m in sys.modules if m.split('.')[0] in {'structlog', 'fastapi', 'pydantic', 'sqlalchemy', 'asyncio', 'uvloop'}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_service_manager_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        notify("READY=1")
+        assert manager.recv(100) == b"READY=1"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    notify("READY=1")
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify("READY=1")
