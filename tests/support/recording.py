@@ -26,6 +26,7 @@ SECOND = 1_000_000
 ENTRY = bytes.fromhex("0000001061766331") + bytes(8)
 VIDEO = TrackFormat(Kind.VIDEO, Codec.H264, 90_000, ENTRY, "avc1.4d401f", 640, 360, 5.0)
 AUDIO = TrackFormat(Kind.AUDIO, Codec.AAC, 16_000, ENTRY, "mp4a.40.2", channels=1)
+PICTURE = b"\0\0\0\1" * 5
 WALL_0 = 1_767_225_600 * SECOND
 
 
@@ -59,7 +60,7 @@ class MemoryIndex:
                 rows = self.fragments[op.token]
                 last = rows[-1].row if rows else None
                 at = last.offset + last.size if last else len(self.opened[op.token].header)
-                assert op.row.offset == at
+                assert at <= op.row.offset <= at + 16, "a guard may stand between fragments, and nothing else"
                 assert op.row.size == sum(map(len, op.parts))
                 assert rows or op.row.sync_offsets_90k[:1] == (0,), "a segment begins with a sync sample"
                 assert last is None or op.row.start_90k > last.start_90k
@@ -189,7 +190,7 @@ class Studio:
         if sync:
             self.damage_to_sync = False
         late_us = self.random.randrange(self.jitter_us + 1)
-        sample = Sample(0, self._dts, 0, sync, b"\0\0\0\1" * 5, self.boot_us + late_us, self.damage_to_sync)
+        sample = Sample(0, self._dts, 0, sync, PICTURE, self.boot_us + late_us, self.damage_to_sync)
         self.sent.append((self.boot_us, self._dts))
         self.recorder.samples([sample])
         self._dts += round(interval_us * 90_000 / SECOND * (1 + self.ppm / 1e6))
@@ -277,4 +278,6 @@ class Studio:
         return sum(t.to_us - t.from_us for t in self.tiles() if t.state is State.RECORDED)
 
     def stored_samples(self) -> int:
-        return sum(len(a.parts) - 1 for rows in self.index.fragments.values() for a in rows)
+        return sum(
+            len(part) == len(PICTURE) for rows in self.index.fragments.values() for a in rows for part in a.parts[1:]
+        )
