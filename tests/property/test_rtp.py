@@ -83,10 +83,11 @@ def test_without_loss_every_unit_comes_out_as_it_went_in(seed: int, codec: Codec
     marker=st.booleans(),
     loss=st.sampled_from((0.01, 0.1, 0.4)),
     reorder=st.booleans(),
+    chunk=st.sampled_from((1, 3, 30)),
 )
 @settings(max_examples=60, deadline=None)
 def test_with_loss_nothing_torn_is_delivered_and_all_is_accounted(
-    seed: int, codec: Codec, marker: bool, loss: float, reorder: bool
+    seed: int, codec: Codec, marker: bool, loss: float, reorder: bool, chunk: int
 ) -> None:
     base = _base(codec)
     stream = _stream(seed, codec, 30, marker, base)
@@ -101,8 +102,8 @@ def test_with_loss_nothing_torn_is_delivered_and_all_is_accounted(
                 kept[at], kept[at + 1] = kept[at + 1], kept[at]
         kept += [kept[-1]] if kept else []
     out = []
-    for number, each in kept:
-        out += push_all(receiver, [each], number * 40_000)
+    for at in range(0, len(kept), chunk):
+        out += push_all(receiver, [each for _, each in kept[at : at + chunk]], kept[at][0] * 40_000)
     out += receiver.flush()
     taken = samples(out)
     arrived = {number: 0 for number in range(30)}
