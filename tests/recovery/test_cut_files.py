@@ -2,19 +2,25 @@
 
 import random
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.archive_case import BOOT, FOR_EVER, GATE, KEEP_ALL, held, opened, record, stream
+from tests.support.fake_stream import FakeStream
 
 from longwatch.archive import Archive, ArchiveReader, Mode, ops
 from longwatch.base.clock import ManualClock
 from longwatch.formats import bmff
 from longwatch.model.causes import Cause
-from tests.support.archive_case import BOOT, FOR_EVER, GATE, KEEP_ALL, held, opened, record, stream
-from tests.support.fake_stream import FakeStream
+
+
+def guarded(parts: Sequence[bytes]) -> bytes:
+    """A fragment as it stands in a file before its flush."""
+    return b"".join([bmff.guard(sum(map(len, parts))), *parts])
 
 
 async def cut(tmp_path: Path, acknowledged: int = 2, beyond: int = 1) -> tuple[Path, int, FakeStream]:
@@ -28,7 +34,7 @@ async def cut(tmp_path: Path, acknowledged: int = 2, beyond: int = 1) -> tuple[P
         path, durable = Path(segment.path), source.end
     with path.open("ab") as file:
         for _ in range(beyond):
-            file.write(b"".join(source.append().parts))
+            file.write(guarded(source.append().parts))
     return path, durable, source
 
 
@@ -36,7 +42,11 @@ async def test_whole_fragments_beyond_the_acknowledged_are_kept(tmp_path: Path):
     path, durable, source = await cut(tmp_path, beyond=2)
     async with opened([tmp_path / "a"]) as (archive, report):
         (recovered,) = report.recovered
-        assert (recovered.kept_bytes, recovered.cut_bytes, recovered.adopted) == (source.end - durable, 0, False)
+        assert (recovered.kept_bytes, recovered.cut_bytes, recovered.adopted) == (
+            source.end - durable - 2 * bmff.GUARD_BYTES,
+            0,
+            False,
+        )
         (segment,) = held([tmp_path / "a"])
         assert segment.sealed
         assert segment.recovered
@@ -55,14 +65,16 @@ async def test_whole_fragments_beyond_the_acknowledged_are_kept(tmp_path: Path):
 
 @settings(max_examples=15, deadline=None)
 @given(tail=st.integers(1, 6000), zeros=st.booleans(), seed=st.integers(0, 99))
-def test_whatever_the_tail_what_was_acknowledged_stays(tmp_path_factory: pytest.TempPathFactory, tail: int, zeros: bool, seed: int):
+def test_whatever_the_tail_what_was_acknowledged_stays(
+    tmp_path_factory: pytest.TempPathFactory, tail: int, zeros: bool, seed: int
+):
     import asyncio
 
     async def run() -> None:
         tmp_path = tmp_path_factory.mktemp("cut")
         path, durable, source = await cut(tmp_path, beyond=0)
         content = path.read_bytes()
-        more = b"".join(source.append().parts)[:tail]
+        more = guarded(source.append().parts)[:tail]
         if zeros:
             more = more[: len(more) // 2].ljust(len(more), b"\0")
         path.write_bytes(content + more + random.Random(seed).randbytes(seed))
@@ -80,7 +92,9 @@ async def test_a_length_that_came_before_its_bytes_is_not_believed(tmp_path: Pat
     path, durable, source = await cut(tmp_path, beyond=0)
     parts = source.append().parts
     with path.open("ab") as file:
-        file.write(parts[0] + b"".join(parts[1:3]) + bytes(sum(map(len, parts[3:]))))
+        whole = guarded(parts)
+        known = bmff.GUARD_BYTES + sum(map(len, parts[:3]))
+        file.write(whole[:known] + bytes(len(whole) - known))
     async with opened([tmp_path / "a"]) as (_, report):
         assert report.recovered[0].kept_bytes == 0
         assert held([tmp_path / "a"])[0].durable_bytes == durable

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
+from tests.support.archive_faults import ByFile, FailsAt
+from tests.support.fake_stream import FakeStream
 
 from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Volume, VolumeState, ops
 from longwatch.base.clock import ManualClock
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
-from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
-from tests.support.archive_faults import ByFile, FailsAt
-from tests.support.fake_stream import FakeStream
 
 
 @dataclass
@@ -198,8 +198,12 @@ class FirstFlushFails(Flushing):
         super().flush_file(descriptor)
 
 
-@pytest.mark.parametrize(("lost", "abandoned"), [(("gate",), {"gate"}), ((), {"gate", "road"}), (("gate", "road"), {"gate", "road"})])
-async def test_after_a_failed_flush_each_file_answers_for_itself(tmp_path: Path, lost: tuple[str, ...], abandoned: set[str]):
+@pytest.mark.parametrize(
+    ("lost", "abandoned"), [(("gate",), {"gate"}), ((), {"gate", "road"}), (("gate", "road"), {"gate", "road"})]
+)
+async def test_after_a_failed_flush_each_file_answers_for_itself(
+    tmp_path: Path, lost: tuple[str, ...], abandoned: set[str]
+):
     faults = FirstFlushFails(lost)
     async with opened([tmp_path / "a"], replace(KEEP_ALL, flushing=faults)) as (archive, _):
         gate, road = stream(archive), stream(archive, ROAD, base=1000)
@@ -207,9 +211,14 @@ async def test_after_a_failed_flush_each_file_answers_for_itself(tmp_path: Path,
         both = [gate.tick(), road.tick()]
         await archive.tick(volume, ops.Tick([*both[0].media, *both[1].media], [*both[0].index, *both[1].index]))
         faults.armed = True
-        before = {gate.token: held([tmp_path / "a"])[0].durable_bytes, road.token: held([tmp_path / "a"], ROAD)[0].durable_bytes}
+        before = {
+            gate.token: held([tmp_path / "a"])[0].durable_bytes,
+            road.token: held([tmp_path / "a"], ROAD)[0].durable_bytes,
+        }
         both = [gate.tick(), road.tick()]
-        result = await archive.tick(volume, ops.Tick([*both[0].media, *both[1].media], [*both[0].index, *both[1].index]))
+        result = await archive.tick(
+            volume, ops.Tick([*both[0].media, *both[1].media], [*both[0].index, *both[1].index])
+        )
         assert result.failure is not None
         assert {"gate" if token == gate.token else "road" for token in result.failure.tokens} == abandoned
         assert result.failure.cause is Cause.STORAGE_FAILED
@@ -277,7 +286,9 @@ async def test_media_goes_on_while_the_index_is_away_and_recovery_makes_the_rows
     source = stream(archive)
     await record(archive, source)
     archive._rows._release_reserve = lambda: False
-    archive._index.connection.execute(f"PRAGMA max_page_count = {archive._index.connection.execute('PRAGMA page_count').fetchone()[0]}")
+    archive._index.connection.execute(
+        f"PRAGMA max_page_count = {archive._index.connection.execute('PRAGMA page_count').fetchone()[0]}"
+    )
     await archive.commit([ops.Entry("settings_applied", {"text": "x" * 9000})])
     for n in range(6):
         result = await archive.tick(archive.volumes[0], source.tick(seal=n % 3 == 2, reopen=n % 3 == 0))
@@ -313,7 +324,9 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
         pytest.skip("mounting a small disk needs root")
     mount = tmp_path / "small"
     mount.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", mount], capture_output=True, check=False)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", mount], capture_output=True, check=False
+    )
     if made.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode()}")
     yield mount

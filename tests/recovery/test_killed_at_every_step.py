@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.support.archive_workload import judge, read_story
 
 CASES = [(step, nth) for step in ("S1", "S2", "S3", "S4", "S5", "S6", "S7") for nth in (2, 13)] + [

@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+from tests.support.fake_stream import FakeStream
+
 from longwatch.archive import Archive, ArchiveReader, Options, RecoveryReport, Retention, Volume
 from longwatch.base.clock import Clock, ManualClock
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentRow
-from tests.support.fake_stream import FakeStream
 
 BOOT = "ab" * 16
 GATE = StreamKey("gate", "main")

@@ -76,7 +76,7 @@ class FakeStream:
             header,
         )
         self.sequence += 1
-        self.end = len(header)
+        self.end = len(header)  # of what is written; a guard stands before the next fragment
         self.rows = []
         self._builder = bmff.IndexBuilder([90_000])
         return op
@@ -89,13 +89,14 @@ class FakeStream:
             data = self._random.randbytes(self._random.randint(self.sample_bytes // 2, self.sample_bytes * 3 // 2))
             samples.append(bmff.StoredSample(start + n * FRAME_90K, 0, FRAME_90K, n == 0, data))
         runs = [(0, samples)]
-        parts = bmff.fragment(len(self.rows) + 1, runs)
+        parts = bmff.fragment(len(self.rows) + 1, runs, stored=True)
         size = sum(map(len, parts))
         self.media_90k = start + frames * FRAME_90K
-        row = FragmentRow(self.end, size, start, self.media_90k, (0,), b"")
-        self._builder.add(self.end, len(parts[0]), runs)
+        offset = self.end + bmff.GUARD_BYTES
+        row = FragmentRow(offset, size, start, self.media_90k, (0,), b"")
+        self._builder.add(offset, len(parts[0]), runs)
         self.rows.append(row)
-        self.end += size
+        self.end = offset + size
         return ops.FragmentAppend(self.token, parts, row, self.wall_us(self.media_90k), self.clock.boottime_us())
 
     def seal(self) -> ops.SegmentSeal:

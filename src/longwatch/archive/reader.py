@@ -6,6 +6,7 @@ never scans segments: spans, gaps and what is gone have tables of their own, and
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
@@ -31,6 +32,17 @@ _SEGMENT = (
     " s.start_90k, s.duration_90k, s.wall_start_us, s.wall_duration_us"
     " FROM segment s CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id WHERE "
 )
+
+
+_PROVENANCE = tuple(Provenance)
+_CAUSE = {str(cause): cause for cause in Cause}
+
+
+@functools.lru_cache(1024)
+def _evidence(text: str) -> dict[str, object]:
+    """The same words make the same dict: nobody changes what a frozen row holds."""
+    found: dict[str, object] = json.loads(text)
+    return found
 
 
 class CameraRow(NamedTuple):
@@ -250,9 +262,9 @@ class ArchiveReader:
         spans = []
         for first, last, provenance, run, number in rows:
             if run in gone:
-                spans += _split(RecordedSpan(first, last, number, Provenance(provenance)), gone[run])
+                spans += _split(RecordedSpan(first, last, number, _PROVENANCE[provenance]), gone[run])
             else:
-                spans.append(RecordedSpan(first, last, number, Provenance(provenance)))
+                spans.append(RecordedSpan(first, last, number, _PROVENANCE[provenance]))
         return spans
 
     def gaps(self, camera: str | None, from_us: int, to_us: int) -> list[tuple[StreamKey, GapSpan]]:
@@ -279,9 +291,7 @@ class ArchiveReader:
             " ORDER BY from_us, id",
             (stream, from_us - DAY_US, to_us, from_us, stream, from_us - DAY_US, from_us),
         )
-        return [
-            GapSpan(row[0], row[1], Cause(row[2]), json.loads(row[3]) if row[3] != "{}" else {}, row[4]) for row in rows
-        ]
+        return [GapSpan(row[0], row[1], _CAUSE[row[2]], _evidence(row[3]), row[4]) for row in rows]
 
     def accounted_until_us(self) -> int:
         """Up to when the recorder has accounted for every second; 0 before its first word."""

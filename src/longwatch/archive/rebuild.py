@@ -143,7 +143,7 @@ def _insert(db: sqlite3.Connection, files: list[_File]) -> None:
         wall_end_us = closing.wall_end_us if closing.wall_end_us is not None else placed_us
         longest_us = max(longest_us, wall_end_us - identity.wall_start_us)
         flags = SEALED | UNVERIFIED | (DAMAGED if closing.damaged else 0) | (RECOVERED if closing.recovered else 0)
-        durable = file.file_bytes - closing.size
+        durable = rows[-1].offset + rows[-1].size if rows else file.header_bytes
         segments.append((
             number, stream, run, identity.sequence, file.volume, flags, identity.provenance, len(rows), file.header_bytes, durable,
             file.file_bytes, identity.start_90k, end_90k - identity.start_90k, identity.wall_start_us,

@@ -86,8 +86,8 @@ class Doomed:
 
 _SELECT = (
     "SELECT s.id, s.stream_id, st.camera, st.name, s.run_id, r.number, b.boot, s.sequence, s.volume_id, s.wall_start_us,"
-    " s.wall_duration_us, s.file_bytes, s.confirmed FROM segment s JOIN stream st ON st.id = s.stream_id"
-    " JOIN run r ON r.id = s.run_id JOIN boot b ON b.id = r.boot_id WHERE s.flags & 1 AND "
+    " s.wall_duration_us, s.file_bytes, s.confirmed FROM segment s CROSS JOIN stream st ON st.id = s.stream_id"
+    " CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id WHERE s.flags & 1 AND "
 )
 _MARKED = _SELECT + "s.id IN (SELECT segment_id FROM removal) LIMIT 10000"  # noqa: S608  # two constants of this page
 

@@ -4,12 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, opened, record, stream
 
 from longwatch.archive import Archive, ArchiveReader
 from longwatch.archive.index import Reserve, bring_up, migrations, schema
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
-from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, opened, record, stream
 
 
 def shape(db: sqlite3.Connection) -> list[tuple[str, ...]]:

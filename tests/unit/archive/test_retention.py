@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
 from longwatch.archive import ArchiveReader, CameraRetention, Options, Retention, RetentionTime
 from longwatch.base.clock import ManualClock
 from longwatch.model.stores import Held
-from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
 DAY_US = 86_400_000_000
 T0 = 1_767_225_600_000_000
@@ -65,8 +65,12 @@ async def test_nothing_expires_by_age_while_time_is_not_trusted(tmp_path: Path):
         assert "not trusted" in report.held_back
 
 
-@pytest.mark.parametrize(("agreed_s", "approved", "removed"), [(0, False, 0), (3599, False, 0), (3600, False, 2), (0, True, 2)])
-async def test_ten_years_ahead_waits_for_an_operator_or_an_hour_of_ntp(tmp_path: Path, agreed_s: int, approved: bool, removed: int):
+@pytest.mark.parametrize(
+    ("agreed_s", "approved", "removed"), [(0, False, 0), (3599, False, 0), (3600, False, 2), (0, True, 2)]
+)
+async def test_ten_years_ahead_waits_for_an_operator_or_an_hour_of_ntp(
+    tmp_path: Path, agreed_s: int, approved: bool, removed: int
+):
     async with opened([tmp_path / "a"], rules(max_age_us=DAY_US)) as (archive, _):
         await record(archive, stream(archive), segments=2)
         report = await archive.retain(at(T0 + 3650 * DAY_US, agreed_s=agreed_s, approved=approved))
@@ -97,7 +101,11 @@ async def test_size_takes_what_a_hub_holds_first_then_the_oldest(tmp_path: Path)
         for n in range(3):
             for key, volume in ((GATE, archive.volumes[0]), (ROAD, archive.volumes[1])):
                 clock.tick(60_000_000)
-                await record(archive, stream(archive, key, clock=clock, base=1000 * n + (500 if key == ROAD else 0)), volume=volume)
+                await record(
+                    archive,
+                    stream(archive, key, clock=clock, base=1000 * n + (500 if key == ROAD else 0)),
+                    volume=volume,
+                )
         everything = held([tmp_path / "a", tmp_path / "b"], GATE) + held([tmp_path / "a", tmp_path / "b"], ROAD)
         confirmed = held([tmp_path / "a", tmp_path / "b"], ROAD)[1]
         archive._index.connection.execute("UPDATE segment SET confirmed = 1 WHERE id = ?", (confirmed.id,))

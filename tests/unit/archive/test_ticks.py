@@ -5,14 +5,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
+from tests.support.archive_faults import ByFile
+
 from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Options, Retention, VolumeState, ops
 from longwatch.base.clock import ManualClock
 from longwatch.formats import bmff
 from longwatch.ledger import segment_root
 from longwatch.model.causes import Cause
 from longwatch.model.stores import FragmentRow
-from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
-from tests.support.archive_faults import ByFile
 
 
 class Witness(Flushing):
@@ -99,10 +100,14 @@ async def test_a_seal_is_an_entry_with_the_root_of_the_leaves(tmp_path: Path):
 async def test_gaps_open_are_refined_and_close_and_the_ledger_keeps_the_story(tmp_path: Path):
     async with opened([tmp_path / "a"]) as (archive, _):
         reader = ArchiveReader([tmp_path / "a"])
-        await archive.commit([ops.GapOpen(1, GATE, 1000, Cause.UNKNOWN, {}), ops.GapOpen(2, ROAD, 1000, Cause.UNKNOWN, {"load": 0.5})])
+        await archive.commit(
+            [ops.GapOpen(1, GATE, 1000, Cause.UNKNOWN, {}), ops.GapOpen(2, ROAD, 1000, Cause.UNKNOWN, {"load": 0.5})]
+        )
         ((_, gap),) = reader.gaps("gate", 0, 2000)
         assert (gap.from_us, gap.to_us, gap.cause) == (1000, None, Cause.UNKNOWN)
-        await archive.commit([ops.GapRefine(1, Cause.CAMERA_UNREACHABLE, {"tried": 3}), ops.GapClose(1, 5000), ops.GapClose(2, 1000)])
+        await archive.commit(
+            [ops.GapRefine(1, Cause.CAMERA_UNREACHABLE, {"tried": 3}), ops.GapClose(1, 5000), ops.GapClose(2, 1000)]
+        )
         ((_, gap),) = reader.gaps(None, *FOR_EVER)
         assert (gap.to_us, gap.cause, gap.evidence) == (5000, Cause.CAMERA_UNREACHABLE, {"tried": 3})
         assert [entry["kind"] for entry in entries(reader)] == [

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
 from longwatch.archive import Archive, VolumeState
 from longwatch.archive.volumes import Lock
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
-from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
 
 def tree(path: Path) -> dict[str, bytes]:
