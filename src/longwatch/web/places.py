@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path, Query
 from starlette.requests import HTTPConnection
 
 from longwatch.base.ids import is_slug
@@ -13,6 +13,7 @@ from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import grant_of
 
+CameraId = Annotated[str, Path(alias="id", description="as in /api/v1/cameras")]
 StreamName = Annotated[str, Query(max_length=40, pattern="^[a-z0-9-]+$", description="main, unless it says otherwise")]
 
 

@@ -29,9 +29,9 @@ class Policy:
 PUBLIC = Policy(None)
 ALWAYS = Policy(None, before_set_up=True)
 SIGNED_IN = Policy(Right.VIEW)
-VIEW_CAMERA = Policy(Right.VIEW, camera="camera")
-PLAY_CAMERA = Policy(Right.VIEW, camera="camera", signed=True)
-OPERATE_CAMERA = Policy(Right.OPERATE, camera="camera")
+VIEW_CAMERA = Policy(Right.VIEW, camera="id")
+PLAY_CAMERA = Policy(Right.VIEW, camera="id", signed=True)
+OPERATE_CAMERA = Policy(Right.OPERATE, camera="id")
 INSPECT = Policy(Right.INSPECT)
 
 

@@ -56,7 +56,7 @@ def protected(site: Running) -> list[tuple[str, str, Policy]]:
 
 
 def at(path: str, camera: str = "gate") -> str:
-    return re.sub(r"\{camera\}", camera, path)
+    return re.sub(r"\{id\}", camera, path)
 
 
 async def answer(site: Running, path: str, method: str, headers: dict[str, str]) -> int:

@@ -21,8 +21,8 @@ from tests.support.site import Running, running_site
 from longwatch.base.tasks import Tasks
 
 _CONTRACT = {
-    "/healthz", "/readyz", "/metrics", "/api/v1/cameras", "/api/v1/cameras/{camera}/timeline",
-    "/api/v1/cameras/{camera}/video.mp4", "/api/v1/cameras/{camera}/playlist.m3u8", "/api/v1/cameras/{camera}/still.jpg",
+    "/healthz", "/readyz", "/metrics", "/api/v1/cameras", "/api/v1/cameras/{id}/timeline",
+    "/api/v1/cameras/{id}/video.mp4", "/api/v1/cameras/{id}/playlist.m3u8", "/api/v1/cameras/{id}/still.jpg",
     "/api/v1/gaps",
 }  # fmt: skip
 _LATER = ("events", "posts", "ledger", "checkpoint")

@@ -14,6 +14,7 @@ from longwatch.web.deps import Deps, SiteCamera
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
 from longwatch.web.models import Cameras
+from longwatch.web.places import CameraId
 from longwatch.web.policy import OPERATE_CAMERA, SIGNED_IN
 from longwatch.web.times import written
 
@@ -34,8 +35,8 @@ def register(api: Api, deps: Deps) -> None:
         ]
         return JSONResponse({"items": items, "next": None})
 
-    @api.post("/api/v1/cameras/{camera}/try-now", OPERATE_CAMERA, status_code=202)
-    async def try_now(camera: str) -> Response:
+    @api.post("/api/v1/cameras/{id}/try-now", OPERATE_CAMERA, status_code=202)
+    async def try_now(camera: CameraId) -> Response:
         """Connect at once instead of waiting for the next attempt."""
         if deps.site().camera(camera) is None:
             raise RefusedError(404, f"there is no camera {camera[:80]!r}", remedy="see /api/v1/cameras")

@@ -17,7 +17,7 @@ from longwatch.web.api import Api
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
-from longwatch.web.places import stream_key
+from longwatch.web.places import CameraId, stream_key
 from longwatch.web.policy import VIEW_CAMERA
 
 LOGIN_IS_OVER = 4401
@@ -55,8 +55,8 @@ def register(api: Api, deps: Deps) -> None:
 
     deps.accounts.on_revoked(revoked)
 
-    @api.websocket("/api/v1/cameras/{camera}/live", VIEW_CAMERA)
-    async def live(socket: WebSocket, camera: str, stream: Annotated[str, Query(max_length=40)] = "main") -> None:
+    @api.websocket("/api/v1/cameras/{id}/live", VIEW_CAMERA)
+    async def live(socket: WebSocket, camera: CameraId, stream: Annotated[str, Query(max_length=40)] = "main") -> None:
         """First a JSON text, then an initialization segment, then live chunks."""
         try:
             key = await stream_key(deps, camera, stream)

@@ -22,7 +22,7 @@ from longwatch.web.deps import Deps, Index
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
 from longwatch.web.models import Gaps, Timeline
-from longwatch.web.places import StreamName, stream_key
+from longwatch.web.places import CameraId, StreamName, stream_key
 from longwatch.web.policy import SIGNED_IN, VIEW_CAMERA
 from longwatch.web.times import From, To, cursor_of, read_cursor, span_us
 
@@ -35,9 +35,9 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 def register(api: Api, deps: Deps) -> None:
     """timeline, gaps."""
 
-    @api.get("/api/v1/cameras/{camera}/timeline", VIEW_CAMERA, responses={200: {"model": Timeline}})
+    @api.get("/api/v1/cameras/{id}/timeline", VIEW_CAMERA, responses={200: {"model": Timeline}})
     async def timeline(
-        camera: str, from_: From, to: To, stream: StreamName = "main", limit: Limit = _MOST, cursor: Cursor = None
+        camera: CameraId, from_: From, to: To, stream: StreamName = "main", limit: Limit = _MOST, cursor: Cursor = None
     ) -> Response:
         """Tiles the whole interval: recorded, gap, or pending after `accounted_until`."""
         from_us, to_us = span_us(from_, to)

@@ -30,7 +30,7 @@ from longwatch.web.api import Api
 from longwatch.web.deps import Deps
 from longwatch.web.guard import grant_of, principal_of
 from longwatch.web.models import SignedUrl, SignedUrlRequest
-from longwatch.web.places import StreamName, check_grant, check_part_grant, stream_key
+from longwatch.web.places import CameraId, StreamName, check_grant, check_part_grant, stream_key
 from longwatch.web.policy import PLAY_CAMERA, VIEW_CAMERA
 from longwatch.web.ranges import serve
 from longwatch.web.routes.timeline import tiles_of
@@ -51,9 +51,9 @@ def register(api: Api, deps: Deps) -> None:
     """video.mp4, playlist.m3u8 and its segment.mp4, still.jpg, signed-url."""
     cache = TableCache()
 
-    @api.get("/api/v1/cameras/{camera}/video.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
+    @api.get("/api/v1/cameras/{id}/video.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
     async def video(
-        request: Request, camera: str, from_: From, to: To, stream: StreamName = "main", run: Run = None
+        request: Request, camera: CameraId, from_: From, to: To, stream: StreamName = "main", run: Run = None
     ) -> Response:
         """One mp4 of the stretch, moov first, from the stored bytes."""
         from_us, to_us = span_us(from_, to)
@@ -64,11 +64,11 @@ def register(api: Api, deps: Deps) -> None:
         return serve(deps, request, file, headers)
 
     @api.get(
-        "/api/v1/cameras/{camera}/playlist.m3u8", PLAY_CAMERA, head=True, response_class=Response,
+        "/api/v1/cameras/{id}/playlist.m3u8", PLAY_CAMERA, head=True, response_class=Response,
         responses={200: {"content": {_HLS: {}}}},
     )  # fmt: skip
     async def playlist(
-        request: Request, camera: str, from_: From, to: To, stream: StreamName = "main", run: Run = None
+        request: Request, camera: CameraId, from_: From, to: To, stream: StreamName = "main", run: Run = None
     ) -> Response:
         """HLS of the same; its media are ranges of segment.mp4 beside it."""
         from_us, to_us = span_us(from_, to)
@@ -78,8 +78,8 @@ def register(api: Api, deps: Deps) -> None:
         text = await deps.read(_playlist, deps, cache, VideoRequest(key, from_us, to_us, run), signed)
         return Response(text, media_type=_HLS, headers={"Cache-Control": "private, no-cache"})
 
-    @api.get("/api/v1/cameras/{camera}/segment.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
-    async def segment(request: Request, camera: str, stream: StreamName = "main") -> Response:
+    @api.get("/api/v1/cameras/{id}/segment.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
+    async def segment(request: Request, camera: CameraId, stream: StreamName = "main") -> Response:
         """A part of a playlist; its URL stands there."""
         params = {name: value for name, value in request.query_params.items() if name not in _OURS}
         check_part_grant(request, _part_query(params))
@@ -87,11 +87,11 @@ def register(api: Api, deps: Deps) -> None:
         return serve(deps, request, await deps.read(_part, deps, cache, key, params), {})
 
     @api.get(
-        "/api/v1/cameras/{camera}/still.jpg", VIEW_CAMERA, response_class=Response,
+        "/api/v1/cameras/{id}/still.jpg", VIEW_CAMERA, response_class=Response,
         responses={200: {"content": {"image/jpeg": {}}}},
     )  # fmt: skip
     async def still(
-        camera: str,
+        camera: CameraId,
         at: Annotated[str | None, Query(description="RFC 3339; default: now")] = None,
         stream: StreamName = "main",
         width: Annotated[int | None, Query(ge=16, le=3840)] = None,
@@ -105,8 +105,8 @@ def register(api: Api, deps: Deps) -> None:
         headers = {"X-Longwatch-Start": format_us(picture.wall_us), "Cache-Control": "private, no-cache"}
         return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
 
-    @api.post("/api/v1/cameras/{camera}/signed-url", VIEW_CAMERA, responses={200: {"model": SignedUrl}})
-    async def signed_url(request: Request, camera: str, body: SignedUrlRequest) -> Response:
+    @api.post("/api/v1/cameras/{id}/signed-url", VIEW_CAMERA, responses={200: {"model": SignedUrl}})
+    async def signed_url(request: Request, camera: CameraId, body: SignedUrlRequest) -> Response:
         """A URL for a player that sends no header: ten minutes, this camera and span."""
         from_us, to_us = span_us(body.from_, body.to)
         await stream_key(deps, camera, body.stream or "main")
