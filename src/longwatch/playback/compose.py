@@ -19,6 +19,8 @@ from longwatch.model.stores import SegmentRow
 from longwatch.playback.selection import Part, Selection, Stretch
 from longwatch.playback.tables import TrackTable
 
+_REORDERED = 17  # no picture is shown more than 16 after it was decoded (H.264 and H.265 both)
+
 
 class Piece(NamedTuple):
     """A range of one segment's file."""
@@ -132,7 +134,7 @@ class _Composer:
         table = parts[0].table
         last = table is stretch.last.table
         shown_stretch, shown_pts = self._selection.shown
-        start = shown_pts if n == shown_stretch else stretch.first.video.pts[stretch.first.a]
+        start = shown_pts if n == shown_stretch else _first_pts(stretch)
         end = self._selection.end_pts if n == len(self._shifts) - 1 else stretch.end_dts
         chunks = []
         for track in table.tracks:
@@ -182,10 +184,11 @@ class _Composer:
         stretches = self._selection.stretches
         for n in range(shown, len(stretches)):
             for index, part in enumerate(stretches[n].parts):
-                pts = max(shown_pts, part.video.pts[part.a]) if n == shown else part.video.pts[part.a]
+                pts = min(part.video.pts[part.a : min(part.b, part.a + _REORDERED)])
+                pts = max(shown_pts, pts) if n == shown else pts
                 wall_us = part.table.wall_us(pts, self._scale)
                 at = (pts - self._shifts[n] - self._zero) * 90_000 // self._scale
-                if n == shown and max(part.video.pts[max(part.a, part.b - 16) : part.b]) < shown_pts:
+                if n == shown and max(part.video.pts[max(part.a, part.b - _REORDERED) : part.b]) < shown_pts:
                     continue
                 marks.append(Mark(at, wall_us))
                 if index == 0 or not joints:
@@ -193,17 +196,37 @@ class _Composer:
         return joints, marks
 
     def _ended(self, n: int) -> int:
-        last = self._selection.stretches[n].last
-        pts = max(last.video.pts[max(last.a, last.b - 16) : last.b])
-        return last.table.wall_us(pts + last.video.durations[last.b - 1], self._scale)
+        stretch = self._selection.stretches[n]
+        return stretch.last.table.wall_us(_shown_until(stretch), self._scale)
 
 
 def _shifts(stretches: Sequence[Stretch]) -> list[int]:
-    """What to take from a stretch's own times so that each begins where the one before it ended."""
+    """What to take from a stretch's own times so that each begins where the one before it ended: in decode time, and not
+    before the last picture of that one was shown its time (one with B-frames ends later than it is decoded).
+    """
     shifts = [stretches[0].start_dts]
     for before, stretch in pairwise(stretches):
-        shifts.append(stretch.start_dts - (before.end_dts - shifts[-1]))
+        decoded = before.end_dts - shifts[-1]
+        shown = _shown_until(before) - shifts[-1] - (_first_pts(stretch) - stretch.start_dts)
+        shifts.append(stretch.start_dts - max(decoded, shown))
     return shifts
+
+
+def _shown_until(stretch: Stretch) -> int:
+    latest, duration, left = -1, 0, _REORDERED
+    for part in reversed(stretch.parts):
+        for n in range(max(part.a, part.b - left), part.b):
+            if part.video.pts[n] > latest:
+                latest, duration = part.video.pts[n], part.video.durations[n]
+        left -= part.b - part.a
+        if left <= 0:
+            break
+    return latest + duration
+
+
+def _first_pts(stretch: Stretch) -> int:
+    first = stretch.first
+    return min(first.video.pts[first.a : min(first.b, first.a + _REORDERED)])
 
 
 def _by_table(stretch: Stretch) -> list[tuple[bool, list[Part]]]:

@@ -21,7 +21,7 @@ from longwatch.formats.media import Kind, TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentSource
 from longwatch.playback.compose import Piece
-from longwatch.playback.selection import NoVideoError, Part, Selection, Stretch, VideoRequest, select
+from longwatch.playback.selection import BEFORE_US, NoVideoError, Part, Selection, Stretch, VideoRequest, select
 from longwatch.playback.tables import SegmentTable, TableCache, TrackTable
 from longwatch.playback.video_file import StoredBytes
 
@@ -58,7 +58,7 @@ def open_playlist(
     if request.from_us >= to_us:
         raise NoVideoError("nothing is known of that span yet")
     ended = request.to_us <= accounted_until_us
-    rows = source.segments(request.key, request.from_us, to_us, request.run)
+    rows = source.segments(request.key, request.from_us - BEFORE_US, to_us, request.run)
     selection = select(source, cache or TableCache(), request, to_us, rows)
     groups = [group for stretch in selection.stretches for group in _groups(stretch)]
     if not ended and len(groups) > 1:

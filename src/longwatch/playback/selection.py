@@ -22,6 +22,11 @@ _CRA = 21
 _NAL_READ_BYTES = 4096
 
 
+BEFORE_US = 1_000_000
+"""How long before `from` a segment may have ended and still be on the screen: with B-frames pictures are shown later than
+they are decoded, and the times of a segment are those of decoding."""
+
+
 class NoVideoError(LongwatchError):
     """There is no sample of the stream in the span that was asked for."""
 
@@ -161,6 +166,7 @@ class _Collector:
         b = _end_index(video, to_media)
         if b == 0:
             return
+        self._finish_last(table)
         if self._follows(table, video, claim):
             self._extend(table, 0, b, broken=self._gap_before(video))
             return
@@ -197,10 +203,18 @@ class _Collector:
                 p.table is table and shown_pts in p.video.pts[p.a : p.b] for p in s.parts))  # fmt: skip
             self._shown = (stretch, shown_pts)
 
+    def _finish_last(self, table: SegmentTable) -> None:
+        """Take the rest of the last segment, though it is shown after `to`: this one goes on from there."""
+        if not self._stretches:
+            return
+        last = self._stretches[-1].last
+        if _next_in_run(last.table.row, table.row):
+            self._extend(last.table, last.b, last.video.count, broken=last.b in last.video.breaks)
+
     def _lead_in(self, table: SegmentTable) -> tuple[SegmentTable, int, list[SegmentTable]] | None:
         """The segment before in the same run with a sync sample, its last one, and the segments between."""
         row = table.row
-        before = self._source.sync_before(row.key, max(row.wall_start_us, self._request.from_us))
+        before = self._source.sync_before(row.key, row.wall_start_us - 1)
         if before is None or (before.boot, before.run) != (row.boot, row.run) or before.sequence >= row.sequence:
             return None
         rows = self._source.segments(row.key, before.wall_start_us, row.wall_start_us + 1, row.run)
@@ -217,10 +231,10 @@ class _Collector:
         if not self._stretches:
             return False
         last = self._stretches[-1].last
-        before, row = last.table.row, table.row
+        row = table.row
         starts_inside = claim.from_us > max(row.wall_start_us, self._request.from_us)
         return (
-            (before.boot, before.run, before.sequence + 1) == (row.boot, row.run, row.sequence)
+            _next_in_run(last.table.row, row)
             and last.b == last.video.count
             and not starts_inside
             and video.dts[0] > last.video.last_dts
@@ -254,7 +268,22 @@ class _Collector:
             return None
         last = self._stretches[-1].last
         to_media = last.table.media_time(self._to_us, last.video.format.timescale)
-        return Selection(self._stretches, self._shown, _end_pts(self._stretches[-1], to_media))
+        return Selection(self._stretches, self._first_shown(*self._shown), _end_pts(self._stretches[-1], to_media))
+
+    def _first_shown(self, n: int, pts: int) -> tuple[int, int]:
+        """Pictures of the next segments may be on the screen before the last one of this: B-frames, cut in mid-group."""
+        parts = self._stretches[n].parts
+        at = next(k for k, part in enumerate(parts) if pts in part.video.pts[part.a : part.b])
+        for part in parts[at + 1 : at + 4]:
+            from_media = part.table.media_time(self._request.from_us, part.video.format.timescale)
+            near = part.video.pts[part.a : min(part.b, part.a + 17)]
+            known = [each for each in (pts, *near) if each <= from_media]
+            pts = max(known) if known else min(pts, *near)
+        return n, pts
+
+
+def _next_in_run(before: SegmentRow, row: SegmentRow) -> bool:
+    return (before.boot, before.run, before.sequence + 1) == (row.boot, row.run, row.sequence)
 
 
 def _video(table: SegmentTable) -> TrackTable:

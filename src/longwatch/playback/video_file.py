@@ -15,7 +15,7 @@ from longwatch.model.causes import Cause
 from longwatch.model.stores import GapSpan, SegmentRow, SegmentSource
 from longwatch.playback.captions import caption_track, cause_of
 from longwatch.playback.compose import Composition, Piece, compose
-from longwatch.playback.selection import NoVideoError, VideoRequest, select
+from longwatch.playback.selection import BEFORE_US, NoVideoError, VideoRequest, select
 from longwatch.playback.tables import TableCache
 
 CHUNK_BYTES = 256 << 10
@@ -164,7 +164,7 @@ def open_video(
     if request.from_us >= to_us:
         raise NoVideoError("nothing is known of that span yet", why=f"it lies after {format_us(accounted_until_us)}")
     cache = cache or TableCache()
-    rows = source.segments(request.key, request.from_us, to_us, request.run)
+    rows = source.segments(request.key, request.from_us - BEFORE_US, to_us, request.run)
     known = (
         *(_identity(row) for row in rows), *((gap.from_us, gap.to_us, gap.cause) for gap in gaps),
     )  # fmt: skip
