@@ -13,7 +13,7 @@ _WORDS = st.sampled_from(
     [
         b"RTSP/1.0 200 OK\r\n", b"RTSP/1.0 401 Unauthorized\r\n", b"RTSP/1.0 453 x\r\n", b"RTSP/1.0 302 Moved\r\n", b"CSeq: 1\r\n",
         b"CSeq: 2\r\n", b"CSeq: 3\r\n", b"CSeq: 4\r\n", b"\r\n", b"\n", b"\n\n", b"$\x00\x00\x04abcd", b"$\x01\x00\x00", b"$\x07\xff\xff", b"$",
-        b"Session: abc;timeout=1\r\n", b"Public: OPTIONS, GET_PARAMETER\r\n", b"Content-Length: 40\r\n", b"Content-Length: 99999999\r\n",
+        b"Session: abc;timeout=1\r\n", b"Session: a\0\x01\rb\r\n", b'WWW-Authenticate: Digest realm="\0", nonce="\r\x7f"\r\n', b"Public: OPTIONS, GET_PARAMETER\r\n", b"Content-Length: 40\r\n", b"Content-Length: 99999999\r\n",
         b'WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", algorithm=SHA-256\r\n', b"WWW-Authenticate: Basic\r\n",
         b'Digest realm="r', b", Basic ", b"stale=true", b"Transport: RTP/AVP/TCP;interleaved=0-1\r\n", b"OPTIONS * RTSP/1.0\r\n",
         b"REDIRECT * RTSP/1.0\r\n", b"Content-Base: rtsp://x@evil/\r\n", b"v=0\r\n", b"m=video 0 RTP/AVP 96\r\n", b"m=audio 0 RTP/AVP 0\r\n",

@@ -241,12 +241,11 @@ def resolve_control(base: str, control: str) -> str:
     the base as it stands, query and all, since that is what cameras mean and what every client does (RFC 3986
     resolution would cut the last part off: Dahua, whose base ends in `?channel=1&subtype=0`).
     """
-    text = control.strip()
-    if text in {"", "*"}:
+    text = "".join(c for c in control if c.isprintable() and not c.isspace())
+    if text.lower() in {"", "*", "rtsp://", "rtsps://"}:
         return base
     if text.lower().startswith(("rtsp://", "rtsps://")):
         return _without_login(text)
-    text = "".join(c for c in text if c.isprintable() and not c.isspace())
     if base.endswith("/") and text.startswith("/"):
         return base + text[1:]
     if base.endswith("/") or text.startswith(("/", "?")):

@@ -100,4 +100,4 @@ def _host_at(rest: str, start: int) -> tuple[str, int, str] | None:
     port = int(match["port"]) if match["port"] else 0
     if port > 65535 or (match["port"] and port == 0):
         return None
-    return match["host"].strip("[]").lower(), port, rest[match.end() :].partition("#")[0]
+    return unquote(match["host"].strip("[]")).lower(), port, rest[match.end() :].partition("#")[0]

@@ -138,6 +138,8 @@ def test_the_base(offered: str, location: str, expected: str) -> None:
             "rtsp://cam/cam/realmonitor?channel=1&subtype=0/trackID=0",
         ),
         ("rtsp://cam/live", "http://evil/x", "rtsp://cam/live/http://evil/x"),
+        ("rtsp://cam/live", "rtsp://\x00\x01", "rtsp://cam/live"),  # found by fuzzing
+        ("rtsp://cam/live", "rtsp://cam/\x00a b", "rtsp://cam/ab"),
         ("rtsp://cam/live", "a\x00b c", "rtsp://cam/live/abc"),
     ],
 )

@@ -1,8 +1,9 @@
-import pytest
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+
 import uvloop
 
 
-@pytest.fixture
-def event_loop_policy() -> uvloop.EventLoopPolicy:
-    """The loop that the recorder runs on."""
-    return uvloop.EventLoopPolicy()
+def pytest_asyncio_loop_factories(config: object, item: object) -> dict[str, Callable[[], AbstractEventLoop]]:
+    """These tests run on the loop that the recorder runs on."""
+    return {"uvloop": uvloop.new_event_loop}

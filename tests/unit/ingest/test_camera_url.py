@@ -27,6 +27,7 @@ def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         ("rtsp://admin:@cam/x", "admin", "", "rtsp://cam:554/x"),
         ("rtsp://admin@cam/x", "admin", "", "rtsp://cam:554/x"),
         ("rtsp://[fe80::1]:8554/x", "", "", "rtsp://[fe80::1]:8554/x"),
+        ("rtsp://[fe80::1%25eth0]/x", "", "", "rtsp://[fe80::1%eth0]:554/x"),
         ("rtsp://cam/x#fragment", "", "", "rtsp://cam:554/x"),
         ("rtsp://cam/who@where", "", "", "rtsp://cam:554/who@where"),
     ],

@@ -314,6 +314,27 @@ async def test_a_frozen_picture_and_its_thaw() -> None:
         assert len(camera.visits) == 1  # on the same connection
 
 
+async def test_a_picture_frozen_for_long_is_reconnected_and_held_until_it_moves() -> None:
+    thaw = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.play()
+        still = random.Random(6).randbytes(1200)
+        for i in range(1000):
+            noise = random.Random(i).randbytes(1200) if thaw.is_set() else still
+            visit.packet(0, rtp(i, i * 3600, idr(noise)))
+            await asyncio.sleep(0.02)
+
+    options = replace(QUICK, reconnect_frozen_s=0.3)
+    async with ScriptedCamera(script) as camera, recording(camera.url, options) as (sink, _):
+        await until(lambda: len(camera.visits) >= 3)
+        assert len(sink.sessions) == 1  # the new connections bring the same picture: no new session for that
+        assert set(sink.faults) == {Fault.FROZEN}
+        thaw.set()
+        await until(lambda: sink.open)
+        assert sink.now.fault is None
+
+
 async def test_no_video_at_all() -> None:
     async def script(visit: Visit) -> None:
         await visit.play(AUDIO_SDP)

@@ -130,6 +130,7 @@ async def test_a_channel_is_given_once(pair: Pair) -> None:
 
 async def test_one_buffer_for_all_connections_of_a_loop() -> None:
     loop = asyncio.get_running_loop()
+    assert type(loop).__module__.startswith("uvloop")  # conftest.py
     assert arena_of(loop) is arena_of(loop)
     assert isinstance(arena_of(loop), ReadArena)
 

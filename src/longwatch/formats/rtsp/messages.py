@@ -5,6 +5,7 @@ Sizes are capped: 255 header lines of 2 KB, bodies of 128 KB. What cannot be a m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ MAX_LINE_BYTES = 2048
 MAX_HEAD_BYTES = 64 << 10
 MAX_BODY_BYTES = 128 << 10
 MAX_MESSAGE_BYTES = MAX_HEAD_BYTES + MAX_BODY_BYTES
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""Dropped from what comes in, CR with them: session ids, nonces and names go out again, into requests and onto pages."""
 
 
 class RtspError(ValueError):
@@ -103,7 +107,7 @@ def decode(buffer: bytes | bytearray | memoryview, start: int, end: int) -> tupl
     if head_end is None:
         return None
     text = bytes(buffer[start:head_end]).decode("utf-8", "replace")
-    lines = text.replace("\r\n", "\n").rstrip("\n").split("\n")
+    lines = _CONTROLS.sub("", text).rstrip("\n").split("\n")
     if len(lines) - 1 > MAX_HEADERS:
         raise RtspError(f"{len(lines) - 1} header lines, beyond the limit of {MAX_HEADERS}")
     if max(map(len, lines)) > MAX_LINE_BYTES:

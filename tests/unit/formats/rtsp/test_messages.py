@@ -77,6 +77,11 @@ def test_what_is_no_message(data: bytes, why: str) -> None:
         decode(data, 0, len(data))
 
 
+def test_control_characters_do_not_come_in() -> None:
+    answer = whole(b"RTSP/1.0 200 O\x1b[31mK\r\nSession: a\0b\rc\x7f;timeout=1\r\n\r\n")
+    assert answer == Response(200, "O[31mK", Headers([("Session", "abc;timeout=1")]))
+
+
 def test_255_header_lines_are_fine() -> None:
     answer = whole(b"RTSP/1.0 200 OK\r\n" + b"A: b\r\n" * 255 + b"\r\n")
     assert len(answer.headers.lines) == 255
