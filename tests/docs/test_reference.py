@@ -118,7 +118,7 @@ def test_every_command_named_anywhere_exists(page):
     text = page.read_text()
     groups = {words[:n] for words in THERE for n in range(1, len(words) + 1)}
     for line in re.findall(
-        r"longwatch ((?:[a-z-]+ ?)+)", " ".join(re.findall(r"`([^`]*)`", text)) + "\n" + _shell(text)
+        r"longwatch ((?:[a-z-]+ ?)+)", "\n".join(re.findall(r"`([^`]*)`", text)) + "\n" + _shell(text)
     ):
         words = tuple(line.split())
         assert words[:1] in groups, f"{page.name} names `longwatch {line}`"

@@ -1,61 +1,39 @@
 """`python -m longwatch.config resolve PATH [--last-good FILE]` and `python -m longwatch.config schema`.
 
 resolve: JSON on standard output, for a pipe alone, since it holds passwords. Exit 0; or 2 with {"errors": [...]} where
-the settings are wrong, and the same in words on standard error. With --last-good, settings that are right are also kept
-as FILE (their text, without the secrets file); where PATH is wrong FILE is used instead, and the JSON has
-`"errors"` beside all else, so that a slip in the file never keeps a recorder down.
+the settings are wrong, and the same in words on standard error. With --last-good, or LONGWATCH_LAST_GOOD in the
+environment, the last good settings are used instead where there are any (see `last_good`), and the JSON has "errors"
+beside all else.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from longwatch.base.errors import UsageError
 from longwatch.base.secrets import scrub
-from longwatch.config import compose, load, resolved, schema
-from longwatch.config.problems import SettingsError
+from longwatch.config import load_kept, resolved, schema
+from longwatch.config.problems import Problem, SettingsError
 
 
 def _say(text: str) -> None:
     sys.stderr.write(scrub(text) + "\n")
 
 
-def _keep(path: Path, last_good: Path) -> None:
-    """Write new, flush, rename; a disk that refuses it costs only the copy."""
-    fresh = last_good.with_name(f".{last_good.name}.{os.getpid()}")
-    try:
-        content = json.dumps({"folder": str(path.absolute().parent), "text": path.read_text("utf-8-sig")}).encode()
-        if last_good.exists() and last_good.read_bytes() == content:
-            return
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(last_good)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        _say(f"the last good settings could not be kept: {error.strerror}")
-
-
 def _resolve(path: Path, last_good: Path | None) -> tuple[int, dict[str, Any]]:
     try:
-        answer = resolved(load(path))
+        settings, problems = load_kept(path, last_good)
     except UsageError as error:
-        errors = [problem.as_json() for problem in error.problems] if isinstance(error, SettingsError) else []
-        errors = errors or [{"line": 1, "column": 1, "key": "", "what": scrub(str(error)), "remedy": error.remedy}]
         _say(str(error))
-        if last_good is None or not last_good.exists():
-            return 2, {"errors": errors}
-        kept = json.loads(last_good.read_bytes())
-        settings = compose(path, kept["text"], os.environ, Path(kept["folder"]))
-        return 0, resolved(settings) | {"errors": errors}
-    if last_good is not None:
-        _keep(path, last_good)
+        problems = error.problems if isinstance(error, SettingsError) else [Problem(1, 1, "", error.what, error.remedy)]
+        return 2, {"errors": [problem.as_json() for problem in problems]}
+    answer = resolved(settings)
+    if problems:
+        _say(str(SettingsError(path, problems)))
+        answer["errors"] = [problem.as_json() for problem in problems]
     return 0, answer
 
 
@@ -67,11 +45,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in {2, 4} or arguments[0] != "resolve" or arguments[2:3] not in ([], ["--last-good"]):
         _say(__doc__ or "")
         return 2
-    try:
-        code, answer = _resolve(Path(arguments[1]), Path(arguments[3]) if len(arguments) == 4 else None)
-    except UsageError as error:
-        _say(str(error))
-        code, answer = 2, {"errors": [{"line": 1, "column": 1, "key": "", "what": scrub(str(error)), "remedy": ""}]}
+    code, answer = _resolve(Path(arguments[1]), Path(arguments[3]) if len(arguments) == 4 else None)
     json.dump(answer, sys.stdout)
     sys.stdout.write("\n")
     return code

@@ -46,7 +46,7 @@ _NAMES = (
     "Ridge",
     "Well",
 )
-_READY_S = 30.0
+_READY_S = 60.0
 _END_S = 8.0
 
 

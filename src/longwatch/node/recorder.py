@@ -221,6 +221,8 @@ class Recorder:
         async with self._reloading:
             try:
                 new = await resolve(self._config)
+                if new.problems:  # the last good ones came instead: those are in force already
+                    raise UsageError("; ".join(new.problems), remedy="see `longwatch settings check`")
             except LongwatchError as error:
                 self._settings_problem = f"new settings are wrong, the old ones stay: {error}"
                 self.ticks.entries.append(Entry(kinds.SETTINGS_REFUSED, {"detail": secrets.scrub(str(error))[:2000]}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import os
@@ -28,7 +29,7 @@ from longwatch.base import log
 from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
-from longwatch.config import Settings, load
+from longwatch.config import Settings, load, load_kept
 from longwatch.health import RecorderStatus
 from longwatch.live import Hub
 from longwatch.node.link import LinkClient, LinkServer, socket_path
@@ -56,11 +57,15 @@ class ServerProcess:
     def __init__(self, config: Path, clock: Clock | None = None) -> None:
         self.config = config
         self.clock: Clock = clock or SystemClock()
-        self.settings: Settings = load(config)
+        self.settings: Settings
+        self.settings, wrong = load_kept(config)
+        for problem in wrong:
+            _log.error("the settings are wrong; the last good ones are used", problem=str(problem))
         self._site = site_of(self.settings)
         self._stamp = _stamp(config)
         self._tasks = Tasks("server")
         self._end = asyncio.Event()
+        self._reload = asyncio.Event()
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises LongwatchError where it cannot start."""
@@ -101,7 +106,7 @@ class ServerProcess:
             door = dataclasses.replace(door, port=listening.getsockname()[1])
             await commands.start()
             self._tasks.start("recorder-link", link.run())
-            self._tasks.start("settings", self._watch_settings())
+            self._tasks.start("settings", self._follow_settings())
             await self._serve(create_app(deps), door, listening, hub)
         finally:
             await commands.aclose()
@@ -123,10 +128,23 @@ class ServerProcess:
         await serving
 
     def reload(self) -> None:
-        """Read the settings again; what cannot be read leaves those in force."""
-        self._stamp = _stamp(self.config)
+        """Read the settings again, soon; what cannot be read leaves those in force."""
+        self._reload.set()
+
+    async def _follow_settings(self) -> None:
+        """For ever: when told to, and within two seconds of a change of the file."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._reload.wait(), _WATCH_S)
+            stamp = _stamp(self.config)
+            if self._reload.is_set() or stamp not in {None, self._stamp}:
+                self._reload.clear()
+                self._stamp = stamp
+                await self._read_again()
+
+    async def _read_again(self) -> None:
         try:
-            settings = load(self.config)
+            settings = await asyncio.to_thread(load, self.config)
         except UsageError as error:
             _log.error("the settings are wrong; those before stay in force", reason=str(error))
             return
@@ -134,12 +152,6 @@ class ServerProcess:
             _log.warning("a change of `web` or `data` needs a restart of the server")
         self.settings, self._site = settings, site_of(settings)
         _log.info("settings are read again", cameras=len(self._site.cameras))
-
-    async def _watch_settings(self) -> None:
-        while True:
-            await self.clock.sleep(_WATCH_S)
-            if _stamp(self.config) not in {None, self._stamp}:
-                self.reload()
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

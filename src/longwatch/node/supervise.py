@@ -62,6 +62,7 @@ class Role:
         self.due = 0.0
         self._command = [sys.executable, "-m", f"longwatch.node.{name}", "--config", str(config)]
         self._lock = data / _LOCKS[name]
+        self._last_good = data / "settings.last-good"
         self._say = say
         self._child: subprocess.Popen[bytes] | None = None
         self._began = 0.0
@@ -82,6 +83,7 @@ class Role:
                 self._say(f"{self.name} runs already as process {pid}: adopted")
             else:
                 environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
+                environment["LONGWATCH_LAST_GOOD"] = str(self._last_good)  # see config.last_good
                 self._child = subprocess.Popen(
                     self._command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
                 )
