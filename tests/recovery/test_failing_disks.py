@@ -382,3 +382,19 @@ async def test_a_full_index_volume_loses_nothing_that_was_acknowledged(tmp_path:
     await archive.close(orderly=False)
     subprocess.run(["mount", "-o", "remount,size=40m", small_disk], check=True)
     await verify_nothing_lost(paths, loop)
+
+
+async def test_after_an_error_the_index_is_opened_anew_and_never_made_anew(tmp_path: Path):
+    paths = [tmp_path / "a", tmp_path / "b"]
+    async with opened(paths) as (archive, _):
+        source = stream(archive)
+        await record(archive, source)
+        size = ArchiveReader(paths).ledger_size()
+        archive._index.connection.close()  # every use of it now fails
+        assert not await archive.commit([ops.Entry("settings_applied", {"number": 1})])
+        (tmp_path / "a" / "index.db").rename(tmp_path / "a" / "gone.db")
+        assert not await archive.commit([ops.Entry("settings_applied", {"number": 2})])
+        assert not (tmp_path / "a" / "index.db").exists()
+        (tmp_path / "a" / "gone.db").rename(tmp_path / "a" / "index.db")
+        assert await archive.commit([ops.Entry("settings_applied", {"number": 3})])
+        assert [json.loads(row.entry)["body"]["number"] for row in ArchiveReader(paths).entries(size, 9)] == [1, 2, 3]

@@ -47,6 +47,7 @@ from longwatch.model.sessions import StreamKey
 ROOM_BYTES = 64 << 20  # a volume with less is not given new segments, where another has more
 _NEEDED_BYTES = 8 << 20  # what a full disk must have free before it is tried again
 _RETRY_S = 0.5
+_LAST_WAIT_S = 1.5  # for a thread that may hang, when the process ends
 _log = structlog.get_logger(__name__)
 
 
@@ -343,15 +344,15 @@ class Archive:
     async def close(self, *, orderly: bool = True) -> None:
         """Let go. orderly: the caller sealed what was open, and wants the next start to know that nothing was cut."""
         await self._tasks.aclose()
-        for volume in self.volumes:
-            hangs = not volume.worker.stop(2)
-            if volume.files is not None and not hangs:
+        stopped = await asyncio.gather(*(asyncio.to_thread(v.worker.stop, _LAST_WAIT_S) for v in self.volumes))
+        for volume, ended in zip(self.volumes, stopped, strict=True):
+            if volume.files is not None and ended:
                 volume.files.close()
         try:
-            await self._worker.run(_finish, self._index, orderly)
-        except sqlite3.Error as error:
-            _log.error("the index did not close in order", error=str(error))
-        self._worker.stop(2)
+            await asyncio.wait_for(self._worker.run(_finish, self._index, orderly), _LAST_WAIT_S)
+        except (sqlite3.Error, TimeoutError) as error:
+            _log.error("the index did not close in order", error=repr(error))
+        await asyncio.to_thread(self._worker.stop, _LAST_WAIT_S / 2)
         for lock in self._locks:
             lock.release()
 

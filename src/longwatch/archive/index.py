@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 
@@ -71,6 +72,7 @@ class Index:
         self._clock = clock
         self._flushing = flushing
         self._next_seq = 0
+        self._made = False
         self._connection: sqlite3.Connection | None = None
 
     @property
@@ -81,7 +83,12 @@ class Index:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        # once it was there it is never made anew: an empty mount point must not get an empty index
+        mode = "rw" if self._made else "rwc"
+        where = f"file:{quote(str(self.path))}?mode={mode}"
+        connection = sqlite3.connect(
+            where, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
         try:
             connection.execute("PRAGMA busy_timeout = 5000")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -95,6 +102,7 @@ class Index:
             connection.close()
             raise
         self._next_seq = 0 if last is None else last + 1
+        self._made = True
         return connection
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""What a start finds and mends: steps R1 to R7 of docs/design/segment-lifecycle.md.
+"""What a start finds and mends: steps R2 to R6 of docs/design/segment-lifecycle.md.
 
 Reads what was open and nothing else, so that it takes the same time with ten million rows as with ten. Owner: the index
 thread, before any tick.
