@@ -252,7 +252,7 @@ class Studio:
         self.index.apply(collected.media, [*self._owed, *collected.index, *account], failed)
         self._owed = []
         if self.recorder.settled(failed, cause, detail):
-            self.account.storage_failed(self.recorder.acked_to_us)
+            self.account.storage_failed(cause or Cause.STORAGE_FAILED, detail)
         self.recorder.storage_down = self.failing
         self.worst_lag_us = max(self.worst_lag_us, now_us - self.account.accounted_until_us)
 

@@ -85,7 +85,8 @@ class StreamAccount:
         self._said_from_us = 0  # of the current span, as the recorder names it
         self._span_from_us = 0  # of the current span, as its row names it
         self._provenance = Provenance.INFERRED
-        self._shrunk = False
+        self._before_us = tail.until_us  # what was accounted for before this tick's media
+        self._owed: list[IndexOp] = []
         self._ops: list[IndexOp] = []
 
     @property
@@ -105,7 +106,9 @@ class StreamAccount:
 
         now_us: wall time. missing: what speaks for why video is missing now; None while it is covered.
         """
-        ops = self._ops = []
+        ops, self._owed = self._owed, []
+        self._ops = ops
+        self._before_us = min([self.accounted_until_us, *(stretch.from_us for stretch in stretches if stretch.begins)])
         if self._tail.open_gap is not None:
             token, from_us = self._tail.open_gap
             ops.append(GapClose(token, max(from_us, self._end_us)))
@@ -129,12 +132,11 @@ class StreamAccount:
             self._close(self._gap.from_us)
         self._starting = False
         self._restart = None
-        if stretch.to_us > self._span_from_us:
+        if self._gap is None and stretch.to_us > self._span_from_us:
             self._ops.append(
                 SpanExtend(self.key, stretch.run, self._span_from_us, stretch.to_us, stretch.provenance)
             )  # fmt: skip
-            if self._gap is None:
-                self._end_us = stretch.to_us
+            self._end_us = stretch.to_us
 
     def _begin_span(self, stretch: Stretch) -> None:
         from_us = stretch.from_us
@@ -153,13 +155,18 @@ class StreamAccount:
         self._span_from_us = from_us
         self._provenance = stretch.provenance
 
-    def storage_failed(self, durable_to_us: int | None) -> None:
-        """The tick's media was not kept: what was said goes back to where it was durable. The next tick opens the gap."""
-        if self._run < 0 or self._gap is not None:
-            return
-        kept_us = self._span_from_us if durable_to_us is None else max(durable_to_us, self._span_from_us)
-        self._end_us = min(self._end_us, kept_us)
-        self._shrunk = True
+    def storage_failed(self, cause: Cause, detail: str) -> None:
+        """The last tick's media was not kept, and the archive left its spans out: what they said is a gap, from the next tick on."""
+        verdict = decide(Evidence(storage=cause, storage_detail=detail))
+        from_us = self._before_us
+        gap, self._ops = self._gap, []
+        if gap is None:
+            self._open(from_us, verdict)
+        elif from_us < gap.from_us:
+            token = next(gap_tokens)
+            self._ops.append(GapOpen(token, self.key, from_us, verdict.cause, verdict.evidence))
+            self._ops.append(GapClose(token, gap.from_us))
+        self._owed.extend(self._ops)
 
     # ---- gaps ---------------------------------------------------------------------------------------------------------
 
@@ -178,12 +185,6 @@ class StreamAccount:
         return replace(evidence, restart=self._restart, starting=True) if self._starting else evidence
 
     def _miss(self, now_us: int, evidence: Evidence, status: StreamStatus | None) -> None:
-        if self._shrunk:
-            self._shrunk = False
-            if self._end_us > self._span_from_us:
-                self._ops.append(
-                    SpanExtend(self.key, self._run, self._span_from_us, self._end_us, self._provenance)
-                )  # fmt: skip
         if self._gap is None and self._restart is not None:
             self._open(min(self._end_us, now_us), decide(Evidence(restart=self._restart)))
         verdict = decide(evidence)

@@ -111,7 +111,7 @@ class Ticks:
         cause, detail = (failure.cause, failure.detail) if failure is not None else (None, "")
         for unit, covered_us in zip(units, covered, strict=True):
             if unit.recorder.settled(failed, cause, detail):
-                unit.account.storage_failed(unit.recorder.acked_to_us)
+                unit.account.storage_failed(cause or Cause.STORAGE_FAILED, detail)
             elif covered_us is not None and result.index_committed:
                 unit.durable_to_us, unit.durable_boot_us = covered_us, done_us
             if not unit.recorder.has_open_segment:

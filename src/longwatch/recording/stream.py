@@ -172,8 +172,7 @@ class StreamRecorder:
         self._run: _Run | None = None
         self._break: Evidence | None = None
         self._out = Collected()
-        self.acked_to_us: int | None = None
-        self._flying_cover: tuple[int | None, frozenset[int]] | None = None
+        self._flying_tokens: frozenset[int] = frozenset()
 
     @property
     def has_open_segment(self) -> bool:
@@ -279,7 +278,7 @@ class StreamRecorder:
         elif run is not None:
             self._end_tick(run, boot_us)
         self._say_missing(boot_us)
-        self._flying_cover = (out.covered_to_us, frozenset(out.tokens))
+        self._flying_tokens = frozenset(out.tokens)
         return out
 
     def _take_event(self, event: object) -> None:
@@ -580,13 +579,10 @@ class StreamRecorder:
         size = self._flying_bytes
         self._flying_bytes = 0
         self._buffer.give_back(size)
-        covered_us, tokens = self._flying_cover or (None, frozenset())
-        ours = bool(tokens & failed) or (
+        ours = bool(self._flying_tokens & failed) or (
             self._run is not None and self._run.segment is not None and self._run.segment.token in failed
         )
         if not ours:
-            if covered_us is not None:
-                self.acked_to_us = covered_us
             return False
         why = Evidence(storage=cause or Cause.STORAGE_FAILED, storage_detail=detail)
         run = self._run

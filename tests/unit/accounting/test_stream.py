@@ -147,9 +147,22 @@ def test_what_storage_did_not_keep_is_taken_back() -> None:
     account = new()
     account.tick(2000, [Stretch(1, 1000, 2000, True)], None, None, "")
     account.tick(4000, [Stretch(1, 1000, 4000)], None, None, "")
-    account.storage_failed(2000)
+    account.storage_failed(Cause.STORAGE_FULL, "no space")
     full = Evidence(storage=Cause.STORAGE_FULL, storage_detail="no space")
-    assert said(account.tick(5000, [], full, None, "")) == [("span", 1, 1000, 2000), ("open", 2000, "storage_full")]
+    assert said(account.tick(5000, [], full, None, "")) == [("open", 2000, "storage_full")]
+    assert account.accounted_until_us == 5000
+
+
+def test_what_storage_did_not_keep_before_a_gap_of_the_same_tick_is_a_gap_of_its_own() -> None:
+    account = new()
+    account.tick(2000, [Stretch(1, 1000, 2000, True)], None, None, "")
+    outside = Evidence(not_planned="outside the schedule")
+    account.tick(4000, [Stretch(1, 1000, 3000)], outside, None, "outside the schedule")
+    account.storage_failed(Cause.STORAGE_FAILED, "EIO")
+    assert said(account.tick(5000, [], outside, None, "outside the schedule")) == [
+        ("open", 2000, "storage_failed"),
+        ("close", 3000),
+    ]
 
 
 def test_a_clock_set_back_ends_an_open_gap_by_the_old_clock_and_goes_on_by_the_new() -> None:
