@@ -20,6 +20,7 @@ MAX_SPAN_US = 25 * 3600 * 1_000_000
 _RASL = (8, 9)
 _CRA = 21
 _NAL_READ_BYTES = 4096
+_LEAD_IN_SEGMENTS = 8
 
 
 BEFORE_US = 1_000_000
@@ -214,9 +215,19 @@ class _Collector:
     def _lead_in(self, table: SegmentTable) -> tuple[SegmentTable, int, list[SegmentTable]] | None:
         """The segment before in the same run with a sync sample, its last one, and the segments between."""
         row = table.row
-        before = self._source.sync_before(row.key, row.wall_start_us - 1)
-        if before is None or (before.boot, before.run) != (row.boot, row.run) or before.sequence >= row.sequence:
-            return None
+        before = row
+        for _ in range(_LEAD_IN_SEGMENTS):
+            earlier = self._source.sync_before(row.key, before.wall_start_us - 1)
+            if (
+                earlier is None
+                or (earlier.boot, earlier.run) != (row.boot, row.run)
+                or earlier.sequence >= row.sequence
+            ):
+                return None
+            before = earlier
+            video = self._cache.table(self._source, before).video
+            if video is not None and video.syncs:
+                break
         rows = self._source.segments(row.key, before.wall_start_us, row.wall_start_us + 1, row.run)
         rows = sorted((r for r in rows if before.sequence <= r.sequence < row.sequence), key=lambda r: r.sequence)
         if [r.sequence for r in rows] != list(range(before.sequence, row.sequence)):

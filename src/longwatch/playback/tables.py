@@ -247,8 +247,11 @@ def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None
     """The index in the closing box; None where the file has none, or it is damaged: its fragments can still be scanned."""
     try:
         tail = source.read(row, row.durable_bytes, _TAIL_BYTES)
-        if len(tail) == _TAIL_BYTES and closing_size(tail) is None:
-            tail += source.read(row, row.durable_bytes + _TAIL_BYTES, MAX_HEADER_BYTES)
+        while len(tail) % _TAIL_BYTES == 0 and tail and closing_size(tail) is None and len(tail) < MAX_HEADER_BYTES:
+            more = source.read(row, row.durable_bytes + len(tail), _TAIL_BYTES)
+            if not more:
+                break
+            tail += more
         packed = closing_sample_index(tail)
         return unpack_sample_index(packed) if packed is not None else None
     except BmffError:

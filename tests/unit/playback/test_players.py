@@ -72,19 +72,3 @@ def test_live_chunks_make_a_stream() -> None:
     played = play(data)
     assert len(played.shown) == 100
     assert played.damaged == 0
-
-
-def test_cut_at_any_page_a_file_is_opened(tmp_path: Path) -> None:
-    """What a power cut leaves: files that end with a page (docs/adr/0007)."""
-    shelf = Shelf(tmp_path)
-    (row,) = shelf.write_run(load_clip("lot"), segment_90k=1 << 60)
-    data = Path(row.path).read_bytes()
-    first = shelf.fragments(row)[0]
-    heads = [f.offset for f in shelf.fragments(row)] + [row.durable_bytes]
-    pages = {at // 4096 * 4096 + k * 4096 for at in heads for k in (0, 1)}
-    cuts = sorted(cut for cut in pages if first.offset + first.size < cut < len(data))
-    assert len(cuts) > 60
-    for cut in cuts:
-        whole = sum(f.offset + f.size <= cut for f in shelf.fragments(row))
-        played = play(data[:cut], decode=False)
-        assert len(played.packets["video"]) >= 8 * whole
