@@ -1,4 +1,4 @@
-"""A real post, a real Chromium. Both are shared by the tests of a session: starting them is what takes long."""
+"""A real post, shared by the tests of the console, and a real Chromium."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def post(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPost]:
     yield from running_post(tmp_path_factory.mktemp("post"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    """One for each test: Playwright's synchronous half keeps an event loop running in this thread as long as it lives, and
+    no test that has a loop of its own could run beside it.
+    """
     if not CHROMIUM:
         pytest.skip("there is no chromium: install the Debian package of that name")
     with sync_playwright() as playwright:
