@@ -6,17 +6,19 @@ import asyncio
 import itertools
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 import websockets
 from tests.e2e.post import Cameras
 from tests.support.post import Post, is_running, running_post
 from tests.support.wait import until_now
 
-from longwatch.base.rfc3339 import parse_us
+from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.simulate.camera import LOT, SimulatedCamera
 
 pytestmark = pytest.mark.slow
@@ -35,6 +37,16 @@ def cameras():
 def post(tmp_path: Path, cameras: Cameras):
     with running_post(tmp_path, {"gate": cameras.by_id["gate"].url}) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory):
+    """One post for the tests that leave it as it is."""
+    made = Cameras()
+    gate = made.add("gate", lambda: SimulatedCamera(LOT))
+    with running_post(tmp_path_factory.mktemp("shared"), {"gate": gate.url}) as running:
+        yield running
+    made.close()
 
 
 def goes_on(post: Post) -> None:
@@ -96,7 +108,8 @@ def test_sigterm_ends_both_within_five_seconds_and_seals(post: Post) -> None:
     assert not any(is_running(pid) for pid in pids)
 
 
-def test_the_supervisor_is_small(post: Post) -> None:
+def test_the_supervisor_is_small(shared: Post) -> None:
+    post = shared
     status = Path(f"/proc/{post.supervisor.pid}/status").read_text()
     resident_kib = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     assert resident_kib < 20_000
@@ -171,12 +184,92 @@ def test_no_secret_of_a_camera_leaves_the_recorder(tmp_path: Path, cameras: Came
         post.stop()
 
 
-def test_gaps_have_a_cause_and_times_are_whole(post: Post) -> None:
+def test_gaps_have_a_cause_and_times_are_whole(shared: Post) -> None:
     span = {"from": "2026-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
-    body = post.get("/api/v1/cameras/gate/timeline", **span).json()
+    body = shared.get("/api/v1/cameras/gate/timeline", **span).json()
     items = body["items"]
     assert all(a["to"] == b["from"] and parse_us(a["from"]) < parse_us(a["to"]) for a, b in itertools.pairwise(items))
     assert (items[0]["cause"], items[-1]["state"]) == ("never_recorded", "pending")
     for item in items:
         if item["state"] == "gap":
             assert item["cause"]
+
+
+def last_seconds(post: Post, seconds: int) -> dict[str, str]:
+    """A span that is recorded whole."""
+    started = post.recorded_until("gate")
+    until_now(
+        lambda: parse_us(post.recorded_until("gate")) >= parse_us(started) + (seconds + 1) * 1_000_000, seconds=30
+    )
+    return {"from": started, "to": format_us(parse_us(started) + seconds * 1_000_000)}
+
+
+def test_recorded_video_in_ranges_is_the_same_file(shared: Post) -> None:
+    span = last_seconds(shared, 3)
+    whole = shared.get("/api/v1/cameras/gate/video.mp4", **span)
+    assert whole.status_code == 200
+    assert whole.headers["content-type"] == "video/mp4"
+    assert parse_us(whole.headers["x-longwatch-start"]) <= parse_us(span["from"])
+    assert whole.content[4:8] == b"ftyp"
+    url, size = f"{shared.base}/api/v1/cameras/gate/video.mp4", len(whole.content)
+    login = {"Authorization": f"Bearer {shared.token}"}
+    parts = b""
+    for start in range(0, size, 100_000):
+        ranged = httpx.get(url, params=span, headers={**login, "Range": f"bytes={start}-{start + 99_999}"})
+        assert ranged.status_code == 206
+        assert ranged.headers["etag"] == whole.headers["etag"]
+        parts += ranged.content
+    assert parts == whole.content
+    again = httpx.get(url, params=span, headers={**login, "If-None-Match": whole.headers["etag"]})
+    assert again.status_code == 304
+    assert httpx.head(url, params=span, headers=login).headers["content-length"] == str(size)
+
+
+def test_a_signed_playlist_plays_without_a_header_and_opens_nothing_else(shared: Post) -> None:
+    span = last_seconds(shared, 3)
+    login = {"Authorization": f"Bearer {shared.token}"}
+    body = {"what": "playlist.m3u8", **span}
+    signed = httpx.post(f"{shared.base}/api/v1/cameras/gate/signed-url", json=body, headers=login).json()["url"]
+    playlist = httpx.get(shared.base + signed)
+    assert playlist.status_code == 200
+    assert playlist.text.startswith("#EXTM3U")
+    urls = re.findall(r'(?m)^(segment\.mp4\S+)|URI="([^"]+)"', playlist.text)
+    assert len(urls) >= 2
+    folder = f"{shared.base}/api/v1/cameras/gate/"
+    for media, init in urls:
+        answer = httpx.get(folder + (media or init))
+        assert answer.status_code == 200
+        assert answer.content[4:8] in {b"ftyp", b"moof"}
+        changed = re.sub(r"(from|start|sequence)=(\d+)", lambda m: f"{m[1]}={int(m[2]) + 1}", media or init, count=1)
+        assert httpx.get(folder + changed).status_code == 403
+        assert httpx.get(folder + re.sub(r"sig=[^&]+", "", media or init)).status_code == 401
+    unsigned = httpx.get(folder + "playlist.m3u8", params=span, headers=login).text
+    assert "sig=" not in unsigned
+
+
+def test_a_still_is_a_picture_of_its_moment(shared: Post) -> None:
+    span = last_seconds(shared, 2)
+    now = shared.get("/api/v1/cameras/gate/still.jpg")
+    then = shared.get("/api/v1/cameras/gate/still.jpg", at=span["from"], width="160")
+    for answer in (now, then):
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
+        assert answer.content[:2] == b"\xff\xd8"
+    assert abs(parse_us(then.headers["x-longwatch-start"]) - parse_us(span["from"])) < 5_000_000
+
+
+def test_a_camera_that_is_added_to_the_settings_appears_without_a_restart(post: Post, cameras: Cameras) -> None:
+    server = post.server_pid
+    yard = cameras.add("yard", lambda: SimulatedCamera(LOT))
+    text = post.config.read_text()
+    fresh = post.config.with_suffix(".new")
+    fresh.write_text(f"{text}  yard:\n    streams: {{main: '{yard.url}'}}\n")
+    fresh.replace(post.config)
+    until_now(lambda: len(post.get("/api/v1/cameras").json()["items"]) == 2, "the page knows it", 15)
+    post.supervisor.send_signal(signal.SIGHUP)
+    until_now(lambda: post.recorded_until("yard"), "it is recorded", 30)
+    assert post.server_pid == server
+    post.config.write_text("post: [wrong\n")
+    post.supervisor.send_signal(signal.SIGHUP)
+    until_now(lambda: "stay in force" in post.log.read_text(), "the server says so")
+    goes_on(post)
+    assert len(post.get("/api/v1/cameras").json()["items"]) == 2
