@@ -45,17 +45,16 @@ class LiveTap:
         self._caching = False
         self.tracks = ()
 
-    def samples(self, batch: Sequence[Sample], size: int) -> None:
-        """Pass a batch of `size` bytes on, and keep it for those who join before the next sync sample."""
-        start = -1
-        for index, sample in enumerate(batch):
-            if sample.sync and sample.track == self.video:
-                start = index
-        if start >= 0:
+    def samples(self, batch: Sequence[Sample], size: int, sync_at: int) -> None:
+        """Pass a batch of `size` bytes on, and keep it for those who join before the next sync sample of video.
+
+        sync_at: where in the batch the last of these is; -1 where there is none.
+        """
+        if sync_at >= 0:
             self._forget()
             self._caching = True
-        if start > 0:
-            kept = batch[start:]
+        if sync_at > 0:
+            kept = batch[sync_at:]
             self._keep(kept, sum(len(sample.data) for sample in kept))
         else:
             self._keep(batch, size)

@@ -193,10 +193,13 @@ class StreamRecorder:
     def samples(self, batch: Sequence[Sample]) -> None:
         """Keep a batch for the tick, and pass it on to viewers."""
         size = 0
-        for sample in batch:
+        sync_at = -1
+        for n, sample in enumerate(batch):
             size += len(sample.data)
+            if sample.sync and sample.track == self._live_video:
+                sync_at = n
         self.bytes_in += size
-        self.live.samples(batch, size)
+        self.live.samples(batch, size, sync_at)
         if self._dropping or self._waiting_bytes + self._flying_bytes + size > self._options.stream_buffer_bytes:
             self._drop(batch)
         elif self._buffer.take(size):

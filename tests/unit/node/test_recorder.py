@@ -1,0 +1,177 @@
+"""The recorder composed in this process, with sources made of numbers: what it survives, and what it says of itself."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from tests.support.recording import BOOT, VIDEO
+from tests.support.wait import until
+
+from longwatch.archive import ArchiveReader
+from longwatch.archive import Options as ArchiveOptions
+from longwatch.base.clock import SystemClock
+from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.formats.media import Sample
+from longwatch.ingest import CameraUrl
+from longwatch.ingest import Options as IngestOptions
+from longwatch.model.sessions import Activity, Fault, StreamKey, StreamSink, StreamStatus
+from longwatch.node import recorder_streams
+from longwatch.node.recorder import Recorder
+from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions
+from longwatch.recording import Options as RecordingOptions
+
+
+class NumberSource:
+    """Ten pictures a second; `begin` may say how an attempt goes otherwise."""
+
+    begin: ClassVar[Callable[[str, int], str]] = lambda _camera, _attempt: ""
+    attempts: ClassVar[dict[str, int]] = {}
+
+    def __init__(self, url: CameraUrl, options: IngestOptions, clock: SystemClock) -> None:
+        self._camera = str(url).rpartition("/")[2]
+        self._clock = clock
+
+    def try_now(self) -> None:
+        NumberSource.attempts[f"{self._camera} now"] = 1
+
+    async def run(self, sink: StreamSink) -> None:
+        attempt = NumberSource.attempts[self._camera] = NumberSource.attempts.get(self._camera, 0) + 1
+        how = NumberSource.begin(self._camera, attempt)
+        if how == "dies":
+            raise ZeroDivisionError("a bug in the source")
+        if how == "absent":
+            sink.status(
+                StreamStatus(Activity.WAITING, self._clock.boottime_us(), Fault.UNREACHABLE, "no route", attempt=1)
+            )
+            await asyncio.Event().wait()
+        sink.status(StreamStatus(Activity.STREAMING, self._clock.boottime_us()))
+        sink.opened((VIDEO,))
+        try:
+            for n in range(1 << 30):
+                sink.samples([Sample(0, n * 9000, 0, n % 5 == 0, b"\0\0\0\1" * 9, self._clock.boottime_us())])
+                await asyncio.sleep(0.1)
+        finally:
+            sink.closed(None, "asked to end")
+
+
+def camera(name: str, *, never: bool = False) -> CameraOptions:
+    key = StreamKey(name, "main")
+    url = CameraUrl.parse(f"rtsp://127.0.0.1:9/{name}")
+    return CameraOptions(name, name, never, None, (StreamOptions(key, url, IngestOptions()),))
+
+
+@asynccontextmanager
+async def running(folder: Path, *cameras: CameraOptions) -> AsyncIterator[Recorder]:
+    options = RecorderOptions(
+        "post", "UTC", (folder / "data",), cameras, ArchiveOptions(), RecordingOptions(post="post")
+    )
+    recorder = await Recorder.open(options, None, SystemClock(), BOOT)
+    task = asyncio.create_task(recorder.run())
+    try:
+        await until(lambda: recorder.ticks.count > 0 or task.done(), "the first tick")
+        yield recorder
+    finally:
+        recorder.stopping.set()
+        await asyncio.wait_for(task, 10)
+
+
+@pytest.fixture(autouse=True)
+def sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_streams, "RtspSource", NumberSource)
+    NumberSource.attempts = {}
+    NumberSource.begin = lambda _camera, _attempt: ""
+
+
+async def status(recorder: Recorder) -> dict[str, Any]:
+    return await recorder._status({})
+
+
+async def stream(recorder: Recorder, name: str) -> dict[str, Any]:
+    return next(s for s in (await status(recorder))["streams"] if s["camera"] == name)
+
+
+def kinds(folder: Path) -> list[str]:
+    reader = ArchiveReader([folder / "data"])
+    try:
+        return [json.loads(row.entry)["kind"] for row in reader.entries(0, 1000)]
+    finally:
+        reader.close()
+
+
+async def test_a_source_that_dies_is_begun_again_and_neither_silent_nor_harmful(tmp_path: Path) -> None:
+    NumberSource.begin = lambda name, attempt: "dies" if name == "gate" and attempt == 1 else ""
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+
+        async def both() -> bool:
+            return all(s["recording"] for s in (await status(recorder))["streams"])
+
+        await until(both, "both record")
+        assert NumberSource.attempts == {"gate": 2, "yard": 1}
+        (issue,) = (await status(recorder))["health"]
+        assert "gate/main" in issue["what"]
+        assert "a bug in the source" in issue["why"]
+    assert "task_died" in kinds(tmp_path)
+    assert kinds(tmp_path)[-1] == "recorder_stopped"
+
+
+async def test_a_camera_that_is_not_to_be_recorded_is_not_and_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path, camera("gate", never=True), camera("yard")) as recorder:
+
+        async def yard_records() -> bool:
+            return bool((await stream(recorder, "yard"))["recording"])
+
+        await until(yard_records, "the other records")
+        gate = await stream(recorder, "gate")
+        assert (gate["planned"], gate["recording"], gate["cause"], gate["activity"]) == (
+            False,
+            False,
+            "not_scheduled",
+            "streaming",
+        )
+    assert not list((tmp_path / "data/media").glob("gate/**/*.mp4"))
+
+
+async def test_commands(tmp_path: Path) -> None:
+    NumberSource.begin = lambda _camera, _attempt: "absent"
+    async with running(tmp_path, camera("gate")) as recorder:
+        assert (await recorder._try_now({"camera": "gate"})) == {"streams": ["main"]}
+        assert NumberSource.attempts["gate now"] == 1
+        with pytest.raises(UsageError, match="no camera"):
+            await recorder._try_now({"camera": "none"})
+        assert await recorder._preview({"limit": 5}) == {"items": []}
+        assert (await recorder._check({"mode": "size"}))["ok"]
+        with pytest.raises(UsageError):
+            await recorder._check({"mode": "smell"})
+        with pytest.raises(UsageError):
+            await recorder._entry({"kind": "segment_sealed", "body": {}})
+        with pytest.raises(LongwatchError, match="no settings file"):
+            await recorder.reload()
+
+        async def told() -> bool:
+            return (await stream(recorder, "gate"))["cause"] == "camera_unreachable"
+
+        await until(told, "the cause is known")
+        answer = await status(recorder)
+        assert answer["accounted_until_us"] > answer["wall_us"] - 2_000_000
+        assert answer["volumes"][0]["state"] == "ok"
+
+
+async def test_a_camera_added_changed_and_removed_at_run_time(tmp_path: Path) -> None:
+    async with running(tmp_path, camera("gate")) as recorder:
+        old = recorder.options
+        added = RecorderOptions(
+            old.post, old.timezone, old.volumes, (camera("gate"), camera("yard")), old.archive, old.recording
+        )
+        assert (await recorder._apply(added))["added"] == ["yard"]
+        moved = RecorderOptions(
+            old.post, "Europe/Rome", old.volumes, (camera("yard", never=True),), old.archive, old.recording
+        )
+        said = await recorder._apply(moved)
+        assert (said["changed"], said["removed"], said["restart_needed"]) == (["yard"], ["gate"], [])
+        assert NumberSource.attempts == {"gate": 1, "yard": 1}, "a schedule alone interrupts no session"
+        assert [s["camera"] for s in (await status(recorder))["streams"]] == ["yard"]
+        assert recorder._tap(StreamKey("gate", "main")) is None
