@@ -17,22 +17,43 @@ from longwatch.ingest.waiting import within
 _MAX_ADDRESSES = 4
 
 
+class TlsTimeoutError(TimeoutError):
+    """The port answers, and does not go on with TLS."""
+
+
 async def connect(connection: Connection, url: CameraUrl, options: Options, clock: Clock) -> None:
-    """Connect, and for rtsps agree on TLS. Raises OSError (ssl.SSLError included) or TimeoutError."""
+    """Connect, and for rtsps agree on TLS. Raises OSError or TimeoutError where the port does not answer, ssl.SSLError or
+    TlsTimeoutError where it does and TLS fails.
+    """
     sock = await within(clock, options.connect_timeout_s, _connected_socket(url.host, url.port))
-    loop = asyncio.get_running_loop()
     try:
         if url.scheme == "rtsps":
-            context = _tls(verify=options.verify_certificate)
-            coroutine = loop.create_connection(
-                lambda: connection, sock=sock, ssl=context, server_hostname=url.host, ssl_shutdown_timeout=1.0
-            )
-            await within(clock, options.answer_timeout_s, coroutine)
+            await _agree_on_tls(connection, sock, url, options, clock)
         else:
             connection.attach(PolledSocket(sock, connection))
     except BaseException:
         sock.close()
         raise
+
+
+async def _agree_on_tls(
+    connection: Connection, sock: socket.socket, url: CameraUrl, options: Options, clock: Clock
+) -> None:
+    coroutine = asyncio.get_running_loop().create_connection(
+        lambda: connection,
+        sock=sock,
+        ssl=_tls(verify=options.verify_certificate),
+        server_hostname=url.host,
+        ssl_shutdown_timeout=1.0,
+    )
+    try:
+        await within(clock, options.answer_timeout_s, coroutine)
+    except TimeoutError as error:
+        raise TlsTimeoutError from error
+    except ssl.SSLError:
+        raise
+    except OSError as error:
+        raise ssl.SSLError(error.errno or 0, f"the camera hung up: {error}") from error
 
 
 async def _connected_socket(host: str, port: int) -> socket.socket:

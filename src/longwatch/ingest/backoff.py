@@ -26,8 +26,10 @@ class Backoff:
         self._step = 0
         self.failures = 0
 
-    def after(self, outcome: Outcome) -> float:
-        """Seconds until the next attempt."""
+    def after(self, outcome: Outcome, spent_s: float = 0.0) -> float:
+        """Seconds until the next attempt. spent_s: what this one took; where connecting timed out, that time counts, so
+        that a host which is down gets a SYN often enough to be found within 3 s of its return.
+        """
         if outcome.streamed:
             self.reset()
         steps = _STEPS.get(outcome.fault, _PATIENT) if outcome.fault is not None else _QUICK
@@ -41,7 +43,8 @@ class Backoff:
             wait_s = max(wait_s, outcome.retry_after_s)
         if outcome.retry_after_s is not None:
             return wait_s + self._chance()
-        return wait_s * (1.0 - 0.25 * self._chance())
+        wait_s *= 1.0 - 0.25 * self._chance()
+        return max(_QUICK[0], wait_s - spent_s) if outcome.fault is Fault.UNREACHABLE else wait_s
 
     def reset(self) -> None:
         """The camera works, or somebody asked to try now."""

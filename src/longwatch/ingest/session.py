@@ -34,7 +34,7 @@ from longwatch.formats.rtsp import (
     Transport,
 )
 from longwatch.formats.sdp import Media
-from longwatch.ingest.addresses import connect
+from longwatch.ingest.addresses import TlsTimeoutError, connect
 from longwatch.ingest.arena import arena_of
 from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.connection import Connection, PacketHandler
@@ -157,6 +157,8 @@ class Session:
         where = self._url.origin
         try:
             await connect(connection, self._url, self._options, self._clock)
+        except TlsTimeoutError:
+            return Outcome(Fault.TIMED_OUT, f"{where} does not go on with TLS")
         except TimeoutError:
             return Outcome(Fault.UNREACHABLE, f"{where} does not answer")
         except ssl.SSLCertVerificationError as error:

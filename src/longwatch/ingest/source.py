@@ -45,9 +45,11 @@ class RtspSource:
         """For ever. Ends only by cancellation."""
         try:
             while True:
+                began_us = self._clock.boottime_us()
                 outcome = await self._attempt(sink)
-                wait_s = self._backoff.after(outcome)
-                next_us = self._clock.boottime_us() + int(wait_s * 1e6)
+                now_us = self._clock.boottime_us()
+                wait_s = self._backoff.after(outcome, (now_us - began_us) / 1e6)
+                next_us = now_us + int(wait_s * 1e6)
                 self._say(sink, Activity.WAITING, outcome.fault, outcome.detail, next_us)
                 await self._wait(wait_s)
         finally:

@@ -42,3 +42,12 @@ def test_a_session_that_worked_begins_anew() -> None:
         backoff.after(Outcome(Fault.UNREACHABLE, "x"))
     assert backoff.after(Outcome(Fault.DISCONNECTED, "x", streamed=True)) == 0.3
     assert backoff.failures == 1
+
+
+def test_time_spent_connecting_counts() -> None:
+    backoff = Backoff(lambda: 0.0)
+    for _ in range(5):
+        backoff.after(Outcome(Fault.UNREACHABLE, "x"))
+    assert backoff.after(Outcome(Fault.UNREACHABLE, "x"), spent_s=2.2) == 0.3
+    assert backoff.after(Outcome(Fault.UNREACHABLE, "x"), spent_s=0.4) == 2.0
+    assert backoff.after(Outcome(Fault.TIMED_OUT, "x"), spent_s=10) == 0.5

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -472,6 +474,33 @@ async def test_no_tls_where_tls_was_asked_for() -> None:
         await RtspSource(url, replace(QUICK, answer_timeout_s=5), SystemClock()).run_once(sink)
         assert sink.now.fault is Fault.PROTOCOL_ERROR
         assert "TLS" in sink.now.detail
+
+
+async def test_a_port_that_does_not_go_on_with_tls() -> None:
+    async def script(visit: Visit) -> None:
+        await asyncio.sleep(60)
+
+    async with ScriptedCamera(script) as camera:
+        sink = RememberingSink()
+        url = CameraUrl.parse(camera.url.replace("rtsp:", "rtsps:"))
+        await RtspSource(url, QUICK, SystemClock()).run_once(sink)
+        assert sink.now.fault is Fault.TIMED_OUT
+
+
+async def test_a_host_that_swallows_what_is_sent_is_unreachable_and_asked_again_soon() -> None:
+    """A listener whose queue is full drops SYNs, as a host that is down does."""
+    with socket.socket() as listener, contextlib.ExitStack() as queue:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            sock = queue.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        url = f"rtsp://127.0.0.1:{listener.getsockname()[1]}/x"
+        async with recording(url, replace(QUICK, connect_timeout_s=0.5)) as (sink, _):
+            await until(lambda: len(sink.faults) >= 3)
+            assert set(sink.faults) == {Fault.UNREACHABLE}
+            assert sink.now.detail.endswith("does not answer")
 
 
 async def test_a_camera_that_hangs_does_not_hold_up_the_others() -> None:
