@@ -145,7 +145,7 @@ class _Composer:
             b = bisect_left(track.dts, -(-end * t // self._scale)) if last else track.count
             shift = -(self._shifts[n] + self._zero) * t // self._scale
             output = self._output(track.format)
-            while a < b and output.origin is not None and track.dts[a] + shift <= output.last:
+            while a < b and output.origin is not None and track.dts_at(a) + shift <= output.last:
                 a += 1
             if a < b:
                 chunks += _append(output, track, a, b, shift)
@@ -184,11 +184,11 @@ class _Composer:
         stretches = self._selection.stretches
         for n in range(shown, len(stretches)):
             for index, part in enumerate(stretches[n].parts):
-                pts = min(part.video.pts[part.a : min(part.b, part.a + _REORDERED)])
+                pts = min(part.video.window(part.a, min(part.b, part.a + _REORDERED)))
                 pts = max(shown_pts, pts) if n == shown else pts
                 wall_us = part.table.wall_us(pts, self._scale)
                 at = (pts - self._shifts[n] - self._zero) * 90_000 // self._scale
-                if n == shown and max(part.video.pts[max(part.a, part.b - _REORDERED) : part.b]) < shown_pts:
+                if n == shown and max(part.video.window(max(part.a, part.b - _REORDERED), part.b)) < shown_pts:
                     continue
                 marks.append(Mark(at, wall_us))
                 if index == 0 or not joints:
@@ -215,9 +215,10 @@ def _shifts(stretches: Sequence[Stretch]) -> list[int]:
 def _shown_until(stretch: Stretch) -> int:
     latest, duration, left = -1, 0, _REORDERED
     for part in reversed(stretch.parts):
-        for n in range(max(part.a, part.b - left), part.b):
-            if part.video.pts[n] > latest:
-                latest, duration = part.video.pts[n], part.video.durations[n]
+        a = max(part.a, part.b - left)
+        for n, pts in enumerate(part.video.window(a, part.b), a):
+            if pts > latest:
+                latest, duration = pts, part.video.durations[n]
         left -= part.b - part.a
         if left <= 0:
             break
@@ -226,7 +227,7 @@ def _shown_until(stretch: Stretch) -> int:
 
 def _first_pts(stretch: Stretch) -> int:
     first = stretch.first
-    return min(first.video.pts[first.a : min(first.b, first.a + _REORDERED)])
+    return min(first.video.window(first.a, min(first.b, first.a + _REORDERED)))
 
 
 def _by_table(stretch: Stretch) -> list[tuple[bool, list[Part]]]:
@@ -248,7 +249,7 @@ def _covering(track: TrackTable, time: int) -> int:
 
 def _append(output: _Output, track: TrackTable, a: int, b: int, shift: int) -> list[tuple[int, int, int, _Output, int]]:
     """Add the samples [a, b) to a track's tables; gives their chunks as (offset, samples, bytes, output, entry)."""
-    position = track.dts[a] + shift
+    position = track.dts_at(a) + shift
     if output.origin is None:
         output.origin = position
     elif output.tables.count:
@@ -259,7 +260,7 @@ def _append(output: _Output, track: TrackTable, a: int, b: int, shift: int) -> l
     if output.kind is Kind.VIDEO:
         syncs = [n - a for n in track.syncs if a <= n < b]
     output.tables.add_samples(track.sizes_box[4 * a : 4 * b], durations, cts_offsets, syncs)
-    output.last = track.dts[b - 1] + shift
+    output.last = track.dts_at(b - 1) + shift
     return [(offset, samples, size, output, entry) for offset, samples, size in track.chunks(a, b)]
 
 

@@ -82,12 +82,12 @@ class Stretch:
 
     @property
     def start_dts(self) -> int:
-        return self.first.video.dts[self.first.a]
+        return self.first.video.dts_at(self.first.a)
 
     @property
     def end_dts(self) -> int:
         last = self.last
-        return last.video.dts[last.b - 1] + last.video.durations[last.b - 1]
+        return last.video.dts_at(last.b - 1) + last.video.durations[last.b - 1]
 
 
 @dataclass(slots=True)
@@ -248,7 +248,7 @@ class _Collector:
             _next_in_run(last.table.row, row)
             and last.b == last.video.count
             and not starts_inside
-            and video.dts[0] > last.video.last_dts
+            and video.first_dts > last.video.last_dts
         )
 
     def _gap_before(self, video: TrackTable) -> bool:

@@ -32,7 +32,7 @@ from longwatch.formats.media import Kind, TrackFormat
 from longwatch.model.stores import SegmentRow, SegmentSource
 
 _TAIL_BYTES = 64 << 10
-_CACHE_BYTES = 48 << 20
+_CACHE_BYTES = 24 << 20
 _KEPT_FILES = 8
 _T = TypeVar("_T")
 
@@ -84,6 +84,24 @@ class TrackTable:
     def pts(self) -> array[int]:
         """Presentation time of each sample."""
         return array("q", map(int.__add__, self.dts, self.cts_offsets))
+
+    def dts_at(self, n: int) -> int:
+        """Decode time of one sample, without the column where it stands at an end."""
+        if n == 0:
+            return self._starts[0]
+        return self.last_dts if n == self.count - 1 else self.dts[n]
+
+    def window(self, a: int, b: int) -> list[int]:
+        """Presentation times of a few samples, without the whole column where they stand at an end: a long file is made of
+        many segments that are looked at nowhere else.
+        """
+        if self.breaks or "pts" in self.__dict__ or (a and b != self.count):
+            return list(self.pts[a:b])
+        if a == 0:
+            times = list(accumulate(self.durations[: b - 1], initial=self._starts[0]))
+        else:
+            times = list(accumulate([-d for d in self.durations[a : b - 1][::-1]], initial=self.last_dts))[::-1]
+        return [dts + cts for dts, cts in zip(times, self.cts_offsets[a:b], strict=True)]
 
     @cached_property
     def syncs(self) -> list[int]:
@@ -170,7 +188,7 @@ class SegmentTable:
             for format_, track in zip(header.tracks, index.tracks, strict=True)
         )
         self.video_index = next((n for n, t in enumerate(header.tracks) if t.kind is Kind.VIDEO), 0)
-        self.cost = 4096 + sum(40 * t.count for t in self.tracks if t is not None)
+        self.cost = 4096 + sum(36 * t.count for t in self.tracks if t is not None)
 
     @property
     def video(self) -> TrackTable | None:
@@ -200,13 +218,15 @@ class TableCache:
         self._bytes = 0
         self._made: OrderedDict[Hashable, object] = OrderedDict()
 
-    def made(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """What `make` makes, or made lately for the same key: a player asks for one file in many ranges."""
+    def made(self, key: Hashable, make: Callable[[], _T], *, keep: Callable[[_T], bool]) -> _T:
+        """What `make` makes, or made lately for the same key, and was to be kept: a player asks for one file in many ranges."""
         with self._lock:
             if key in self._made:
                 self._made.move_to_end(key)
                 return cast("_T", self._made[key])
         thing = make()
+        if not keep(thing):
+            return thing
         with self._lock:
             self._made[key] = thing
             while len(self._made) > _KEPT_FILES:

@@ -21,6 +21,7 @@ from longwatch.playback.tables import TableCache
 CHUNK_BYTES = 256 << 10
 _HOLE_BYTES = 8 << 10
 _MAX_LISTED_GAPS = 64
+_KEPT_HEAD_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class StoredBytes:
     def __init__(self, source: SegmentSource, head: bytes, pieces: Sequence[Piece]) -> None:
         self._source = source
         self._head = head
+        self.head_bytes = len(head)
         self._pieces = pieces
         self._starts = list(accumulate((p.size for p in pieces), initial=len(head)))
         self.size = self._starts[-1]
@@ -172,7 +174,9 @@ def open_video(
     def make() -> VideoFile:
         return VideoFile(source, request, to_us, compose(select(source, cache, request, to_us, rows)), gaps)
 
-    return cache.made((id(source), request, to_us, known), make)
+    return cache.made(
+        (id(source), request, to_us, known), make, keep=lambda video: video.head_bytes <= _KEPT_HEAD_BYTES
+    )
 
 
 def _identity(row: SegmentRow) -> tuple[object, ...]:
