@@ -47,6 +47,8 @@ from longwatch.model.sessions import StreamKey
 ROOM_BYTES = 64 << 20  # a volume with less is not given new segments, where another has more
 _NEEDED_BYTES = 8 << 20  # what a full disk must have free before it is tried again
 _RETRY_S = 0.5
+_MEASURED_US = 2_000_000  # how old a figure of free space may be
+_HANGS_US = 5_000_000  # a disk that does one thing for so long is left out of retention
 _LAST_WAIT_S = 1.5  # for a thread that may hang, when the process ends
 _log = structlog.get_logger(__name__)
 
@@ -66,6 +68,8 @@ class Volume:
         self.files: SegmentFiles | None = None
         self.worker = Worker(f"volume {place.path}", clock)
         self.verified_boot_us = 0
+        self.measured_boot_us = 0
+        self._free = (0, 0)
 
     @property
     def busy_since_boot_us(self) -> int | None:
@@ -73,13 +77,16 @@ class Volume:
         return self.worker.busy_since_boot_us
 
     def free_bytes(self) -> tuple[int, int]:
-        """Bytes free, and the size of the disk; (0, 0) where it is not there."""
-        if self.files is None:
-            return 0, 0
+        """Bytes free, and the size of the disk, as measured last; (0, 0) where it is not there. Never asks the disk itself."""
+        return self._free
+
+    def measure(self, now_boot_us: int) -> None:
+        """Ask the disk, on its own thread: one that hangs must hold nobody else."""
+        self.measured_boot_us = now_boot_us
         try:
-            return self.files.free_bytes()
+            self._free = (0, 0) if self.files is None else self.files.free_bytes()
         except OSError:
-            return 0, 0
+            self._free = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,7 @@ class Archive:
         for volume in self.volumes:
             if volume.state is VolumeState.OK:
                 volume.files = SegmentFiles(volume.path, volume.row, volume.id, self._boot, self._options.flushing)
+                await volume.worker.run(volume.measure, self._clock.boottime_us())
                 if volume.files.flushes_each_file:
                     _log.warning(
                         "syncfs hides errors on this kernel; every file is flushed by itself", volume=str(volume.path)
@@ -210,6 +218,8 @@ class Archive:
         if not media:
             return Written(())
         written = await volume.worker.run(files.perform, media)
+        if self._clock.boottime_us() - volume.measured_boot_us > _MEASURED_US:
+            await volume.worker.run(volume.measure, self._clock.boottime_us())
         if volume.state is not VolumeState.OK:
             return replace(written, detail=volume.detail)  # why it was not used again says more than that it was not
         if written.cause is not None:
@@ -265,7 +275,7 @@ class Archive:
             return
         volume.verified_boot_us = now
         needed = _NEEDED_BYTES if volume.state is VolumeState.FULL else 0
-        why_not = await volume.worker.run(files.verify, min(needed, files_size(files) // 16))
+        why_not = await volume.worker.run(files.verify, min(needed, volume.free_bytes()[1] // 16))
         if why_not:
             volume.detail = why_not
             return
@@ -297,7 +307,7 @@ class Archive:
         """Remove what may no longer be kept, or no longer fits, oldest first, in batches that a cut cannot tear."""
         report = RetentionReport()
         try:
-            while batch := await self._worker.run(self._keeper.mark, now, self._sizes(), report):
+            while batch := await self._worker.run(self._keeper.mark, now, await self._sizes(), report):
                 by_volume = {segment.volume for segment in batch}
                 for volume in self.volumes:
                     if volume.row in by_volume:
@@ -311,13 +321,19 @@ class Archive:
 
     async def preview(self, now: RetentionTime, limit: int = 100) -> list[Removal]:
         """What goes next, first to go first: what would go now, then what will go by age."""
-        return await self._worker.run(self._keeper.preview, now, self._sizes(), limit)
+        return await self._worker.run(self._keeper.preview, now, await self._sizes(), limit)
 
-    def _sizes(self) -> dict[int, tuple[int, int]]:
+    async def _sizes(self) -> dict[int, tuple[int, int]]:
         """Of the volumes that may be removed from: bytes free, and all."""
-        return {
-            v.row: v.free_bytes() for v in self.volumes if v.files is not None and v.state is not VolumeState.FAILED
-        }
+        sizes = {}
+        now = self._clock.boottime_us()
+        for volume in self.volumes:
+            busy = volume.busy_since_boot_us
+            hangs = busy is not None and now - busy > _HANGS_US
+            if volume.files is not None and volume.state is not VolumeState.FAILED and not hangs:
+                await volume.worker.run(volume.measure, now)
+                sizes[volume.row] = volume.free_bytes()
+        return sizes
 
     async def check(
         self, mode: Mode, *, repair: bool = False, progress: Callable[[int, int], None] | None = None
@@ -355,14 +371,6 @@ class Archive:
         await asyncio.to_thread(self._worker.stop, _LAST_WAIT_S / 2)
         for lock in self._locks:
             lock.release()
-
-
-def files_size(files: SegmentFiles) -> int:
-    """The size of the disk; large where it does not say."""
-    try:
-        return files.free_bytes()[1]
-    except OSError:
-        return 1 << 62
 
 
 def _last_run(index: Index) -> int:
