@@ -338,3 +338,38 @@ def test_b_frames_that_begin_when_none_were_expected_are_learnt_from_the_next_gr
     shown = [s.dts + s.cts_offset for s in taken][24:]
     wanted = [pts for _, pts, _ in source.units][24:]
     assert [each - shown[0] for each in shown] == [each - wanted[0] for each in wanted]
+
+
+def test_a_fragment_without_its_beginning_spoils_the_unit_it_comes_in() -> None:
+    source = encoded(Codec.H264, 6, (160, 96), "bframes=0:keyint=3:min-keyint=3:scenecut=0")
+    receiver, sender = _receiver(source.media()), Sender()
+    push_all(receiver, sender.unit(source, 0))
+    nals = list(nal_units(source.units[1][0]))
+    out = push_all(receiver, sender.packets([*nals, b"\x5c\x01" + bytes(9)], 3600))
+    assert out == []
+    taken = samples(push_units(receiver, [sender.unit(source, number) for number in (2, 3)]))
+    assert [(s.sync, s.damaged) for s in taken] == [(False, True), (True, False)]
+
+
+def test_a_wrap_inside_a_fragmented_unit_is_counted_in_reports() -> None:
+    source = clip("lot.mp4")
+    receiver, sender = _receiver(source.media()), Sender(seq=65_530, max_payload=100)
+    packets = sender.unit(source, 0)
+    assert len(packets) > 20
+    assert len(samples(push_all(receiver, packets))) == 1
+    highest = int.from_bytes(receiver.receiver_report(0)[16:20], "big")
+    assert highest == 65_530 + len(packets) - 1
+
+
+def test_parameter_sets_of_another_id_that_come_later_say_the_size() -> None:
+    first, second = (
+        encoded(Codec.H264, 3, size, f"bframes=0:keyint=3:sps-id={number}")
+        for number, size in ((0, (64, 48)), (1, (96, 64)))
+    )
+    receiver, sender = _receiver(first.media()), Sender()
+    out = push_all(receiver, sender.unit(first, 0) + sender.unit(second, 0, second.sets))
+    formats = [each for each in out if isinstance(each, TrackFormat)]
+    assert [(each.width, each.height) for each in formats] == [(96, 64)]
+    entry = formats[0].sample_entry
+    assert all(nal in entry for nal in (*first.sets, *second.sets))
+    assert all(entry.index(new) < entry.index(old) for new, old in zip(second.sets, first.sets, strict=True))

@@ -9,6 +9,7 @@ from tests.support.rtp import SSRC, packet, push_all, samples
 
 from longwatch.formats.media import Loss, SenderReport
 from longwatch.formats.rtp import TrackReceiver, receiver_for, rtcp
+from longwatch.formats.rtp.clock import MediaClock
 from longwatch.formats.sdp import Media
 
 NTP_2026 = 3_976_214_400  # 2026-01-01 in NTP seconds
@@ -165,3 +166,21 @@ def test_other_payload_types_of_the_same_media_line_are_not_read_as_ours() -> No
     mixed = [packet(bytes([0, n]), n, n * 160, payload_type=0 if n % 2 else 97) for n in range(1, 6)]
     assert _numbers(push_all(receiver, mixed)) == [1, 3, 5]
     assert (receiver.lost, receiver.foreign, receiver.packets) == (0, 2, 3)
+
+
+def test_a_wrap_among_lost_packets_is_counted() -> None:
+    receiver = _audio()
+    push_all(receiver, _packets(65_530, 65_540))
+    assert receiver.lost == 9
+    assert struct.unpack_from(">HxxIIII", receiver.receiver_report(0))[4] == 65_540
+
+
+def test_a_jump_is_still_seen_after_a_day_with_a_slow_clock() -> None:
+    """500 ppm are 43 s a day: the smallest delay creeps along, or a jump of 40 s would hide in it."""
+    clock = MediaClock(90_000)
+    for second in range(0, 86_400, 10):
+        clock.unwrap(second * 90_000 * 9995 // 10_000 & 0xFFFF_FFFF, second * 1_000_000)
+    before = clock.near(clock._timestamp)
+    after = clock.unwrap(clock._timestamp + 50 * 90_000 & 0xFFFF_FFFF, 86_400_000_000)
+    assert clock.jumps == 1
+    assert after - before == 10 * 90_000
