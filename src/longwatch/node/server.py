@@ -83,7 +83,7 @@ class ServerProcess:
         index = ArchiveReader(self.settings.volumes)
         hub = Hub(link, self.clock)
         stills = Stills()
-        options = Options(derived=data / "derived", version=version("longwatch"))
+        options = Options(version=version("longwatch"))
         deps = Deps(
             accounts,
             index,

@@ -48,10 +48,9 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """static: the console's built pages. derived: where stills may be kept; None: nowhere. version: of the program."""
+    """static: the console's built pages. version: of the program."""
 
     static: Path = Path(__file__).parent / "static"
-    derived: Path | None = None
     version: str = ""
 
 

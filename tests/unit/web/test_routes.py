@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 import websockets
 from tests.support.fake_recorder import picture, video_format
 from tests.support.site import GATE, PASSWORD, T0_US, Running, running_site
@@ -19,8 +21,19 @@ from longwatch.base.rfc3339 import format_us
 HOUR_US = 3_600_000_000
 
 
-@pytest.fixture
-async def site(tmp_path: Path):
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory):
+    """One for the tests that leave it as it was."""
+    async with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def fresh(tmp_path: Path):
+    """One of its own, for a test that changes it."""
     async with running_site(tmp_path) as running:
         yield running
 
@@ -46,7 +59,8 @@ async def test_login_by_cookie_then_me_then_logout(site: Running) -> None:
         assert (await client.get("/api/v1/me")).status_code == 401
 
 
-async def test_too_many_tries_are_429_with_a_time(site: Running) -> None:
+async def test_too_many_tries_are_429_with_a_time(fresh: Running) -> None:
+    site = fresh
     async with site.client() as client:
         answers = [
             await client.post("/api/v1/login", json={"name": "ada", "password": "wrong password"}) for _ in range(12)
@@ -69,7 +83,8 @@ async def test_cameras_say_what_they_do_or_why_not(site: Running) -> None:
     )  # fmt: skip
 
 
-async def test_cameras_say_that_the_recorder_is_away(site: Running) -> None:
+async def test_cameras_say_that_the_recorder_is_away(fresh: Running) -> None:
+    site = fresh
     await site.recorder.stop()
     site.clock.tick(1_000_000)
     async with site.client("viewer") as client:
@@ -162,7 +177,8 @@ async def test_who_may_see_one_camera_sees_nothing_of_others(site: Running) -> N
     assert "yard" not in ready.text
 
 
-async def test_health_says_why_only_to_those_who_are_signed_in(site: Running) -> None:
+async def test_health_says_why_only_to_those_who_are_signed_in(fresh: Running) -> None:
+    site = fresh
     async with site.client() as nobody, site.client("viewer") as viewer:
         assert (await nobody.get("/healthz")).json() == {"status": "ok"}
         closed = await nobody.get("/readyz")
@@ -176,7 +192,8 @@ async def test_health_says_why_only_to_those_who_are_signed_in(site: Running) ->
         assert (await nobody.get("/readyz")).status_code == 200
 
 
-async def test_metrics(site: Running) -> None:
+async def test_metrics(fresh: Running) -> None:
+    site = fresh
     async with site.client("viewer") as client:
         text = (await client.get("/metrics")).text
     for line in (
@@ -196,7 +213,8 @@ async def test_try_now_reaches_the_recorder(site: Running) -> None:
     assert ("try_now", {"camera": "yard"}) in site.recorder.requests
 
 
-async def test_retention_preview(site: Running) -> None:
+async def test_retention_preview(fresh: Running) -> None:
+    site = fresh
     item = {"camera": "gate", "stream": "main", "from_us": T0_US, "to_us": T0_US + 1, "bytes": 5, "why": "max_age"}
     site.recorder.answers["retention_preview"] = {"items": [item, {**item, "camera": "yard"}]}
     async with site.client("inspector") as client:
@@ -220,7 +238,46 @@ async def test_live_from_the_recorders_socket_to_a_websocket(site: Running) -> N
     await until(lambda: site.recorder.subscribed == [])
 
 
-async def test_live_ends_when_the_right_does(site: Running) -> None:
+@pytest.mark.slow
+async def test_a_viewer_that_does_not_read_harms_nobody_and_starts_again_at_a_sync_sample(fresh: Running) -> None:
+    site = fresh
+    headers = {"Authorization": f"Bearer {site.tokens['viewer']}"}
+    url = f"{site.ws}/api/v1/cameras/gate/live"
+    async with (
+        websockets.connect(url, additional_headers=headers, max_size=None, max_queue=1) as slow,
+        websockets.connect(url, additional_headers=headers, max_size=None) as quick,
+    ):
+        await until(lambda: site.recorder.subscribed == [GATE])
+        await until(lambda: site.deps.live.watched()[0].viewers == 2)
+        site.recorder.send_format(GATE, 1, video_format())
+        got = 0
+        for n in range(120):  # 36 MB: more than sockets and queue hold
+            site.recorder.send(GATE, 1, picture(n, sync=n % 20 == 0, size=300_000))
+            while got <= n:
+                message = await asyncio.wait_for(quick.recv(), 20)
+                got += isinstance(message, bytes) and message[4:8] == b"moof"
+        dropped = site.deps.live.watched()[0].dropped
+        assert dropped > 20
+        async with site.client("viewer") as client:
+            text = (await client.get("/metrics")).text
+        assert f'longwatch_live_dropped_chunks_total{{camera="gate",stream="main"}} {float(dropped)}' in text
+        assert 'longwatch_live_viewers{camera="gate",stream="main"} 2.0' in text
+        texts, numbers, after_text = 0, [], []
+        while not numbers or numbers[-1] != 119:
+            message = await asyncio.wait_for(slow.recv(), 20)
+            if isinstance(message, str):
+                texts += 1
+                after_text.append(len(numbers))
+            elif message[4:8] == b"moof":
+                start = message.index(b"mdat") + 4
+                numbers.append(int.from_bytes(message[start : start + 4], "big"))
+    assert texts >= 2  # at the beginning, and after what it lost
+    assert all(numbers[place] % 20 == 0 for place in after_text)
+    assert len(numbers) < 120
+
+
+async def test_live_ends_when_the_right_does(fresh: Running) -> None:
+    site = fresh
     headers = {"Authorization": f"Bearer {site.tokens['viewer']}"}
     async with websockets.connect(f"{site.ws}/api/v1/cameras/gate/live", additional_headers=headers) as socket:
         await until(lambda: site.recorder.subscribed == [GATE])
@@ -285,7 +342,8 @@ async def test_every_answer_carries_the_security_headers(site: Running) -> None:
             assert "server" not in headers
 
 
-async def test_secrets_that_reach_a_detail_do_not_reach_an_answer(site: Running) -> None:
+async def test_secrets_that_reach_a_detail_do_not_reach_an_answer(fresh: Running) -> None:
+    site = fresh
     canary = "c4n4ry-p/ss:word"
     secrets.register(canary)
     site.recorder.status["streams"][1]["detail"] = f"rtsp://u:{canary}@10.0.0.5/ said no"
@@ -310,7 +368,8 @@ async def test_video_of_nothing_is_404_and_says_so(site: Running) -> None:
             assert (answer.status_code, set(answer.json())) == (404, {"what", "why", "remedy"})
 
 
-async def test_a_signed_url_opens_its_camera_and_span_and_nothing_else(site: Running) -> None:
+async def test_a_signed_url_opens_its_camera_and_span_and_nothing_else(fresh: Running) -> None:
+    site = fresh
     asked = span(T0_US - HOUR_US, T0_US)
     async with site.client("viewer") as client, site.client() as player:
         body = {"what": "video.mp4", **asked}
@@ -327,7 +386,8 @@ async def test_a_signed_url_opens_its_camera_and_span_and_nothing_else(site: Run
         assert (await player.get(url)).status_code == 401
 
 
-async def test_a_signed_url_ends_with_its_owner(site: Running) -> None:
+async def test_a_signed_url_ends_with_its_owner(fresh: Running) -> None:
+    site = fresh
     async with site.client("viewer") as client, site.client() as player:
         body = {"what": "playlist.m3u8", **span(T0_US - HOUR_US, T0_US)}
         url = (await client.post("/api/v1/cameras/gate/signed-url", json=body)).json()["url"]
