@@ -77,12 +77,15 @@ async def _connected_socket(host: str, port: int) -> socket.socket:
 
 
 async def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str | int, ...]]]:
-    """A literal address needs no resolver, and no thread of one that hangs."""
+    """A literal address needs no resolver, and no thread of one that hangs. IPv4 comes first: a name's IPv6 address that
+    swallows what is sent would use up the time for connecting.
+    """
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return [(family, (str(address[0]), *address[1:])) for family, _, _, _, address in found[:_MAX_ADDRESSES]]
+        addresses = [(family, (str(address[0]), *address[1:])) for family, _, _, _, address in found[:_MAX_ADDRESSES]]
+        return sorted(addresses, key=lambda pair: pair[0] != socket.AF_INET)
     return [(socket.AF_INET6 if literal.version == 6 else socket.AF_INET, (host, port))]
 
 

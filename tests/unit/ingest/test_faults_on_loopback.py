@@ -214,6 +214,25 @@ async def test_connected_and_silent_and_torn_down() -> None:
         await until(lambda: camera.visits[0].asked[-1].method == "TEARDOWN")
 
 
+async def test_a_camera_by_name() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.play()
+        await send_pictures(visit, 3)
+
+    async with ScriptedCamera(script) as camera:
+        sink = RememberingSink()
+        url = CameraUrl.parse(camera.url.replace("127.0.0.1", "localhost"))
+        await RtspSource(url, QUICK, SystemClock()).run_once(sink)
+        assert len(sink.video) > 0
+
+
+async def test_a_name_that_is_none() -> None:
+    sink = RememberingSink()
+    url = CameraUrl.parse("rtsp://no-such-camera.invalid/x")
+    await RtspSource(url, replace(QUICK, connect_timeout_s=5), SystemClock()).run_once(sink)
+    assert sink.now.fault is Fault.UNREACHABLE
+
+
 async def test_packets_before_the_answer_to_play() -> None:
     async def script(visit: Visit) -> None:
         while (asked := await visit.hear()) is not None:

@@ -17,6 +17,8 @@ from longwatch.ingest import CameraUrl, Options, RtspSource, probe
 from longwatch.model.sessions import Activity, Fault
 from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
 
+pytestmark = pytest.mark.slow
+
 QUICK = Options(answer_timeout_s=2, silent_s=0.6, audio_only_s=0.6, unusable_s=5)
 
 
@@ -135,7 +137,6 @@ async def test_a_camera_without_udp_says_what_to_try() -> None:
         assert "try the other transport" in sink.now.detail or "try the transport tcp" in sink.now.detail
 
 
-@pytest.mark.slow
 async def test_probe_measures_what_the_file_holds() -> None:
     async with SimulatedCamera(LOT, user="admin", password="s3cret!") as camera:
         report = await probe(CameraUrl.parse(camera.url), Options(), SystemClock(), seconds=2)
