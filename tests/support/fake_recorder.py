@@ -38,6 +38,7 @@ class FakeRecorder:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, dict[str, Any]] = {"retention_preview": {"items": []}}
         self.subscribed: list[StreamKey] = []
+        self.unknown: set[StreamKey] = set()
         self.path = path
         self._link: LinkServer | None = None
         self._peers: dict[StreamKey, Peer] = {}
@@ -58,6 +59,8 @@ class FakeRecorder:
             return self.status
         if kind == "subscribe":
             key = StreamKey(*fields["stream"])
+            if key in self.unknown:
+                raise UsageError(f"there is no stream {key.camera}/{key.stream}")
             self.subscribed.append(key)
             self._peers[key] = peer
             return {"generation": 1}

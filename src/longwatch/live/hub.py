@@ -20,6 +20,7 @@ from longwatch.model.sessions import StreamKey
 from longwatch.wire.frames import Frame
 from longwatch.wire.media import decode_format, decode_sample
 
+_RETRY_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -60,6 +61,7 @@ class Hub:
         self._tasks = Tasks("live")
         self._turn = asyncio.Lock()
         self._closed = False
+        self._retrying = False
         link.on_push(self._pushed)
         link.on_connect(self._connected)
 
@@ -122,11 +124,23 @@ class Hub:
             self._tasks.start("subscriptions", self._subscriptions())
 
     async def _subscriptions(self) -> None:
-        """Make what is subscribed equal to what is watched. What fails now is done when the recorder is back."""
+        """Make what is subscribed equal to what is watched. What fails now is tried again, and when the recorder is back."""
         async with self._turn:
+            refused = False
             for key, feed in list(self._feeds.items()):
-                with contextlib.suppress(LongwatchError, OSError):
+                try:
                     await self._settle_one(key, feed)
+                except (LongwatchError, OSError):
+                    refused = True
+        if refused and not self._retrying:
+            self._retrying = True
+            self._tasks.start("retry", self._retry())
+
+    async def _retry(self) -> None:
+        """A recorder may learn of a stream only with its next settings. No sample waits for this."""
+        await self._clock.sleep(_RETRY_S)
+        self._retrying = False
+        self._settle()
 
     async def _settle_one(self, key: StreamKey, feed: Feed) -> None:
         if feed.viewers and not feed.subscribed:
@@ -135,7 +149,7 @@ class Hub:
                 await self._link.request("subscribe", stream=list(key))
             except (LongwatchError, OSError) as error:
                 feed.subscribed = False
-                _log.info(
+                _log.debug(
                     "live subscription waits for the recorder", camera=key.camera, stream=key.stream, why=str(error)
                 )
                 raise

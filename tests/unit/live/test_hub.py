@@ -153,6 +153,22 @@ async def test_who_comes_while_the_recorder_is_away_is_served_when_it_is_back(st
         assert number((await take(viewer, 3))[2]) == 7
 
 
+async def test_a_stream_that_the_recorder_learns_of_later_is_asked_for_again(stage: Stage) -> None:
+    stage.recorder.unknown.add(GATE)
+    with stage.hub.watch(GATE) as viewer:
+        await until(lambda: len(stage.recorder.requests) == 1)
+        stage.recorder.unknown.clear()
+
+        async def asked_again() -> bool:
+            await stage.clock.advance(1)
+            return stage.recorder.subscribed == [GATE]
+
+        await until(asked_again, "asked again")
+        stage.recorder.send_format(GATE, 1, video_format())
+        stage.recorder.send(GATE, 1, picture(7, sync=True))
+        assert number((await take(viewer, 3))[2]) == 7
+
+
 async def test_what_no_browser_plays_is_said_and_ends(stage: Stage) -> None:
     with stage.hub.watch(GATE) as viewer:
         await stage.subscribed()
