@@ -106,7 +106,9 @@ class SlowProbe(FailsAt):
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
 @pytest.mark.parametrize("volumes", [1, 2])
-@pytest.mark.parametrize("nth", [*range(1, 40, 3), 60, 90])
+@pytest.mark.parametrize(
+    "nth", [1, 2, 5, 9, 14, *(pytest.param(n, marks=pytest.mark.slow) for n in (*range(15, 40, 3), 60, 90))]
+)
 async def test_any_operation_may_fail(tmp_path: Path, nth: int, volumes: int, code: int):
     paths = [tmp_path / name for name in "ab"[:volumes]]
     clock = ManualClock()
