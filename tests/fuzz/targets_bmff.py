@@ -10,6 +10,7 @@ from functools import cache
 from tests.support.tracks import AUDIO, IDENTITY, VIDEO, audio_samples, video_samples
 
 from longwatch.formats.bmff import (
+    LIFTED,
     BmffError,
     IndexBuilder,
     Mp4File,
@@ -84,10 +85,11 @@ def segment() -> bytes:
     index = IndexBuilder([90_000, 48_000])
     for n in range(2):
         runs = [(0, video_samples(4, start=n * 28_800)), (1, audio_samples(5, start=n * 15_360))]
-        parts = fragment(n, runs, len(data))
+        parts = fragment(n, runs, stored=True)
+        data += LIFTED + b"free"
         index.add(len(data), len(parts[0]), runs)
         data += b"".join(parts)
-    return data + closing((), index.pack())
+    return data + LIFTED + b"free" + closing((), index.pack())
 
 
 @cache

@@ -205,11 +205,11 @@ def mounted(image: Path, folder: Path, fs: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        for attempt in range(50):
+        for attempt in range(200):
             try:
                 sh("umount", folder)
                 break
             except OSError:
-                if attempt == 49:
+                if attempt == 199:
                     raise
                 time.sleep(0.02)  # a reader of the last check may still hold a file for a moment

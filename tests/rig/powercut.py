@@ -9,7 +9,6 @@ moment in both.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import random
 import shutil
 import signal
@@ -41,15 +40,24 @@ class Recording:
     """A workload that ran: what it said, and every moment that could be a cut."""
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[tuple[Moment, int]] = field(default_factory=list)  # with CLOCK_BOOTTIME in microseconds
 
     def said_before(self, cut: Moment) -> list[str]:
         """The lines that were certainly said when the power went."""
         return [a.line for a in self.acknowledged if all(x <= y for x, y in zip(a.at, cut, strict=True))]
 
 
-Oracle = Callable[[Sequence[Path], Sequence[str]], Counter[str]]
-"""Mounted volumes and the lines said before the cut, to counts of what is wrong (empty: nothing) and of what was looked at."""
+@dataclass(frozen=True, slots=True)
+class Wreck:
+    """What a cut left: the mounted volumes, the lines certainly said before it, and when it was."""
+
+    volumes: Sequence[Path]
+    said: Sequence[str]
+    cut_boot_us: int
+
+
+Oracle = Callable[[Wreck], Counter[str]]
+"""What is wrong with a wreck, and what was looked at, counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +66,29 @@ class Case:
 
     disks: tuple[str, ...]
     tear_bytes: int
-    command: tuple[str, ...]  # "{volumes}" stands for the volumes' folders
+    command: tuple[str, ...]  # `{volumes}` stands for the volumes' folders
     cuts: int
     seed: int
-    lies: bool = False
+    lies: frozenset[int] = frozenset()  # the disks whose FLUSH keeps nothing
 
     def __str__(self) -> str:
-        return f"{'+'.join(self.disks)} tear {self.tear_bytes}{' lying' if self.lies else ''}"
+        return f"{'+'.join(self.disks)} tear {self.tear_bytes}{f' lying {sorted(self.lies)}' if self.lies else ''}"
 
 
-def run(case: Case, folder: Path, oracle: Oracle) -> Counter[str]:
-    """Record once, cut `case.cuts` times. The counts of the oracle summed, with `cuts` and `mount_failed`."""
+def run(
+    case: Case, folder: Path, oracle: Oracle, *, enough: Callable[[Counter[str]], bool] = lambda _: False
+) -> Counter[str]:
+    """Record once, cut `case.cuts` times. The counts of the oracle summed, with `cuts` and `mount_failed`.
+
+    enough: ends the leg early, once the counts say all that is asked (a negative control that is caught).
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         with contextlib.ExitStack() as stack:
             disks = [stack.enter_context(LoggedDisk(folder, f"disk{n}", fs)) for n, fs in enumerate(case.disks)]
             recording = _record(case.command, disks)
-        return _cut(case, folder, disks, recording, oracle)
+        return _cut(case, folder, disks, recording, oracle, enough)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,7 +111,7 @@ def _record(command: Sequence[str], disks: Sequence[LoggedDisk]) -> Recording:
             here = now()
             again = now()
             if here == again and here != last:
-                recording.moments.append(here)
+                recording.moments.append((here, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000))
                 last = here
 
     sampler = threading.Thread(target=sample)
@@ -119,14 +132,24 @@ def _record(command: Sequence[str], disks: Sequence[LoggedDisk]) -> Recording:
     return recording
 
 
-def _cut(case: Case, folder: Path, disks: Sequence[LoggedDisk], recording: Recording, oracle: Oracle) -> Counter[str]:
+def _cut(
+    case: Case,
+    folder: Path,
+    disks: Sequence[LoggedDisk],
+    recording: Recording,
+    oracle: Oracle,
+    enough: Callable[[Counter[str]], bool],
+) -> Counter[str]:
     rng = random.Random(case.seed)
     counts: Counter[str] = Counter()
     aftermaths = [
-        Aftermath(disk, folder, f"after{n}", tear_bytes=case.tear_bytes, lies=case.lies) for n, disk in enumerate(disks)
+        Aftermath(disk, folder, f"after{n}", tear_bytes=case.tear_bytes, lies=n in case.lies)
+        for n, disk in enumerate(disks)
     ]
     moments = sorted(rng.choice(recording.moments) for _ in range(case.cuts))
-    for moment in moments:
+    for moment, boot_us in moments:
+        if enough(counts):
+            break
         counts["cuts"] += 1
         images = [a.image(size, rng) for a, size in zip(aftermaths, moment, strict=True)]
         with contextlib.ExitStack() as stack:
@@ -138,10 +161,5 @@ def _cut(case: Case, folder: Path, disks: Sequence[LoggedDisk], recording: Recor
             except OSError:
                 counts["mount_failed"] += 1
                 continue
-            counts += oracle(volumes, recording.said_before(moment))
+            counts += oracle(Wreck(volumes, recording.said_before(moment), boot_us))
     return counts
-
-
-def with_seed(case: Case, seed: int) -> Case:
-    """The same leg with another seed."""
-    return dataclasses.replace(case, seed=seed)

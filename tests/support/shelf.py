@@ -9,6 +9,7 @@ from pathlib import Path
 
 from longwatch.base.errors import LongwatchError
 from longwatch.formats.bmff import (
+    LIFTED,
     IndexBuilder,
     Mp4File,
     SegmentIdentity,
@@ -129,7 +130,8 @@ class Shelf:
         index = IndexBuilder([t.timescale for t in tracks])
         rows = []
         for number, runs in enumerate(_cut(tracks, samples, fragment_90k), 1):
-            parts = fragment(number, runs, len(data))
+            parts = fragment(number, runs, stored=True)
+            data += LIFTED + b"free"
             index.add(len(data), len(parts[0]), runs)
             body = b"".join(parts)
             video = next((s for t, s in runs if t == 0), ())
@@ -143,7 +145,7 @@ class Shelf:
             data += body
         durable = len(data)
         if sealed:
-            data += closing(rows, index.pack())
+            data += LIFTED + b"free" + closing(rows, index.pack())
         path = self.folder / f"{run}-{sequence}.mp4"
         path.write_bytes(data)
         row = SegmentRow(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,17 @@ class Mended:
     whole: bool
     damaged: bool
     lost_bytes: int = 0
+
+
+def lift(descriptor: int, guards: Iterable[int]) -> None:
+    """After S4: what the guards at these offsets hid is flushed, and players may see it. A courtesy to them, made durable with
+    the next flush: our own readers go by the index, so a disk that fails here is left to say so at that flush.
+    """
+    for offset in guards:
+        try:
+            os.pwrite(descriptor, bmff.LIFTED, offset)
+        except OSError:
+            return
 
 
 def tail_fragments(descriptor: int, start: int, size: int, end_90k: int) -> list[FragmentRow]:
@@ -95,7 +106,7 @@ def mend_file(
         )
         rows += more
         kept = sum(row.size for row in more)
-        end += kept
+        end = rows[-1].offset + rows[-1].size if rows else end
         total = _close(descriptor, end, rows, wall_end.of(rows), damaged, flushing)
         flushing.flush_file(descriptor)
         return Mended(
@@ -138,7 +149,7 @@ def _already_closed(closed: bmff.Closing, size: int, acked_end: int) -> Mended:
         FragmentRow(row.offset, row.size, row.start_90k, row.end_90k, row.sync_offsets_90k, row.sha256)
         for row in closed.fragments
     ]
-    end = size - closed.size
+    end = rows[-1].offset + rows[-1].size if rows else acked_end
     return Mended(rows, end, size, end - acked_end, 0, whole=True, damaged=closed.damaged)
 
 
@@ -147,8 +158,18 @@ def _close(
 ) -> int:
     box = bmff.closing(rows, b"", wall_end_us=wall_end_us, damaged=damaged, recovered=True)
     os.ftruncate(descriptor, end)
-    flushing.write(descriptor, [box], end)
-    return end + len(box)
+    flushing.write(descriptor, [bmff.guard(len(box)), box], end)
+    flushing.flush_file(descriptor)
+    lift(descriptor, [*_guards(descriptor, rows), end])
+    return end + bmff.GUARD_BYTES + len(box)
+
+
+def _guards(descriptor: int, rows: Sequence[FragmentRow]) -> Iterator[int]:
+    """Where guards stand before these fragments, lifted or not."""
+    for row in rows:
+        at = row.offset - bmff.GUARD_BYTES
+        if os.pread(descriptor, bmff.GUARD_BYTES, at)[4:] == b"free":
+            yield at
 
 
 def seal_file(

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from longwatch.archive import fragment_table
 from longwatch.archive.flushing import Flushing
-from longwatch.archive.mending import seal_file
+from longwatch.archive.mending import lift, seal_file
 from longwatch.archive.names import segment_path
 from longwatch.archive.ops import FragmentAppend, MediaOp, SegmentOpen, SegmentSeal
 from longwatch.archive.volumes import read_identity
@@ -87,6 +87,7 @@ class OpenFile:
         self.damaged = False
         self.sealed = False
         self.file_bytes = self.end
+        self.guards: list[int] = []  # of what was written since the last flush
         self.kept: SegmentState | None = None
 
     def state(self, boot: str, volume: int) -> SegmentState:
@@ -143,6 +144,7 @@ class SegmentFiles:
         if touched:
             self._flushing.step("S3")
             self._flush(created, touched, failed)
+            self._show(created, touched, failed)
             self._flushing.step("S4")
         return self._finish(touched, failed)
 
@@ -184,29 +186,30 @@ class SegmentFiles:
         self._known_folders.add(folder)
 
     def _append(self, file: OpenFile, op: FragmentAppend) -> None:
-        if op.row.offset != file.end or file.sealed:
-            raise OSError(
-                errno.EINVAL, f"a fragment made for offset {op.row.offset}, where the file ends at {file.end}"
-            )
+        start = file.end + bmff.GUARD_BYTES
+        if op.row.offset != start or file.sealed:
+            raise OSError(errno.EINVAL, f"a fragment made for offset {op.row.offset}, where {start} is next")
         digest = hashlib.sha256()
         for part in op.parts:
             digest.update(part)
-        size = self._flushing.write(file.descriptor, op.parts, file.end)
+        size = sum(map(len, op.parts))
+        self._flushing.write(file.descriptor, [bmff.guard(size), *op.parts], file.end)
         self._flushing.step("S2")
+        file.guards.append(file.end)
         row = replace(op.row, size=size, sha256=digest.digest())
         fragment_table.append(file.table, row, file.end, file.last_90k)
         file.rows.append(row)
-        file.end += size
-        file.file_bytes = file.end
+        file.file_bytes = file.end = start + size
         file.last_90k = file.end_90k = row.end_90k
         file.wall_end_us = op.wall_end_us
         file.damaged = file.damaged or op.damaged
 
     def _close(self, file: OpenFile, op: SegmentSeal) -> None:
         box = bmff.closing(file.rows, op.sample_index, wall_end_us=file.wall_end_us, damaged=file.damaged)
-        self._flushing.write(file.descriptor, [box], file.end)
+        self._flushing.write(file.descriptor, [bmff.guard(len(box)), box], file.end)
         self._flushing.step("S2")
-        file.file_bytes = file.end + len(box)
+        file.guards.append(file.end)
+        file.file_bytes = file.end + bmff.GUARD_BYTES + len(box)
         file.sealed = True
 
     def _flush(self, created: list[OpenFile], touched: dict[int, OpenFile], failed: dict[int, OSError]) -> None:
@@ -230,11 +233,21 @@ class SegmentFiles:
                 failed[token] = whole
                 touched.pop(token, None)
 
+    def _show(self, created: list[OpenFile], touched: dict[int, OpenFile], failed: dict[int, OSError]) -> None:
+        """Lift the guards of what is flushed now. A new file's are flushed at once, so that no player meets a file with
+        acknowledged media and none to see; those of the others go with the next tick's flush.
+        """
+        for token, file in list(touched.items()):
+            lift(file.descriptor, file.guards)
+            if file in created and file.guards:
+                self._flush_alone(token, file, (), touched, failed)
+            file.guards.clear()
+
     def _flush_alone(
         self,
         token: int,
         file: OpenFile,
-        created: list[OpenFile],
+        created: Sequence[OpenFile],
         touched: dict[int, OpenFile],
         failed: dict[int, OSError],
     ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from longwatch.archive.ops import FragmentAppend, MediaOp, SegmentOpen, SegmentSeal
-from longwatch.formats.bmff import IndexBuilder, SegmentIdentity, Stored, fragment, segment_header
+from longwatch.formats.bmff import GUARD_BYTES, IndexBuilder, SegmentIdentity, Stored, fragment, segment_header
 from longwatch.formats.media import TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow
@@ -72,7 +72,7 @@ class OpenSegment:
             wall_us, int(run.placer.provenance),
         )  # fmt: skip
         header = segment_header(identity, tracks)
-        self._offset = len(header)
+        self._offset = len(header) + GUARD_BYTES
         self._open: SegmentOpen | None = SegmentOpen(
             self.token, run.key, run.number, sequence, start_90k, wall_us, run.placer.provenance, header
         )
@@ -97,7 +97,7 @@ class OpenSegment:
         runs: list[tuple[int, list[Stored]]] = [(0, video)]
         runs += sorted(self._others.items())
         self._fragments += 1
-        parts = fragment(self._fragments, runs, self._offset)
+        parts = fragment(self._fragments, runs, stored=True)
         size = sum(map(len, parts))
         start_90k = video[0][0]
         end_90k = video[-1][0] + video[-1][2]
@@ -112,7 +112,7 @@ class OpenSegment:
             )
         )  # fmt: skip
         self._index.add(self._offset, len(parts[0]), runs)
-        self._offset += size
+        self._offset += size + GUARD_BYTES
         self._video = []
         self._others = {}
         self._damaged = False

@@ -9,6 +9,7 @@ error from a parser.
 from longwatch.formats.bmff.boxes import BmffError, Read
 from longwatch.formats.bmff.closing import ClosedFragment, Closing, closing, closing_size, parse_closing
 from longwatch.formats.bmff.fragment import Run, Stored, StoredSample, fragment, live_chunk
+from longwatch.formats.bmff.guard import GUARD_BYTES, LIFTED, guard
 from longwatch.formats.bmff.header import (
     Header,
     SegmentIdentity,
@@ -38,6 +39,8 @@ from longwatch.formats.bmff.scan import (
 
 __all__ = [
     "DAMAGED",
+    "GUARD_BYTES",
+    "LIFTED",
     "SYNC",
     "BmffError",
     "ClosedFragment",
@@ -61,6 +64,7 @@ __all__ = [
     "closing",
     "closing_size",
     "fragment",
+    "guard",
     "live_chunk",
     "live_init",
     "mime_type",

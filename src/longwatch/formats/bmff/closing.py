@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES, BmffError, Fields, uuid_box
-from longwatch.formats.bmff.fragment import padding
 
 CLOSING_UUID = uuid.UUID("6c6f6e67-7761-4863-a864-e1c05ed0f11e").bytes
 _VERSION = 1
@@ -76,14 +75,9 @@ def closing(
     damaged: bool = False,
     recovered: bool = False,
 ) -> bytes:
-    """The closing box, to stand right behind the last of `rows`. Nothing follows it in a file: its last 16 bytes are its
-    length and a magic word. Where its head would lie across two pages a `free` box, counted in that length, comes first:
-    libav refuses a file that ends inside the head of a uuid box.
-    """
+    """The closing box. Nothing follows it in a file: its last 16 bytes are its own length and a magic word."""
     parts = []
-    end = 0
     for row in rows:
-        end = row.offset + row.size
         parts.append(
             _ROW.pack(
                 row.offset, row.size, row.start_90k, row.end_90k - row.start_90k, len(row.sync_offsets_90k)
@@ -98,8 +92,7 @@ def closing(
         ">IIq", _VERSION << 24 | flags, len(parts), _UNKNOWN_WALL if wall_end_us is None else wall_end_us
     )
     body = head + struct.pack(">I", len(sample_index)) + sample_index + b"".join(parts)
-    pad = padding(end, _HEAD_BYTES)
-    return pad + uuid_box(CLOSING_UUID, body, _TRAILER.pack(len(pad) + _HEAD_BYTES + len(body) + _TRAILER.size, _MAGIC))
+    return uuid_box(CLOSING_UUID, body, _TRAILER.pack(_HEAD_BYTES + len(body) + _TRAILER.size, _MAGIC))
 
 
 def closing_size(tail: bytes) -> int | None:
@@ -146,10 +139,6 @@ def _fields(tail: bytes) -> Fields | None:
         return None
     fields = Fields(tail, len(tail) - size, len(tail) - _TRAILER.size)
     length, kind = fields.uint(4), fields.take(4)
-    if kind == b"free" and length >= 8:
-        size -= length
-        fields.take(length - 8)
-        length, kind = fields.uint(4), fields.take(4)
     return fields if length == size and kind == b"uuid" and fields.take(16) == CLOSING_UUID else None
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from longwatch.formats.bmff.boxes import BmffError
+from longwatch.formats.bmff.guard import alignment
 
 SYNC_FLAGS = 0x02000000  # sample_depends_on = 2: it depends on no other
 DELTA_FLAGS = 0x01010000  # sample_depends_on = 1, sample_is_non_sync_sample
@@ -19,7 +20,6 @@ _FLAGS = {
     (False, True): DELTA_FLAGS | DAMAGED_PRIORITY,
 }
 _TRUN_FLAGS = 0x000001 | 0x000100 | 0x000200 | 0x000400 | 0x000800  # data offset; duration, size, flags, cts per sample
-PAGE_BYTES = 4096
 _MDAT_LIMIT = (1 << 32) - 8
 
 
@@ -53,12 +53,11 @@ def _traf(count: int) -> struct.Struct:
     return struct.Struct(">I4s I4sII I4sIQ I4sIIi" + "IIIi" * count)
 
 
-def fragment(sequence: int, runs: Sequence[Run], offset: int | None = None) -> list[bytes]:
+def fragment(sequence: int, runs: Sequence[Run], *, stored: bool = False) -> list[bytes]:
     """The parts of one moof+mdat: the first is moof and the mdat's header, the others are the samples' own bytes.
 
-    offset: where it will stand in its file. Then a `free` box comes first wherever moof would else lie across two pages: a
-    power cut leaves a file that ends with a page, and libav refuses a whole file for one moof that is cut off
-    (docs/adr/0007). Readers take the free box as part of the fragment.
+    stored: for a segment file; mdat ends with up to 7 bytes that belong to no sample, so that the next guard stands at a
+    multiple of 8.
 
     sequence: of mfhd. A track's samples stand together; where a sample does not begin where the one before it ended, a new
     traf begins, so a gap stays a gap. Every traf has default-base-is-moof. Raises BmffError where 4 GiB would not do.
@@ -78,18 +77,11 @@ def fragment(sequence: int, runs: Sequence[Run], offset: int | None = None) -> l
             data_bytes += size
             expected = dts + duration
             parts.append(data)
-    head = fragment_head(sequence, stretches, data_bytes)
-    parts[0] = head if offset is None else padding(offset, len(head)) + head
+    if stored and (pad := alignment(data_bytes)):
+        parts.append(bytes(pad))
+        data_bytes += pad
+    parts[0] = fragment_head(sequence, stretches, data_bytes)
     return parts
-
-
-def padding(offset: int, size: int) -> bytes:
-    """What lets `size` bytes at `offset` lie within as few pages as they can."""
-    left = -offset % PAGE_BYTES
-    if not left or size <= left or (size > PAGE_BYTES and size % PAGE_BYTES <= left):
-        return b""
-    pad = left if left >= 8 else left + PAGE_BYTES
-    return struct.pack(">I4s", pad, b"free") + bytes(pad - 8)
 
 
 def fragment_head(sequence: int, stretches: Sequence[Stretch], data_bytes: int) -> bytes:

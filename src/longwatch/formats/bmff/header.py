@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from longwatch.formats.bmff.boxes import BmffError, Box, Fields, box, parse_box, text, uuid_box
+from longwatch.formats.bmff.guard import alignment
 from longwatch.formats.bmff.moov import Track, fragmented_moov, parse_tracks
 from longwatch.formats.media import Codec, Kind, TrackFormat
 
@@ -50,9 +51,13 @@ class Header:
 def segment_header(identity: SegmentIdentity, tracks: Sequence[TrackFormat]) -> bytes:
     """ftyp, the identity box and a moov without samples: what stands before the first fragment.
 
-    Any player takes it as the start of a fragmented mp4; the identity is a `uuid` box, which players skip.
+    Any player takes it as the start of a fragmented mp4; the identity is a `uuid` box, which players skip. Its length is a
+    multiple of 8, for the guard that follows.
     """
-    return _FTYP + _identity_box(identity, tracks) + fragmented_moov([_track(t, n) for n, t in enumerate(tracks, 1)])
+    head = _FTYP + _identity_box(identity, tracks)
+    moov = fragmented_moov([_track(t, n) for n, t in enumerate(tracks, 1)])
+    pad = alignment(len(head) + len(moov))  # a box of 8 bytes and the padding keeps what follows where it should be
+    return head + (box(b"free", bytes(pad)) if pad else b"") + moov
 
 
 def _track(track: TrackFormat, number: int) -> Track:

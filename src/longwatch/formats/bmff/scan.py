@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from longwatch.formats.bmff.boxes import MAX_HEADER_BYTES, BmffError, Box, Fields, Read, children, parse_box
-from longwatch.formats.bmff.fragment import DAMAGED_PRIORITY, PAGE_BYTES
+from longwatch.formats.bmff.fragment import DAMAGED_PRIORITY
+from longwatch.formats.bmff.guard import GUARD_BYTES
 from longwatch.formats.bmff.sample_index import DAMAGED, SYNC, SampleIndex, TrackIndex, pack_sample_index
 
 MAX_MOOF_SAMPLES = 1 << 20
@@ -46,9 +47,7 @@ class ScannedRun:
 
 @dataclass(slots=True)
 class ScannedFragment:
-    """A whole moof+mdat, with the free box that may stand before it. offset, size: of all together; moof_bytes: of what
-    stands before mdat. sequence: of mfhd.
-    """
+    """A whole moof+mdat. offset, size: of both together, without the guard before it. sequence: of mfhd."""
 
     offset: int
     size: int
@@ -209,24 +208,19 @@ def scan_fragments(read: Read, start: int, end: int) -> Iterator[ScannedFragment
         if found is None:
             return
         yield found
-        at += found.size
+        at = found.offset + found.size
 
 
 def _one_fragment(read: Read, at: int, end: int, next_dts: dict[int, int]) -> ScannedFragment | None:
+    """The fragment at `at`, or behind the guard that stands there, lifted or not."""
     try:
         data = read(at, min(_FIRST_READ, end - at))
-        padding = parse_box(data, 0, len(data))
-        if padding is None or padding.kind != b"free":
-            return _bare_fragment(read, at, end, next_dts, data)
-        start = at + padding.end
-        if padding.end > 2 * PAGE_BYTES or start >= end:
-            return None
-        found = _bare_fragment(read, start, end, next_dts, read(start, min(_FIRST_READ, end - start)))
+        if data[4:8] == b"free":
+            at += GUARD_BYTES
+            data = data[GUARD_BYTES:]
+        return _bare_fragment(read, at, end, next_dts, data)
     except BmffError:
         return None
-    if found is None:
-        return None
-    return ScannedFragment(at, padding.end + found.size, padding.end + found.moof_bytes, found.sequence, found.runs)
 
 
 def _bare_fragment(read: Read, at: int, end: int, next_dts: dict[int, int], data: bytes) -> ScannedFragment | None:

@@ -8,8 +8,8 @@ import timeit
 import pytest
 from tests.support.tracks import audio_samples, video_samples
 
-from longwatch.formats.bmff import StoredSample, fragment, live_chunk, scan_fragments
-from longwatch.formats.bmff.fragment import DELTA_FLAGS, PAGE_BYTES, SYNC_FLAGS
+from longwatch.formats.bmff import GUARD_BYTES, LIFTED, StoredSample, fragment, guard, live_chunk, scan_fragments
+from longwatch.formats.bmff.fragment import DELTA_FLAGS, SYNC_FLAGS
 
 
 def test_the_bytes_of_a_small_fragment() -> None:
@@ -72,23 +72,20 @@ def test_it_is_quick_enough_for_two_hundred_cameras() -> None:
     assert min(timeit.repeat(lambda: fragment(1, [(0, samples)]), number=200, repeat=5)) / 200 < 600e-6
 
 
-@pytest.mark.parametrize("count", [1, 17, 120, 250])
-def test_no_moof_lies_across_two_pages(count: int) -> None:
-    """docs/adr/0007: libav refuses a whole file for one moof that is cut off."""
-    samples = video_samples(count)
-    for offset in range(0, 2 * PAGE_BYTES, 13):
-        head = fragment(1, [(0, samples)], offset)[0]
-        start = head.index(b"moof") - 4
-        moof_end = start + int.from_bytes(head[start : start + 4], "big")
-        assert (offset + start) // PAGE_BYTES == (offset + moof_end - 1) // PAGE_BYTES
-        assert start == 0 or head[4:8] == b"free"
-        assert start == 0 or int.from_bytes(head[:4], "big") == start
+@pytest.mark.parametrize("size", range(1, 10))
+def test_what_is_stored_ends_at_a_multiple_of_eight(size: int) -> None:
+    samples = [StoredSample(0, 0, 3600, True, b"x" * size), StoredSample(3600, 0, 3600, False, b"yz")]
+    data = b"".join(fragment(1, [(0, samples)], stored=True))
+    (found,) = _scan(data)
+    assert len(data) % GUARD_BYTES == 0
+    assert found.size == len(data)
+    assert list(found.runs[0].sizes) == [size, 2]
 
 
-def test_padding_is_part_of_the_fragment() -> None:
-    samples = video_samples(17)
-    data = bytes(4000) + b"".join(fragment(1, [(0, samples)], 4000))
-    (found,) = scan_fragments(lambda offset, size: data[offset : offset + size], 4000, len(data))
-    assert (found.offset, found.size) == (4000, len(data) - 4000)
-    at = found.runs[0].data_offset
-    assert data[at : at + found.runs[0].sizes[0]] == samples[0][4]
+def test_a_fragment_is_found_behind_its_guard_lifted_or_not() -> None:
+    body = b"".join(fragment(1, [(0, video_samples(17))], stored=True))
+    for head in (guard(len(body)), LIFTED + b"free"):
+        (found,) = _scan(head + body)
+        assert (found.offset, found.size) == (GUARD_BYTES, len(body))
+        at = found.runs[0].data_offset
+        assert (head + body)[at : at + found.runs[0].sizes[0]] == video_samples(1)[0][4]

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from tests.support.tracks import IDENTITY, VIDEO
 
-from longwatch.formats.bmff import ClosedFragment, IndexBuilder, StoredSample, closing, fragment, segment_header
+from longwatch.formats.bmff import (
+    GUARD_BYTES,
+    LIFTED,
+    ClosedFragment,
+    IndexBuilder,
+    StoredSample,
+    closing,
+    fragment,
+    segment_header,
+)  # fmt: skip
 from longwatch.formats.bmff.closing import CLOSING_UUID
 from longwatch.formats.bmff.header import IDENTITY_UUID
 
@@ -22,10 +31,10 @@ def _vector() -> tuple[bytes, bytes]:
     """The file up to the closing box, and that with an empty sample index (zlib's bytes are its own affair)."""
     header = segment_header(IDENTITY, [VIDEO])
     runs = [(0, [StoredSample(90_000, 3600, 7200, True, b"sync"), StoredSample(97_200, 0, 7200, False, b"other")])]
-    parts = fragment(1, runs, len(header))
-    body = b"".join(parts)
-    row = ClosedFragment(len(header), len(body), 90_000, 104_400, (0,), hashlib.sha256(body).digest())
-    return header + body, closing([row], b"", wall_end_us=1_767_225_600_160_000)
+    body = b"".join(fragment(1, runs, stored=True))
+    row = ClosedFragment(len(header) + GUARD_BYTES, len(body), 90_000, 104_400, (0,), hashlib.sha256(body).digest())
+    lifted = LIFTED + b"free"
+    return header + lifted + body + lifted, closing([row], b"", wall_end_us=1_767_225_600_160_000)
 
 
 def _listed(after: str) -> str:
