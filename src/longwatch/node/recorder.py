@@ -46,7 +46,7 @@ RETAIN_EVERY_S = 30.0
 WATCH_EVERY_S = 1.0
 SLOW_TICK_US = 1_000_000
 HUNG_US = 5_000_000
-END_SESSIONS_S = 1.5
+END_SESSIONS_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -131,7 +131,6 @@ class Recorder:
             if key not in self.ticks.units and tail.accounted_to_us is not None:
                 self._unit(key, tail.accounted_to_us, ready_us)
         for volume in self.archive.volumes:
-            await self.ticks.once(volume)
             self._keep(f"tick {volume.path}", lambda volume=volume: self.ticks.run(volume))
         self._keep("retention", self._retain_for_ever)
         self._keep("watch", self._watch)

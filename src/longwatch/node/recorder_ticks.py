@@ -19,10 +19,10 @@ from longwatch.base.tasks import Tasks
 from longwatch.ledger import kinds
 from longwatch.model.causes import Cause
 from longwatch.node.recorder_streams import StreamUnit
-from longwatch.recording import HostTime, KernelTime, Step
+from longwatch.recording import STEPS_TOLERATED, HostTime, KernelTime, Step
 
 PERIOD_S = 0.6
-LAST_TICK_S = 2.0
+LAST_TICK_S = 1.5
 _AT_ONCE = 8  # streams collected before other tasks of the loop have their turn
 _log = structlog.get_logger(__name__)
 
@@ -75,7 +75,7 @@ class Ticks:
     def _note(self, step: Step) -> None:
         _log.warning("the host's clock was set", by_us=step.by_us, unsteady=step.unsteady)
         if step.unsteady:
-            self.entries.append(Entry(kinds.CLOCK_UNSTEADY, {"boot_us": step.boot_us, "steps": 1}))
+            self.entries.append(Entry(kinds.CLOCK_UNSTEADY, {"boot_us": step.boot_us, "steps": STEPS_TOLERATED + 1}))
             return
         body: dict[str, object] = {
             "by_us": step.by_us, "boot_us": step.boot_us, "from_us": step.from_us, "to_us": step.to_us,

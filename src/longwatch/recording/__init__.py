@@ -6,13 +6,14 @@
 the stretches that are covered.
 """
 
-from longwatch.recording.host_time import HostTime, Step
+from longwatch.recording.host_time import STEPS_TOLERATED, HostTime, Step
 from longwatch.recording.live_tap import LiveTap
 from longwatch.recording.ntp import KernelTime
 from longwatch.recording.options import Budget, Options
 from longwatch.recording.stream import Collected, StreamRecorder, Stretch
 
 __all__ = [
+    "STEPS_TOLERATED",
     "Budget",
     "Collected",
     "HostTime",
