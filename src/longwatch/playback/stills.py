@@ -13,10 +13,10 @@ from longwatch.formats.bmff import BmffError
 from longwatch.formats.bmff.boxes import children
 from longwatch.formats.media import Codec, TrackFormat
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import SegmentSource
+from longwatch.model.stores import SegmentRow, SegmentSource
 from longwatch.playback.selection import NoVideoError
 from longwatch.playback.still_wire import ANSWER, HEAD, MAX_BYTES
-from longwatch.playback.tables import TableCache
+from longwatch.playback.tables import SegmentTable, TableCache, TrackTable
 
 _DECODERS = {Codec.H264: ("h264", b"avcC"), Codec.H265: ("hevc", b"hvcC"), Codec.MJPEG: ("mjpeg", b"")}
 _VISUAL_ENTRY_BYTES = 8 + 78
@@ -61,18 +61,27 @@ class Stills:
             raise LongwatchError(f"a picture of {len(sample)} bytes is too large to decode")
         head = HEAD.pack(decoder.encode(), min(max_width, 0xFFFF), 0, len(extradata), len(sample))
         async with self._turn:
-            try:
-                status, body = await asyncio.wait_for(self._ask(head + extradata + sample), self._seconds)
-            except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-                await self._stop()
-                raise LongwatchError("the picture could not be decoded", why=f"the decoder ended: {error!r}") from error
-            except asyncio.CancelledError:
-                await self._stop()
-                raise
+            status, body = await self._answer(head + extradata + sample)
             self._rest()
         if status:
             raise LongwatchError("the picture could not be decoded", why=body.decode(errors="replace"))
         return body
+
+    async def _answer(self, request: bytes) -> tuple[int, bytes]:
+        """What the child says; one that died is replaced once (its CPU time may have been used up by others before)."""
+        for last in (False, True):
+            try:
+                return await asyncio.wait_for(self._ask(request), self._seconds)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                await self._stop()
+                if last or isinstance(error, TimeoutError):
+                    raise LongwatchError(
+                        "the picture could not be decoded", why=f"the decoder ended: {error!r}"
+                    ) from error
+            except asyncio.CancelledError:
+                await self._stop()
+                raise
+        raise AssertionError
 
     async def _ask(self, request: bytes) -> tuple[int, bytes]:
         child = await self._running()
@@ -116,18 +125,34 @@ class Stills:
 
 
 def find_still(source: SegmentSource, cache: TableCache, key: StreamKey, at_us: int) -> tuple[int, TrackFormat, bytes]:
-    """Wall time, format and bytes of the last sync sample at or before `at_us`. Blocks. Raises as Stills.still."""
+    """Wall time, format and bytes of the last sync sample shown at or before `at_us`. Blocks. Raises as Stills.still."""
     row = source.sync_before(key, at_us)
-    table = cache.table(source, row) if row is not None else None
-    video = table.video if table is not None else None
-    if row is None or table is None or video is None or not video.syncs:
+    found = _last_sync(source, cache, row, at_us)
+    if found is None and row is not None:  # decoded before that moment, and with B-frames shown after it
+        found = _last_sync(source, cache, source.sync_before(key, row.wall_start_us - 1), at_us)
+    if found is None:
         raise NoVideoError(f"no picture of {key.camera} at {format_us(at_us)}", why="nothing was recorded before")
-    media = table.media_time(at_us + 1, video.format.timescale)
-    n = max((n for n in video.syncs if video.pts[n] < media), default=video.syncs[0])
-    sample = source.read(row, video.offset(n), video.sizes[n])
+    table, video, n = found
+    sample = source.read(table.row, video.offset(n), video.sizes[n])
     if len(sample) != video.sizes[n]:
-        raise LongwatchError(f"the segment {row.path} is shorter than the index says", remedy="run `longwatch check`")
+        raise LongwatchError(
+            f"the segment {table.row.path} is shorter than the index says", remedy="run `longwatch check`"
+        )
     return table.wall_us(video.pts[n], video.format.timescale), video.format, sample
+
+
+def _last_sync(
+    source: SegmentSource, cache: TableCache, row: SegmentRow | None, at_us: int
+) -> tuple[SegmentTable, TrackTable, int] | None:
+    if row is None:
+        return None
+    table = cache.table(source, row)
+    video = table.video
+    if video is None:
+        return None
+    media = table.media_time(at_us + 1, video.format.timescale)
+    n = max((n for n in video.syncs if video.pts[n] < media), default=None)
+    return (table, video, n) if n is not None else None
 
 
 def decoder_config(sample_entry: bytes, kind: bytes) -> bytes:
