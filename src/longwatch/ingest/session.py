@@ -108,6 +108,11 @@ class Session:
         return self._client.server
 
     @property
+    def streamed(self) -> bool:
+        """Whether samples were delivered."""
+        return self._delivery.streamed
+
+    @property
     def transport(self) -> str:
         """How packets come: tcp, udp or tls."""
         return "tls" if self._url.scheme == "rtsps" else "udp" if self._udp else "tcp"
@@ -149,9 +154,7 @@ class Session:
             outcome = await self._done
         finally:
             unfinished = await self._end(outcome)
-        return Outcome(
-            outcome.fault, outcome.detail, self._delivery.streamed, outcome.retry_after_s, unfinished, self.server
-        )
+        return Outcome(outcome.fault, outcome.detail, self.streamed, outcome.retry_after_s, unfinished, self.server)
 
     async def _connect(self, connection: Connection) -> Outcome | None:
         where = self._url.origin
@@ -170,19 +173,23 @@ class Session:
         return None
 
     async def _end(self, outcome: Outcome) -> str:
-        """Close everything; returns the id of a session that could not be torn down."""
+        """Close everything; returns the id of a session that could not be torn down. The sink hears of the end before
+        anything is waited for.
+        """
         unfinished = self._client.session
-        if self._connection is not None:
-            for command in self._client.close(self._clock.boottime_us()):
-                if isinstance(command, Send) and self._connection.write(command.data):
-                    unfinished = ""
+        try:
+            if self._connection is not None:
+                for command in self._client.close(self._clock.boottime_us()):
+                    if isinstance(command, Send) and self._connection.write(command.data):
+                        unfinished = ""
+                self._connection.close()
+            for pair in self._pairs.values():
+                pair.close()
             for track in self.tracks:
                 self._delivery.take(track.receiver.flush(), track.index)
-            self._connection.close()
-        self._delivery.close(outcome.fault, outcome.detail)
-        for pair in self._pairs.values():
-            pair.close()
-        await self._tasks.aclose()
+        finally:
+            self._delivery.close(outcome.fault, outcome.detail)
+            await self._tasks.aclose()
         return unfinished
 
     def _finish(self, fault: Fault | None, detail: str, retry_after_s: float | None = None) -> None:

@@ -81,7 +81,11 @@ class RtspSource:
             unfinished=self._unfinished,
             mark=self._mark,
         )
-        outcome = await session.run()
+        try:
+            outcome = await session.run()
+        except Exception as error:  # noqa: BLE001  named boundary: a fault of ours in one attempt is not the end of the stream
+            _log.error("an attempt failed inside", camera=self._url.origin, error=repr(error), exc_info=error)
+            outcome = Outcome(Fault.UNUSABLE, f"internal error: {type(error).__name__}", session.streamed)
         if outcome.fault is not Fault.UNREACHABLE:
             self._unfinished = outcome.unfinished
         self._mark = session.mark

@@ -214,6 +214,30 @@ async def test_connected_and_silent_and_torn_down() -> None:
         await until(lambda: camera.visits[0].asked[-1].method == "TEARDOWN")
 
 
+async def test_a_fault_of_our_own_ends_an_attempt_and_not_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    from longwatch.formats.rtp import TrackReceiver
+
+    async def script(visit: Visit) -> None:
+        await visit.play()
+        await send_pictures(visit, 500)
+
+    def broken(self: object) -> None:
+        raise ZeroDivisionError
+
+    async with ScriptedCamera(script) as camera, recording(camera.url) as (sink, _):
+        await until(lambda: sink.video)
+        with monkeypatch.context() as patched:
+            for kind in [TrackReceiver, *TrackReceiver.__subclasses__()]:
+                if "flush" in vars(kind):
+                    patched.setattr(kind, "flush", broken)
+            for writer in list(camera._writers):
+                writer.transport.abort()
+            await until(lambda: sink.faults)
+        assert sink.faults == [Fault.UNUSABLE]
+        assert sink.sessions[0][0] is Fault.DISCONNECTED
+        await until(lambda: sink.opened_count == 2)
+
+
 async def test_a_camera_by_name() -> None:
     async def script(visit: Visit) -> None:
         await visit.play()
