@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+import websockets.sync.client
 from tests.e2e.post import Cameras
 from tests.support.post import Post, is_running, running_post
 from tests.support.wait import until_now
@@ -100,11 +101,21 @@ def test_the_supervisors_end_stops_neither_and_the_next_one_adopts_both(post: Po
     assert not is_running(server)
 
 
-def test_sigterm_ends_both_within_five_seconds_and_seals(post: Post) -> None:
+def test_sigterm_ends_both_within_five_seconds_whoever_is_watching(post: Post) -> None:
     pids = (post.recorder_pid, post.server_pid)
-    began = time.monotonic()
-    assert post.stop() == 0
-    assert time.monotonic() - began < 5
+    headers = {"Authorization": f"Bearer {post.token}"}
+    url = f"{post.base.replace('http', 'ws')}/api/v1/cameras/gate/live"
+    span = {"from": "2026-01-01T00:00:00Z", "to": post.recorded_until("gate")}
+    span["from"] = format_us(parse_us(span["to"]) - 2_000_000)
+    with (
+        websockets.sync.client.connect(url, additional_headers=headers, max_size=None) as watching,
+        httpx.stream("GET", f"{post.base}/api/v1/cameras/gate/video.mp4", params=span, headers=headers) as download,
+    ):
+        assert "mime" in json.loads(watching.recv(10))
+        assert download.status_code == 200  # and it is never read on
+        began = time.monotonic()
+        assert post.stop() == 0
+        assert time.monotonic() - began < 5
     assert not any(is_running(pid) for pid in pids)
 
 

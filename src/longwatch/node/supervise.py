@@ -84,9 +84,14 @@ class Role:
             else:
                 environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
                 environment["LONGWATCH_LAST_GOOD"] = str(self._last_good)  # see config.last_good
-                self._child = subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
-                )
+                # A reload that comes before the child listens for it must not end it: what is ignored stays so over exec.
+                listening = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+                try:
+                    self._child = subprocess.Popen(
+                        self._command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment
+                    )
+                finally:
+                    signal.signal(signal.SIGHUP, listening)
                 self.pid = self._child.pid
                 self.pidfd = os.pidfd_open(self.pid)
             self._began = now
@@ -140,30 +145,31 @@ def data_folder(config: Path) -> Path | int:
 class Supervisor:
     """The loop. It sleeps in poll(2) until a process ends, a signal comes, or a start is due."""
 
-    def __init__(self, roles: list[Role]) -> None:
-        self.roles = roles
+    def __init__(self) -> None:
+        """From here on signals are taken note of; `run` acts on them."""
+        self.roles: list[Role] = []
         self._ready = False
         self._ending = False
         self._asked: list[signal.Signals] = []
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda got, _frame: self._asked.append(signal.Signals(got)))
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; 0 where both ended by themselves then, 1 where one had to be killed."""
         wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         before = signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda got, _frame: self._asked.append(signal.Signals(got)))
         try:
             while True:
-                now = time.monotonic()
-                for role in self.roles:
-                    if role.pidfd < 0 and role.due <= now:
-                        role.begin(now)
-                self._wait(wake_r, self._next(now))
                 for number in self._taken():
                     if number is not signal.SIGHUP:
                         return self._end(wake_r)
                     for role in self.roles:
                         role.signal(number)
+                now = time.monotonic()
+                for role in self.roles:
+                    if role.pidfd < 0 and role.due <= now:
+                        role.begin(now)
+                self._wait(wake_r, self._next(now))
         finally:
             signal.set_wakeup_fd(before)
             os.close(wake_r)
@@ -215,10 +221,12 @@ class Supervisor:
 def supervise(config_path: Path) -> int:
     """Run a post until SIGTERM or SIGINT; the exit code. 2 where the settings are wrong, which is then said on stderr."""
     config = config_path.absolute()
+    supervisor = Supervisor()
     data = data_folder(config)
     if isinstance(data, int):
         return data
-    return Supervisor([Role(name, config, data, _say) for name in _LOCKS]).run()
+    supervisor.roles = [Role(name, config, data, _say) for name in _LOCKS]
+    return supervisor.run()
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +60,23 @@ def test_wrong_settings_end_it_with_2_before_anything_starts(tmp_path: Path, cap
     assert supervise(config) == 2
     assert "foo" in capfd.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_a_sigterm_before_anything_was_started_is_an_orderly_end(tmp_path: Path) -> None:
+    config = tmp_path / "longwatch.yml"
+    config.write_text(f"post: {{id: ridge}}\ndata: {tmp_path / 'data'}\ncameras: {{}}\n")
+    command = [sys.executable, "-m", "longwatch.node.supervise", "--config", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        term = 1 << (signal.SIGTERM - 1)
+
+        def listens() -> bool:
+            caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+            return bool(int(caught.split()[1], 16) & term)
+
+        until_now(listens, "it listens for signals", 30)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 def test_it_imports_nothing_but_the_standard_library() -> None:
