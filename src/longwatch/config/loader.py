@@ -163,23 +163,34 @@ def _merge_defaults(tree: Tree, problems: list[Problem]) -> None:
         else:
             continue
         del defaults[key]
+    said = [
+        (path, place, places)
+        for places in (tree.keys, tree.values)
+        for path, place in places.items()
+        if path[:1] == ("defaults",)
+    ]
     for name, camera in (cameras if isinstance(cameras, dict) else {}).items():
         if isinstance(camera, dict):
-            _inherit(camera, defaults, ("cameras", name), ("defaults",), tree)
+            _inherit(camera, defaults, ("cameras", name), ("defaults",), tree, said)
 
 
-def _inherit(own: dict[str, Any], given: dict[str, Any], own_path: Path_, given_path: Path_, tree: Tree) -> None:
+_Said = list[tuple[Path_, tuple[int, int], dict[Path_, tuple[int, int]]]]
+
+
+def _inherit(
+    own: dict[str, Any], given: dict[str, Any], own_path: Path_, given_path: Path_, tree: Tree, said: _Said
+) -> None:
     """Take over what `own` does not say itself, with the place where it is said."""
     for key, value in given.items():
         if key not in own:
             own[key] = value
-            for places in (tree.keys, tree.values):
-                for path, place in list(places.items()):
-                    if path[: len(given_path) + 1] == (*given_path, key):
-                        places[(*own_path, *path[len(given_path) :])] = place
-                        tree.origins[(*own_path, *path[len(given_path) :])] = tree.origins.get(path, path)
+            for path, place, places in said:
+                if path[: len(given_path) + 1] == (*given_path, key):
+                    taken = (*own_path, *path[len(given_path) :])
+                    places[taken] = place
+                    tree.origins[taken] = path
         elif key == "retention" and isinstance(value, dict) and isinstance(own[key], dict):
-            _inherit(own[key], value, (*own_path, key), (*given_path, key), tree)
+            _inherit(own[key], value, (*own_path, key), (*given_path, key), tree, said)
 
 
 def _problem(detail: ErrorDetails, tree: Tree) -> Problem | None:

@@ -67,7 +67,10 @@ class RequestReader:
         for line in lines[1:]:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
-        end = head_end + 4 + int(headers.get("content-length") or 0)
+        length = int(headers.get("content-length") or 0)
+        if not 0 <= length <= _MAX_HEADER_BYTES:
+            raise ValueError(f"a request with a body of {length} bytes")
+        end = head_end + 4 + length
         if len(buffer) < end:
             return None
         request = Request(words[0], words[1], headers, bytes(buffer[head_end + 4 : end]))
