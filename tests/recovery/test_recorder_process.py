@@ -20,7 +20,7 @@ from longwatch.base.errors import LongwatchError
 from longwatch.formats.media import Sample
 from longwatch.model.sessions import StreamKey
 from longwatch.node.link import LinkClient, socket_path
-from longwatch.simulate.camera import LOT, SimulatedCamera
+from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
 from longwatch.timeline import State, Tile, tile
 from longwatch.wire.frames import Frame
 from longwatch.wire.media import decode_sample
@@ -319,3 +319,46 @@ async def test_ready_to_record_within_two_seconds_of_process_start(post: Post, c
     ready_s = time.monotonic() - began
     await post.recording()
     assert ready_s < 4, "two on an idle machine"
+
+
+async def test_what_goes_wrong_at_a_camera_has_its_cause(post: Post, camera: SimulatedCamera) -> None:
+    post.settings({"gate": camera.url})
+    post.start()
+    await post.recording()
+
+    def told(cause: str) -> Callable[[], Any]:
+        async def look() -> bool:
+            return (await post.stream()).get("cause") == cause
+
+        return look
+
+    camera.inject("stall", 4)
+    await until(told("stream_stalled"), "it stalls", 10)
+    await post.recording()
+    camera.inject("lose", 3)
+    await until(lambda: "packets_lost" in causes(post.tiles()), "losses are seen", 10)
+    camera.inject("refuse", 453, 3)
+    await until(told("camera_refused"), "it refuses", 15)
+    camera.inject("mend")
+    await post.recording()
+    await passes(post, 1)
+    before = len(causes(post.tiles()))
+    camera.inject("jump", 60)
+    await passes(post, 3)
+    camera.inject("back", 60)
+    await passes(post, 3)
+    camera.inject("parameters", str(ROOM))
+    await passes(post, 4)
+    tiles = post.tiles()
+    assert set(causes(tiles)) <= {"stream_stalled", "packets_lost", "camera_refused", "camera_unreachable"}
+    assert {"stream_stalled", "packets_lost", "camera_refused"} <= set(causes(tiles))
+    assert len(causes(tiles)) <= before + 2, "leaps and new parameters lose next to nothing"
+    assert all(t.gap is not None for t in tiles if t.state is State.GAP), "no second unexplained"
+    post.signal(signal.SIGTERM)
+    assert await post.ended() == 0
+    files = sorted(post.data.glob("media/gate/main/*/*.mp4"))
+    import av
+
+    for file in files:
+        with av.open(str(file)) as opened:
+            assert sum(1 for _ in opened.decode(video=0)) > 0, file
