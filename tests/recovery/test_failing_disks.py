@@ -5,6 +5,7 @@ recording goes on within a tick elsewhere or after re-admission, the cause in th
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -400,3 +401,50 @@ async def test_after_an_error_the_index_is_opened_anew_and_never_made_anew(tmp_p
         (tmp_path / "a" / "gone.db").rename(tmp_path / "a" / "index.db")
         assert await archive.commit([ops.Entry("settings_applied", {"number": 3})])
         assert [json.loads(row.entry)["body"]["number"] for row in ArchiveReader(paths).entries(size, 9)] == [1, 2, 3]
+
+
+class SaysNoAfterwards(Flushing):
+    """The commit lands, and an error is reported."""
+
+    armed = False
+
+    def step(self, number: str) -> None:
+        if number == "S6" and self.armed:
+            self.armed = False
+            raise sqlite3.OperationalError("disk I/O error")
+
+
+async def test_a_commit_that_failed_and_landed_after_all_is_not_written_twice(tmp_path: Path):
+    paths, faults = [tmp_path / "a"], SaysNoAfterwards()
+    async with opened(paths, replace(KEEP_ALL, flushing=faults)) as (archive, _):
+        source = stream(archive)
+        await archive.tick(archive.volumes[0], source.tick())
+        for seal in (False, True):
+            size = ArchiveReader(paths).ledger_size()
+            faults.armed = True
+            tick = source.tick(seal=seal)
+            gap = [ops.GapOpen(7, GATE, 5, Cause.UNKNOWN, {}), ops.GapClose(7, 9)] if seal else []
+            refused = await archive.tick(archive.volumes[0], replace(tick, index=[*tick.index, *gap]))
+            assert (refused.acknowledged, refused.index_committed) == ({}, False)
+            token, end = source.token, source.end
+            taken = await archive.tick(archive.volumes[0], source.tick(reopen=seal))
+            assert taken.index_committed
+            if seal:
+                assert taken.acknowledged == {token: end, source.token: source.end}
+                assert ArchiveReader(paths).ledger_size() == size + 3
+                assert len(ArchiveReader(paths).gaps("gate", 0, 100)) == 1
+                assert ArchiveReader(paths).stats(GATE).segments == 1
+            else:
+                assert taken.acknowledged == {source.token: source.end}
+        assert (await archive.check(Mode.HASH)).findings == []
+        assert (await archive.check(Mode.LEDGER)).findings == []
+
+
+async def test_media_of_a_run_whose_start_was_never_told_has_a_place_all_the_same(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        source = stream(archive)
+        tick = source.tick(seal=True)
+        told = [op for op in tick.index if not isinstance(op, ops.RunStart)]
+        result = await archive.tick(archive.volumes[0], replace(tick, index=[*told, ops.RunEnd(99, 1, "")]))
+        assert result.acknowledged == {source.token: source.end}
+        assert held([tmp_path / "a"])[0].run == source.run

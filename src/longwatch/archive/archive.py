@@ -45,7 +45,7 @@ from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
 
 ROOM_BYTES = 64 << 20  # a volume with less is not given new segments, where another has more
-_NEEDED_BYTES = 8 << 20  # what a full disk must have free before it is tried again
+_NEEDED_BYTES = 64 << 20  # what a full disk must have free before it is tried again
 _RETRY_S = 0.5
 _MEASURED_US = 2_000_000  # how old a figure of free space may be
 _HANGS_US = 5_000_000  # a disk that does one thing for so long is left out of retention
@@ -345,7 +345,7 @@ class Archive:
         """
         paths = {v.row: v.path for v in self.volumes if v.files is not None}
         return await asyncio.to_thread(
-            run_check, self._index.path, paths, mode, progress,
+            run_check, self._index.path, paths, Mode(mode), progress,
             repair=self._mender(asyncio.get_running_loop()) if repair else None,
         )  # fmt: skip
 
@@ -405,6 +405,7 @@ def _open(paths: list[Path], options: Options, clock: Clock, boot: str) -> _Open
     if fresh:
         paths[0].mkdir(parents=True, exist_ok=True)
     locks = [Lock(paths[0])]
+    opening = None
     try:
         first = found[0] or read_identity(paths[0]) or create_first(paths[0], flushing)
         locks.extend(
@@ -428,6 +429,8 @@ def _open(paths: list[Path], options: Options, clock: Clock, boot: str) -> _Open
         report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
         return _Opened(opening.index, report, places, rows, locks)
     except BaseException as error:
+        if opening is not None:
+            opening.index.close()
         for lock in locks:
             lock.release()
         if isinstance(error, (OSError, sqlite3.Error)):

@@ -16,7 +16,6 @@ import structlog
 from longwatch.archive import ops
 from longwatch.archive.index import Index, whole_numbers
 from longwatch.archive.segment_files import SegmentState
-from longwatch.base.errors import LongwatchError
 from longwatch.ledger import kinds
 from longwatch.model.sessions import StreamKey
 
@@ -34,6 +33,15 @@ class GapPlace(NamedTuple):
     from_us: int
 
 
+class _Doubt(NamedTuple):
+    """A commit that failed: its number, the rows it knew, and how much of what waits was in it."""
+
+    number: int
+    maps: tuple[dict[StreamKey, int], dict[int, int], dict[int, int], dict[int, GapPlace]]
+    ops: int
+    states: dict[int, SegmentState]
+
+
 class IndexRows:
     """Writes through one `Index`. failed: why the last commit was refused, "" while all is well."""
 
@@ -49,20 +57,23 @@ class IndexRows:
         self._pending_states: dict[int, SegmentState] = {}
         self._pending_ops: list[ops.IndexOp] = []
         self._longest_us = 0
+        self._doubt: _Doubt | None = None
 
     def commit(self, states: Sequence[SegmentState], index_ops: Sequence[ops.IndexOp]) -> dict[int, int] | None:
         """One transaction. Returns what it made durable, token to bytes, of earlier ticks too; None where the index failed."""
         for state in states:
             self._pending_states[state.token] = state
         self._pending_ops.extend(index_ops)
+        landed: dict[int, int] = {}
         try:
+            landed = self._settle()
             self._attempt()
         except sqlite3.Error as error:
             if not (_is_full(error) and self._release_reserve() and self._again()):
                 self._refused(error)
                 return None
         self.failed = ""
-        durable = {token: state.durable_bytes for token, state in self._pending_states.items() if not state.abandoned}
+        durable = landed | {t: state.durable_bytes for t, state in self._pending_states.items() if not state.abandoned}
         self._pending_states.clear()
         self._pending_ops.clear()
         return durable
@@ -79,15 +90,37 @@ class IndexRows:
         _log.error("the index took nothing", error=str(error), waiting=len(self._pending_ops))
         if not _is_full(error):
             self._index.drop_connection()
-        if len(self._pending_ops) > _PENDING_LIMIT:
+        if len(self._pending_ops) > _PENDING_LIMIT and self._doubt is None:
             self._pending_ops = _latest(self._pending_ops)
+
+    def _settle(self) -> dict[int, int]:
+        """A commit that failed may have landed after all, when its log is read anew: then it is not written twice. Returns what
+        it made durable.
+        """
+        doubt = self._doubt
+        if doubt is None:
+            return {}
+        row = self._index.connection.execute("SELECT value FROM meta WHERE name = 'commits'").fetchone()
+        self._doubt = None
+        if row is None or row[0] != doubt.number:
+            return {}
+        self._streams, self._runs, self._segments, self._gaps = doubt.maps
+        del self._pending_ops[: doubt.ops]
+        for token, state in doubt.states.items():
+            if self._pending_states.get(token) is state:
+                del self._pending_states[token]
+        return {token: state.durable_bytes for token, state in doubt.states.items() if not state.abandoned}
 
     def _attempt(self) -> None:
         self._undo.clear()
+        number = 0
         try:
             with self._index.transaction() as connection:
+                number = next_commit(connection)
                 self._write(connection)
         except sqlite3.Error:
+            maps = (dict(self._streams), dict(self._runs), dict(self._segments), dict(self._gaps))
+            self._doubt = _Doubt(number, maps, len(self._pending_ops), dict(self._pending_states))
             self._take_back()
             raise
         except BaseException:
@@ -135,21 +168,31 @@ class IndexRows:
             (run, op.wall_us, int(op.provenance)),
         )
 
-    def _run(self, number: int) -> int:
+    def _run(self, db: sqlite3.Connection, number: int, key: StreamKey) -> int:
+        """The row of a run; one whose start was never told is made, so that its media has a place."""
         run = self._runs.get(number)
         if run is None:
-            raise LongwatchError(f"run {number} has no row", why="its RunStart was never committed")
+            _log.error("a run without a start", run=number, camera=key.camera, stream=key.stream)
+            run = run_row(db, self._index.boot, number, self.stream_id(db, key), None)
+            self._runs[number] = run
+            self._undo.append(lambda: self._runs.pop(number, None))
         return run
 
     def _placement(self, db: sqlite3.Connection, op: ops.Placement) -> None:
+        if op.run not in self._runs:
+            _log.error("a run that never began is placed", run=op.run)
+            return
         db.execute(
             "INSERT INTO placement (run_id, at_90k, wall_us, rate_ppb, provenance, reason) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._run(op.run), op.at_90k, op.wall_us, op.rate_ppb, int(op.provenance), op.reason),
+            (self._runs[op.run], op.at_90k, op.wall_us, op.rate_ppb, int(op.provenance), op.reason),
         )
 
     def _run_end(self, db: sqlite3.Connection, op: ops.RunEnd) -> None:
+        if op.run not in self._runs:
+            _log.error("a run that never began ends", run=op.run)
+            return
         db.execute(
-            "UPDATE run SET end_boot_us = ?, detail = ? WHERE id = ?", (op.boot_us, op.detail, self._run(op.run))
+            "UPDATE run SET end_boot_us = ?, detail = ? WHERE id = ?", (op.boot_us, op.detail, self._runs[op.run])
         )
 
     # -- segments
@@ -161,7 +204,7 @@ class IndexRows:
         segment = self._segments.get(state.token)
         if segment is None:
             stream = self.stream_id(db, opened.key)
-            segment = insert_segment(db, state, stream, self._run(opened.run), flags)
+            segment = insert_segment(db, state, stream, self._run(db, opened.run, opened.key), flags)
             self._segments[state.token] = segment
             self._undo.append(lambda: self._segments.pop(state.token, None))
             if not state.sealed:
@@ -186,7 +229,9 @@ class IndexRows:
     # -- spans and gaps
 
     def _span(self, db: sqlite3.Connection, op: ops.SpanExtend) -> None:
-        extend_span(db, self.stream_id(db, op.key), self._run(op.run), op.from_us, op.to_us, int(op.provenance))
+        extend_span(
+            db, self.stream_id(db, op.key), self._run(db, op.run, op.key), op.from_us, op.to_us, int(op.provenance)
+        )
 
     def _gap_open(self, db: sqlite3.Connection, op: ops.GapOpen) -> None:
         gap = next_gap(db)
@@ -350,6 +395,14 @@ def extend_span(db: sqlite3.Connection, stream: int, run: int, from_us: int, to_
         " to_us = excluded.to_us, provenance = excluded.provenance",
         (stream, from_us, run, to_us, provenance),
     )
+
+
+def next_commit(db: sqlite3.Connection) -> int:
+    """The number of this transaction among those of ticks."""
+    row = db.execute(
+        "INSERT INTO meta VALUES ('commits', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value"
+    ).fetchone()
+    return int(row[0])
 
 
 def next_gap(db: sqlite3.Connection) -> int:

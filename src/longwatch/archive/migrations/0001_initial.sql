@@ -8,7 +8,8 @@
 -- is ever scanned whole on the way to an answer, whatever the age of the archive.
 
 -- Single values: data_id; longest_segment_us (the longest segment ever opened: how far before a window a segment that
--- reaches into it may begin); next_gap.
+-- reaches into it may begin); next_gap; commits (how many transactions of ticks there were: a commit that failed may have
+-- landed after all, and is then not written twice).
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value ANY NOT NULL
