@@ -105,7 +105,11 @@ async def test_a_file_without_a_row_is_adopted(tmp_path: Path):
     archive, _ = await Archive.open(paths, KEEP_ALL, ManualClock(), BOOT)
     source = stream(archive)
     await archive.tick(archive.place(GATE), source.tick(seal=True))
-    await archive.commit([ops.GapOpen(1, GATE, source.wall_us(source.media_90k) - 5, Cause.STREAM_STALLED, {})])
+    here_us = source.wall_us(source.media_90k)
+    beat = ops.Heartbeat(
+        BOOT, 5, here_us, here_us + 300_000
+    )  # all were accounted for beyond the begin of what the cut took
+    await archive.commit([ops.GapOpen(1, GATE, here_us - 5, Cause.STREAM_STALLED, {}), beat])
     files = archive.volumes[0].files
     assert files is not None
     lost = source.tick(reopen=True, fragments=2)

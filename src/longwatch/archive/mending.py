@@ -1,6 +1,6 @@
 """Files that were left open: what of them is whole, and how they are sealed.
 
-Steps R3 to R5 of docs/design/segment-lifecycle.md. Nothing that was acknowledged is ever cut, and no file is removed.
+Steps R3 and R4 of docs/design/segment-lifecycle.md. Nothing that was acknowledged is ever cut, and no file is removed.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def mend_file(
     *,
     damaged: bool,
 ) -> Mended:
-    """R3 to R5 for one file: keep whole fragments beyond the acknowledged ones, cut what is torn, close it, flush it.
+    """R3 and R4 for one file: keep whole fragments beyond the acknowledged ones, cut what is torn, close it, flush it.
 
     wall_end: where the video's end is placed. Raises OSError; FileNotFoundError where it is not there.
     """
