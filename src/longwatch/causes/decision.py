@@ -152,7 +152,7 @@ def _clock_step(e: Evidence) -> Verdict | None:
     if not e.clock_step_us:
         return None
     return Verdict(
-        Cause.UNKNOWN, {"clock_step_us": e.clock_step_us, "detail": "the host's clock was set; no footage is missing"}
+        Cause.UNKNOWN, {"clock_step_us": e.clock_step_us, "detail": "a clock was set, the host's or that which is believed; no footage is missing"}
     )
 
 

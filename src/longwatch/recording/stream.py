@@ -447,27 +447,23 @@ class StreamRecorder:
 
     def _begin_run(self, dts: int, sample: Sample, events: Sequence[object], at: int) -> _Run:
         old = self._run
-        if old is not None:
-            stepped = old.epoch != self._host.epoch
-            last_end_us = old.placer.wall_us(max(old.video_end_90k, old.last_90k))
-            self._end_run(old.ends_because or "the host's clock was set", sample.arrival_boot_us)
-            if stepped:
-                step_us = self._host.wall_us(sample.arrival_boot_us) - last_end_us
-                self._break = Evidence(clock_step_us=step_us)
-            else:
-                self._break = Evidence(timestamps=old.ends_because)
         self._flush_held()
-        least_us = sample.arrival_boot_us
-        for event in events[at:]:
-            if type(event) is not Sample:
-                break
-            if event.track == sample.track:
-                least_us = min(least_us, event.arrival_boot_us - us_of_90k(event.dts - sample.dts))
+        least_us = self._least_at(sample, events, at)
         camera_us = self._camera_clock.wall_minus_media_us(self._host)
         if camera_us is not None:
             wall_us, provenance = camera_us + us_of_90k(dts), Provenance.RTCP
         else:
             wall_us, provenance = self._host.wall_us(least_us), self._host.provenance
+        if old is not None:
+            believed_anew = (old.placer.provenance is Provenance.RTCP) != (provenance is Provenance.RTCP)
+            last_end_us = old.placer.wall_us(max(old.video_end_90k, old.last_90k))
+            if old.epoch != self._host.epoch or believed_anew:
+                self._break = Evidence(clock_step_us=wall_us - last_end_us)
+            else:
+                self._break = Evidence(timestamps=old.ends_because)
+            why = self._break
+            self._end_run(old.ends_because or "the host's clock was set", sample.arrival_boot_us)
+            self._break = why
         number = self._next_run()
         placer = Placer(wall_us, provenance)
         run = _Run(RunIdentity(self.key, self._boot, number, placer), placer, dts, self._host.epoch, least_us)
@@ -476,6 +472,20 @@ class StreamRecorder:
         self._out.index.append(RunStart(self.key, number, least_us, wall_us, provenance))
         self._run = run
         return run
+
+    @staticmethod
+    def _least_at(sample: Sample, events: Sequence[object], at: int) -> int:
+        """CLOCK_BOOTTIME of a run's first sample, as the quickest of those that came with it say; up to a leap of media time."""
+        least_us, last_dts = sample.arrival_boot_us, sample.dts
+        for event in events[at + 1 :]:
+            if type(event) is not Sample:
+                break
+            if event.track == sample.track:
+                if not 0 < event.dts - last_dts <= SECOND_90K:
+                    break
+                last_dts = event.dts
+                least_us = min(least_us, event.arrival_boot_us - us_of_90k(last_dts - sample.dts))
+        return least_us
 
     def _end_run(self, why: str, boot_us: int) -> None:
         run = self._run

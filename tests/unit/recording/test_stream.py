@@ -5,9 +5,10 @@ from tests.support.recording import ENTRY, SECOND, WALL_0, Studio
 
 from longwatch.accounting import Tail
 from longwatch.causes import Restart
-from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
+from longwatch.formats.media import Codec, Kind, Sample, SenderReport, TrackFormat
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, Fault
+from longwatch.model.stores import Provenance
 from longwatch.timeline import State
 
 
@@ -282,3 +283,46 @@ def test_a_stop_seals_and_leaves_nothing_open() -> None:
     assert set(studio.index.sealed) == set(studio.index.opened)
     assert studio.index.ended == set(studio.index.runs)
     assert studio.account.gap is None
+
+
+def test_a_camera_that_knows_the_time_better_than_a_host_without_ntp_is_believed_from_the_next_run_on() -> None:
+    """The hour between the two clocks is no stall: no footage is missing."""
+    studio = Studio(synchronised=False)
+    studio.open()
+    for _ in range(12):
+        studio.play(5)
+        media = studio.sent[-1][1]
+        ntp_us = studio.sent[-1][0] + studio.offset_us + 3600 * SECOND
+        studio.recorder.sender_report(SenderReport(0, media, ntp_us, studio.boot_us))
+    studio.tick(final=True)
+    assert studio.stored_samples() == len(studio.sent)
+    assert [start.provenance for start in studio.index.runs.values()] == [Provenance.RTC, Provenance.RTCP]
+    spans = sorted(studio.index.recorded(), key=lambda span: span.run)
+    assert spans[1].from_us - spans[0].to_us == pytest.approx(3600 * SECOND, abs=SECOND)
+    (gap,) = [gap for gap in studio.index.missing() if "clock_step_us" in gap.evidence]
+    assert gap.cause is Cause.UNKNOWN
+    assert studio.unexplained_us() == 0
+
+
+def test_a_group_of_pictures_sent_in_one_burst_at_the_start_is_placed_before_the_session() -> None:
+    """Proxies send what they hold since the last sync sample: it was seen then, not now."""
+    studio = Studio(jitter_us=0)
+    studio.play(10)
+    studio.open()
+    burst = [Sample(0, studio._dts + n * 18_000, 0, n == 0, b"x" * 9, studio.boot_us) for n in range(15)]
+    studio.recorder.samples(burst)
+    studio._dts += 15 * 18_000
+    studio._next_frame_us += 200_000
+    studio.play(10)
+    (span,) = studio.index.recorded()
+    assert span.from_us == WALL_0 + 10 * SECOND - 14 * 200_000
+    assert studio.unexplained_us() == 0
+
+
+def test_a_leap_in_the_first_moments_does_not_place_the_run_elsewhere() -> None:
+    studio = Studio(jitter_us=0)
+    studio.open()
+    studio.play(0.1)
+    studio.jump(90_000 * 3600)
+    studio.play(10)
+    assert min(span.from_us for span in studio.index.recorded()) >= WALL_0
