@@ -24,7 +24,7 @@ import uvloop
 
 import longwatch
 from longwatch.accounting import StreamAccount, Tail
-from longwatch.archive import Archive, RecoveryReport, RetentionTime, VolumeState
+from longwatch.archive import Archive, Mode, RecoveryReport, RetentionTime, VolumeState
 from longwatch.archive.ops import Entry
 from longwatch.base import log, secrets
 from longwatch.base.clock import Clock, SystemClock
@@ -35,6 +35,7 @@ from longwatch.causes import Restart
 from longwatch.ledger import kinds
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import Provenance
+from longwatch.node.check import told
 from longwatch.node.link import LinkServer, socket_path
 from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions, resolve
 from longwatch.node.recorder_socket import RecorderSocket
@@ -398,13 +399,7 @@ class Recorder:
         mode = fields.get("mode", "size")
         if mode not in {"size", "hash", "ledger"}:
             raise UsageError(f"there is no check {mode!r}", remedy="size, hash or ledger")
-        report = await self.archive.check(mode, repair=bool(fields.get("repair")))
-        return {
-            "ok": report.ok,
-            "findings": [
-                {"kind": f.kind, "what": str(f.what), "detail": f.detail, "mended": f.mended} for f in report.findings
-            ],
-        }
+        return told(await self.archive.check(Mode(mode), repair=bool(fields.get("repair"))))
 
 
 async def record(config: Path, clock: Clock) -> None:
