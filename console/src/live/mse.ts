@@ -30,8 +30,11 @@ const SILENT_MS = 1_100
 const STALL_MS = 1_400
 const WATCH_MS = 200
 const KEEP_BEHIND_S = 8
-const JUMP_S = 1.1
+const JUMP_S = 1.4
 const TARGET_S = 0.3
+/** A stream with B-frames, or a link with jitter, runs dry at the least distance: it is given this much more each time. */
+const MORE_S = 0.08
+const MOST_TARGET_S = 0.65
 const MAX_QUEUED_BYTES = 24 << 20
 const HOPELESS_RETRY_MS = 30_000
 const LOGIN_IS_OVER = 4401
@@ -50,6 +53,7 @@ export class LivePicture {
   private watchTimer: number | undefined
   private frames = 0
   private lastChunkAt = 0
+  private targetS = TARGET_S
   private closed = false
   private state: LiveState = {
     phase: 'connecting', lastFrameAt: null, behindS: 0, pictureMs: null, detail: '', droppedTracks: 0, hasAudio: false,
@@ -62,6 +66,7 @@ export class LivePicture {
     private readonly changed: (state: LiveState) => void,
     private readonly signedOut: () => void = () => undefined,
   ) {
+    video.addEventListener('waiting', this.ranDry)
     this.connect()
     this.watchTimer = window.setInterval(() => this.watch(), WATCH_MS)
   }
@@ -76,6 +81,7 @@ export class LivePicture {
 
   close(): void {
     this.closed = true
+    this.video.removeEventListener('waiting', this.ranDry)
     window.clearTimeout(this.retryTimer)
     window.clearInterval(this.watchTimer)
     this.dropSocket()
@@ -121,6 +127,7 @@ export class LivePicture {
       return
     }
     this.hello = hello
+    this.targetS = TARGET_S
     this.dropMedia()
     if (!hello.mime || !MediaSource.isTypeSupported(hello.mime)) {
       const codec = /codecs="([^"]*)"/.exec(hello.mime ?? '')?.[1] ?? 'unknown'
@@ -184,6 +191,12 @@ export class LivePicture {
     this.follow()
   }
 
+  /** Chunks come, and yet there was nothing to show: the distance was too small for this stream. */
+  private readonly ranDry = (): void => {
+    const flowing = this.state.phase === 'showing' && performance.now() - this.lastChunkAt < SILENT_MS / 2
+    if (flowing) this.targetS = Math.min(MOST_TARGET_S, this.targetS + MORE_S)
+  }
+
   /** Keeps the picture at the live edge. */
   private follow(): void {
     const video = this.video
@@ -192,13 +205,14 @@ export class LivePicture {
     const end = ranges.end(ranges.length - 1)
     const start = ranges.start(ranges.length - 1)
     const behind = end - video.currentTime
+    const over = behind - this.targetS
     if (behind > JUMP_S || behind < -0.2 || video.currentTime < start) {
-      video.currentTime = Math.max(start, end - TARGET_S)
+      video.currentTime = Math.max(start, end - this.targetS)
       video.playbackRate = 1
-    } else if (behind > TARGET_S * 2.2) video.playbackRate = 1.15
-    else if (behind > TARGET_S * 1.5) video.playbackRate = 1.06
-    else if (behind < TARGET_S * 0.35) video.playbackRate = 0.96
-    else if (behind < TARGET_S * 1.2) video.playbackRate = 1
+    } else if (over > 0.35) video.playbackRate = 1.15
+    else if (over > 0.15) video.playbackRate = 1.06
+    else if (over < -0.2) video.playbackRate = 0.96
+    else if (over < 0.06) video.playbackRate = 1
     if (video.paused && video.readyState >= 2) void video.play().catch(() => undefined)
   }
 
