@@ -12,23 +12,52 @@ import socket
 
 from longwatch.base.clock import Clock
 from longwatch.ingest.connection import PacketHandler
+from longwatch.ingest.polling import BEAT_S
 
 _RECEIVE_BUFFER_BYTES = 1 << 20
+_MAX_WAITING_BYTES = 256 << 10
 _TRIES = 32
 
 
 class _Port(asyncio.DatagramProtocol):
+    """One port. What came since the last beat is handed on together: the receivers are cheap in bulk. At most
+    _MAX_WAITING_BYTES wait, then they are handed on at once.
+    """
+
     def __init__(self, clock: Clock, peer: str) -> None:
         self.handler: PacketHandler | None = None
         self.foreign = 0
         self._clock = clock
         self._peer = peer
+        self.held: list[bytes] = []
+        self._waiting_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
         if addr[0] != self._peer:
             self.foreign += 1
-        elif self.handler is not None:
-            self.handler(data, ((0, len(data)),), self._clock.boottime_us())
+            return
+        self.held.append(data)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > _MAX_WAITING_BYTES:
+            self.hand_on()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(BEAT_S, self.hand_on)
+
+    def hand_on(self) -> None:
+        """What waits goes to the handler now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self.held, self._waiting_bytes = self.held, [], 0
+        if self.handler is None or not waiting:
+            return
+        spans = []
+        at = 0
+        for data in waiting:
+            spans.append((at, at + len(data)))
+            at += len(data)
+        self.handler(b"".join(waiting), spans, self._clock.boottime_us())
 
     def error_received(self, exc: Exception) -> None:
         """An ICMP answer to a report of ours: the camera does not want reports."""
@@ -52,6 +81,11 @@ class DatagramPair:
         """Packets from elsewhere than the camera."""
         return sum(protocol.foreign for protocol in self._protocols)
 
+    @property
+    def waiting(self) -> int:
+        """Packets that wait for the next beat."""
+        return sum(len(protocol.held) for protocol in self._protocols)
+
     def listen(self, packets: PacketHandler, reports: PacketHandler) -> None:
         """Hand packets on from now on."""
         self._protocols[0].handler = packets
@@ -68,7 +102,10 @@ class DatagramPair:
                 self._transports[1].sendto(data, self._peer)
 
     def close(self) -> None:
-        """Give both ports back."""
+        """Hand on what waits, and give both ports back."""
+        for protocol in self._protocols:
+            protocol.hand_on()
+            protocol.handler = None
         for transport in self._transports:
             transport.close()
 

@@ -50,3 +50,20 @@ async def test_reports_go_to_the_camera() -> None:
         pair.send_report(b"rr")
         assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(camera, 100), 5) == b"rr"
     pair.close()
+
+
+async def test_a_burst_is_handed_on_together_and_nothing_is_left_at_the_end() -> None:
+    pair = await open_pair(SystemClock(), "127.0.0.1", "127.0.0.1")
+    batches: list[list[bytes]] = []
+    pair.listen(lambda buffer, spans, _: batches.append([bytes(buffer[s:e]) for s, e in spans]), lambda *_: None)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as camera:
+        camera.bind(("127.0.0.1", 0))
+        for i in range(40):
+            camera.sendto(b"%d" % i, ("127.0.0.1", pair.ports[0]))
+        await until(lambda: sum(map(len, batches)) == 40)
+        assert [data for batch in batches for data in batch] == [b"%d" % i for i in range(40)]
+        assert len(batches) < 20
+        camera.sendto(b"last", ("127.0.0.1", pair.ports[0]))
+        await until(lambda: pair.waiting)
+        pair.close()
+        assert batches[-1] == [b"last"]
