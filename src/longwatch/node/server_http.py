@@ -6,14 +6,69 @@ import contextlib
 import logging
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from longwatch.base.errors import UsageError
 from longwatch.node.server_options import Door
 
 _GRACE_S = 2
+MOST_REQUEST_BYTES = 128 << 10
+WHOLE_WITHIN_S = 20.0
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class CappedHttp(HttpToolsProtocol):
+    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s.
+
+    Without them anybody could fill the memory with one endless header, or every connection by never ending one.
+    """
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._incoming:
+            self._received += len(data)
+            if self._received > MOST_REQUEST_BYTES:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+                return
+        if not self.transport.is_closing():
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        if not self._incoming:  # the next request of a connection that is kept
+            self._begin()
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        self._end()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._end()
+        super().handle_websocket_upgrade()
+
+    def _begin(self) -> None:
+        self._incoming = True
+        self._received = 0
+        self._deadline = self.loop.call_later(WHOLE_WITHIN_S, self._late)
+
+    def _end(self) -> None:
+        self._incoming = False
+        self._deadline.cancel()
+
+    def _late(self) -> None:
+        self.transport.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -44,7 +99,7 @@ def http_server(app: FastAPI, door: Door) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=CappedHttp,
         ws="websockets-sansio",
         ws_max_size=16 << 10,
         ws_per_message_deflate=False,

@@ -10,6 +10,8 @@ import pytest
 import pytest_asyncio
 from tests.support.site import Running, running_site
 
+from longwatch.node import server_http
+
 CANARY = "the canary stands outside"
 _SPAN = "from=2025-12-31T23:00:00Z&to=2026-01-01T00:00:00Z"
 
@@ -109,3 +111,49 @@ async def test_a_body_beyond_the_limit_is_refused(site: Running) -> None:
     async with site.client() as client:
         body = {"name": "a" * 1_000_000, "password": "b"}
         assert (await client.post("/api/v1/login", json=body)).status_code in {413, 422}
+
+
+async def test_a_request_without_end_is_cut_off(site: Running) -> None:
+    """Before any right is asked for, so the bounds are what protects."""
+    host, port = site.base.removeprefix("http://").split(":")
+    for head in (
+        b"GET /healthz HTTP/1.1\r\nX-A: ",
+        b"GET /",
+        b"POST /api/v1/login HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n",
+    ):
+        _reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(head)
+        sent = 0
+        try:
+            while sent < 8 << 20:
+                writer.write(b"a" * 65_536)
+                await writer.drain()
+                sent += 65_536
+            raise AssertionError(f"{sent} bytes were taken")
+        except ConnectionError:
+            pass
+        writer.close()
+    for _ in range(3):
+        async with site.client() as client:
+            assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_kept_connection_has_the_whole_bound_for_each_request(site: Running) -> None:
+    async with site.client("viewer") as client:
+        for _ in range(20):
+            answer = await client.get("/api/v1/me", headers={"X-Filler": "a" * 20_000})
+            assert answer.status_code == 200
+
+
+async def test_a_request_that_is_never_finished_is_closed(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_http, "WHOLE_WITHIN_S", 0.05)
+    host, port = site.base.removeprefix("http://").split(":")
+    for begun in (
+        b"",
+        b"GET /healthz HTTP/1.1\r\nX-A: 1\r\n",
+        b"POST /api/v1/login HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
+    ):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(begun)
+        await asyncio.wait_for(reader.read(), 10)  # until the server closes it
+        writer.close()
