@@ -114,6 +114,14 @@ def test_a_demo_that_keeps_its_recordings_goes_on_with_them(tmp_path: Path):
     assert list(scratch.iterdir()) == []
 
 
+def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path):
+    with demo(tmp_path, "--cameras", "1") as post:
+        assert [line for line in processes().values() if str(tmp_path) in line]
+        post.child.kill()
+        post.child.wait()
+        until_now(lambda: not [line for line in processes().values() if str(tmp_path) in line], "all is over", 15)
+
+
 def test_a_simulated_camera_by_the_command_line():
     port = free_port()
     words = [

@@ -186,8 +186,9 @@ def check(
 def _summary(result: dict[str, Any]) -> str:
     found = result["findings"]
     mended = sum(1 for finding in found if finding["mended"])
-    counted = {"segments": "segments", "bytes": "bytes", "entries": "ledger entries"}
-    looked = ", ".join(f"{result[key]} {word}" for key, word in counted.items() if result.get(key)) or "looked"
+    looked = (
+        f"{result['segments']} sealed segments, {result['bytes']} bytes, {result['entries']} ledger entries looked at"
+    )
     if not found:
         return f"{looked}: all as it should be"
     return f"{looked}: {len(found)} finding{'' if len(found) == 1 else 's'}, {mended} mended"

@@ -7,6 +7,7 @@ run it. The password is fresh each time, and the only one this program ever prin
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.client
 import json
 import os
@@ -76,7 +77,7 @@ def run(cameras: int, listen: Listen, data: Path | None, ready: Callable[[Ready]
     def ended(_number: int, _frame: FrameType | None) -> None:
         raise _Ended
 
-    before = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ended) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         return _run(cameras, listen, data, folder, children, ready)
     except _Ended:
@@ -114,12 +115,18 @@ def _run(
         stdout=log,
         stderr=log,
         start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has one thread
     )
     children.append(post)
     _wait_until_up(listen, post, folder / "demo.log")
     ready(Ready(f"http://{listen}", USER, password, volume))
     code = post.wait()
     raise LongwatchError(f"the post ended by itself with code {code}", why=_tail(folder / "demo.log"))
+
+
+def _end_with_parent() -> None:
+    """In the child: SIGTERM when the demo dies, however it dies (prctl(2), PR_SET_PDEATHSIG; it outlives exec)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM.value)
 
 
 def _start_cameras(
