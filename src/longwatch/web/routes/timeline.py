@@ -104,14 +104,19 @@ def tiles_of(index: Index, key: StreamKey, from_us: int, to_us: int) -> tuple[li
 def _timeline(index: Index, key: StreamKey, from_us: int, to_us: int, limit: int) -> str:
     tiles, accounted_until_us = tiles_of(index, key, from_us, to_us)
     rest = cursor_of(tiles[limit].from_us) if len(tiles) > limit else None
-    items = [_tile(item) for item in tiles[:limit]]
+    items = []
+    begins = format_us(from_us)
+    for item in tiles[:limit]:
+        ends = format_us(item.to_us)
+        items.append(_tile(item, begins, ends))
+        begins = ends  # tiles touch, so each time is written once
     return _ENCODER.encode({"items": items, "accounted_until": format_us(accounted_until_us), "next": rest})
 
 
-def _tile(item: Tile) -> dict[str, Any]:
+def _tile(item: Tile, begins: str, ends: str) -> dict[str, Any]:
     told: dict[str, Any] = {
-        "from": format_us(item.from_us),
-        "to": format_us(item.to_us),
+        "from": begins,
+        "to": ends,
         "state": item.state,
         "cause": item.cause,
         "evidence": _told(item.evidence) if item.state is State.GAP else None,
