@@ -9,6 +9,7 @@ from longwatch.ingest import CameraUrl
 def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords of other tests, some of one letter, would be scrubbed here too."""
     monkeypatch.setattr(secrets, "_known", set())
+    monkeypatch.setattr(secrets, "_registered", {})
     monkeypatch.setattr(secrets, "_ordered", ())
 
 

@@ -7,10 +7,14 @@ def test_the_examples_of_rfc_7616() -> None:
     """RFC 7616, 3.9.1: Mufasa, for both algorithms."""
     offered = challenges(
         [
-            'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, '
-            'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"',
-            'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, '
-            'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"',
+            (
+                'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256, '
+                'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+            ),
+            (
+                'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=MD5, '
+                'nonce="7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v", opaque="FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"'
+            ),
         ]
     )
     login = Login("Mufasa", "Circle of Life")
