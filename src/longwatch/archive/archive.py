@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -20,25 +20,17 @@ from longwatch.archive import ops
 from longwatch.archive.checking import CheckReport, Mode, run_check
 from longwatch.archive.index import Index, Reserve
 from longwatch.archive.index_rows import IndexRows
-from longwatch.archive.opening import open_index
+from longwatch.archive.opening import OpenedFolder, open_folder
 from longwatch.archive.options import Options, Retention
 from longwatch.archive.recovery import RecoveryReport
 from longwatch.archive.retention import Keeper, Removal, RetentionReport, RetentionTime
 from longwatch.archive.segment_files import SegmentFiles, Written
 from longwatch.archive.volumes import (
-    INDEX,
-    Lock,
     Place,
     VolumeState,
-    classify,
-    create_first,
-    join_volume,
-    read_identity,
-    survey,
 )  # fmt: skip
 from longwatch.archive.worker import Worker
 from longwatch.base.clock import Clock
-from longwatch.base.errors import LongwatchError
 from longwatch.base.tasks import Tasks
 from longwatch.ledger import kinds
 from longwatch.model.causes import Cause
@@ -89,19 +81,10 @@ class Volume:
             self._free = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    index: Index
-    report: RecoveryReport
-    places: list[Place]
-    rows: list[int]
-    locks: list[Lock]
-
-
 class Archive:
     """See the module. Every coroutine is called on one event loop; nothing here blocks it."""
 
-    def __init__(self, options: Options, clock: Clock, boot: str, opened: _Opened, worker: Worker) -> None:
+    def __init__(self, options: Options, clock: Clock, boot: str, opened: OpenedFolder, worker: Worker) -> None:
         self._options = options
         self._clock = clock
         self._boot = boot
@@ -131,7 +114,7 @@ class Archive:
         worker = Worker("index", clock)
         began = time.monotonic_ns()
         try:
-            opened = await worker.run(_open, list(volumes), options, clock, boot)
+            opened = await worker.run(open_folder, list(volumes), options, clock, boot)
             archive = cls(options, clock, boot, opened, worker)
             await archive._begin()
         except BaseException:
@@ -395,44 +378,3 @@ def _finish(index: Index, orderly: bool) -> None:
                 db.execute("UPDATE heartbeat SET orderly = 1")
     finally:
         index.close()
-
-
-def _open(paths: list[Path], options: Options, clock: Clock, boot: str) -> _Opened:
-    """Survey, lock, index, recovery: on the index thread."""
-    flushing = options.flushing
-    found = survey(paths)
-    fresh = found[0] is None
-    if fresh:
-        paths[0].mkdir(parents=True, exist_ok=True)
-    locks = [Lock(paths[0])]
-    opening = None
-    try:
-        first = found[0] or read_identity(paths[0]) or create_first(paths[0], flushing)
-        locks.extend(
-            Lock(p) for p, i in zip(paths[1:], found[1:], strict=True) if i is not None and i.data_id == first.data_id
-        )
-        opening = open_index(paths[0] / INDEX, first, clock, boot, options)
-        places = classify(paths, found, first, opening.known)
-        for n, place in enumerate(places):
-            if place.state is VolumeState.OK and place.identity is None:
-                others = [(p.path, p.identity) for p in places if p.identity is not None]
-                places[n] = Place(place.path, join_volume(place.path, others, flushing), VolumeState.OK)
-                places = [
-                    p if p.identity is None else Place(p.path, read_identity(p.path), p.state, p.detail) for p in places
-                ]
-                locks.append(Lock(place.path))
-        rows = opening.register(places)
-        report = opening.recover(
-            {row: p.path for row, p in zip(rows, places, strict=True) if p.state is VolumeState.OK}
-        )
-        report.fresh = fresh
-        report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
-        return _Opened(opening.index, report, places, rows, locks)
-    except BaseException as error:
-        if opening is not None:
-            opening.index.close()
-        for lock in locks:
-            lock.release()
-        if isinstance(error, (OSError, sqlite3.Error)):
-            raise LongwatchError(f"the data folder {paths[0]} cannot be opened", why=str(error)) from error
-        raise

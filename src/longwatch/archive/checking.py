@@ -19,10 +19,10 @@ from typing import Any
 
 from longwatch.archive import fragment_table, names
 from longwatch.archive.index import Index
-from longwatch.archive.index_rows import UNVERIFIED, hold
 from longwatch.archive.reader import connect_to_read
 from longwatch.archive.recovery import adopt, listed, stream_folders
 from longwatch.archive.retention import Doomed, add_gone, drop_segment
+from longwatch.archive.rows import UNVERIFIED, hold
 from longwatch.ledger import kinds, leaf_hash, segment_root
 from longwatch.model.sessions import StreamKey
 

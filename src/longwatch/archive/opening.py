@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -17,7 +18,19 @@ from longwatch.archive.options import Options
 from longwatch.archive.rebuild import rebuild
 from longwatch.archive.recovery import Recovery, RecoveryReport
 from longwatch.archive.retention import Keeper
-from longwatch.archive.volumes import MEDIA, Identity, Place
+from longwatch.archive.volumes import (
+    INDEX,
+    MEDIA,
+    Identity,
+    Lock,
+    Place,
+    VolumeState,
+    classify,
+    create_first,
+    join_volume,
+    read_identity,
+    survey,
+)  # fmt: skip
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
 
@@ -105,3 +118,55 @@ def _move_aside(path: Path, wall_us: int, why: str) -> None:
         file = path.with_name(path.name + suffix)
         if file.exists():
             file.rename(path.with_name(f"{path.name}.damaged-{wall_us}{suffix}"))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFolder:
+    """A data folder that is locked, indexed and recovered. rows: of each place's volume in the index; 0 where it holds none of ours."""
+
+    index: Index
+    report: RecoveryReport
+    places: list[Place]
+    rows: list[int]
+    locks: list[Lock]
+
+
+def open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) -> OpenedFolder:
+    """Survey, lock, index, recovery: on the index thread. Raises LongwatchError."""
+    flushing = options.flushing
+    found = survey(paths)
+    fresh = found[0] is None
+    if fresh:
+        paths[0].mkdir(parents=True, exist_ok=True)
+    locks = [Lock(paths[0])]
+    opening = None
+    try:
+        first = found[0] or read_identity(paths[0]) or create_first(paths[0], flushing)
+        locks.extend(
+            Lock(p) for p, i in zip(paths[1:], found[1:], strict=True) if i is not None and i.data_id == first.data_id
+        )
+        opening = open_index(paths[0] / INDEX, first, clock, boot, options)
+        places = classify(paths, found, first, opening.known)
+        for n, place in enumerate(places):
+            if place.state is VolumeState.OK and place.identity is None:
+                others = [(p.path, p.identity) for p in places if p.identity is not None]
+                places[n] = Place(place.path, join_volume(place.path, others, flushing), VolumeState.OK)
+                places = [
+                    p if p.identity is None else Place(p.path, read_identity(p.path), p.state, p.detail) for p in places
+                ]
+                locks.append(Lock(place.path))
+        rows = opening.register(places)
+        report = opening.recover(
+            {row: p.path for row, p in zip(rows, places, strict=True) if p.state is VolumeState.OK}
+        )
+        report.fresh = fresh
+        report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
+        return OpenedFolder(opening.index, report, places, rows, locks)
+    except BaseException as error:
+        if opening is not None:
+            opening.index.close()
+        for lock in locks:
+            lock.release()
+        if isinstance(error, (OSError, sqlite3.Error)):
+            raise LongwatchError(f"the data folder {paths[0]} cannot be opened", why=str(error)) from error
+        raise

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from longwatch.archive import fragment_table, names
-from longwatch.archive.index_rows import DAMAGED, RECOVERED, SEALED, UNVERIFIED
+from longwatch.archive.rows import DAMAGED, RECOVERED, SEALED, UNVERIFIED
 from longwatch.archive.volumes import INDEX, read_identity
 from longwatch.base.errors import LongwatchError
 from longwatch.model.causes import Cause

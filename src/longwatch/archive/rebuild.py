@@ -16,7 +16,8 @@ from pathlib import Path
 
 from longwatch.archive import fragment_table, names
 from longwatch.archive.index import Index
-from longwatch.archive.index_rows import (
+from longwatch.archive.recovery import listed, stream_folders
+from longwatch.archive.rows import (
     DAMAGED,
     RECOVERED,
     SEALED,
@@ -26,7 +27,6 @@ from longwatch.archive.index_rows import (
     note_longest,
     run_row,
 )
-from longwatch.archive.recovery import listed, stream_folders
 from longwatch.base.errors import LongwatchError
 from longwatch.formats import bmff
 from longwatch.ledger import kinds, segment_root

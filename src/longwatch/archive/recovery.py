@@ -19,7 +19,9 @@ import structlog
 from longwatch.archive import fragment_table, names
 from longwatch.archive.flushing import Flushing
 from longwatch.archive.index import Index
-from longwatch.archive.index_rows import (
+from longwatch.archive.mending import Mended, WallEnd, mend_file
+from longwatch.archive.ops import Heartbeat, SegmentOpen
+from longwatch.archive.rows import (
     GapPlace,
     close_gap,
     extend_span,
@@ -29,8 +31,6 @@ from longwatch.archive.index_rows import (
     seal_rows,
     segment_flags,
 )  # fmt: skip
-from longwatch.archive.mending import Mended, WallEnd, mend_file
-from longwatch.archive.ops import Heartbeat, SegmentOpen
 from longwatch.archive.segment_files import SegmentState
 from longwatch.base.errors import LongwatchError
 from longwatch.formats import bmff

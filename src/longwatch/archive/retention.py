@@ -16,8 +16,8 @@ from pathlib import Path
 
 from longwatch.archive import names
 from longwatch.archive.index import Index
-from longwatch.archive.index_rows import hold
 from longwatch.archive.options import DAY_US, Options
+from longwatch.archive.rows import hold
 from longwatch.ledger import kinds
 from longwatch.model.sessions import StreamKey
 
