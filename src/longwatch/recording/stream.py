@@ -1,7 +1,6 @@
 """One stream from samples to runs, segments and fragments, and what of its time is covered.
 
-Behaviour over time: between ticks what a source delivers is only kept, in order (`samples` is the hot path: it touches no
-sample). The tick works it off. The last video sample is held back until the next one tells its duration, or until it is
+Behaviour over time: between ticks what a source delivers is only kept (`intake`). The tick works it off. The last video sample is held back until the next one tells its duration, or until it is
 HOLD_US old. A sample covers up to the next one in its run, at most max(1 s, 3 x the median interval of the last 32);
 beyond that video is missing from its end on. A run ends with its session, with a step of the host's clock, or where
 media time cannot be placed any more; the next one begins with a sync sample, and until that comes the old one goes on,
@@ -12,20 +11,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from longwatch.archive.ops import IndexOp, MediaOp, RunEnd, RunStart
+from longwatch.archive.ops import RunEnd, RunStart
 from longwatch.causes import Evidence
 from longwatch.formats.media import Kind, Loss, Sample, SenderReport, TrackFormat
 from longwatch.model.causes import Cause
-from longwatch.model.sessions import Fault, StreamKey, StreamStatus
+from longwatch.model.sessions import Fault, StreamKey
 from longwatch.model.stores import Provenance
 from longwatch.recording.audio import AudioLine
 from longwatch.recording.host_time import HostTime
+from longwatch.recording.intake import Closed, Dropped, FormatsChanged, Intake, Opened, video_of
 from longwatch.recording.live_tap import LiveTap
 from longwatch.recording.options import Budget, Options
 from longwatch.recording.placement import CameraClock, Placer, us_of_90k
+from longwatch.recording.runs import Collected, Run, Stretch
 from longwatch.recording.segments import OpenSegment, RunIdentity
 
 SECOND_90K = 90_000
@@ -36,92 +35,11 @@ AHEAD_US = 3_000_000  # a sample placed further in the future than this has a me
 MAX_RUN_90K = 7 * 86_400 * SECOND_90K  # a run begins anew once a week
 
 
-class Stretch(NamedTuple):
-    """Video of one run covers [from_us, to_us), from_us being where the span began, perhaps ticks ago.
-
-    begins: a new span; before: what parted it from the one before. Where to_us is less than was said before, storage
-    did not keep what was promised.
-    """
-
-    run: int
-    from_us: int
-    to_us: int
-    provenance: Provenance
-    begins: bool
-    before: Evidence | None
-
-
-@dataclass(slots=True)
-class Collected:
-    """What one stream brings to a tick. missing_from_us: video is missing since then, up to now; None: it is covered, or
-    not known yet. covered_to_us: how far what is in this tick covers; None while nothing does.
-    """
-
-    media: list[MediaOp] = field(default_factory=list)
-    index: list[IndexOp] = field(default_factory=list)
-    stretches: list[Stretch] = field(default_factory=list)
-    covered_to_us: int | None = None
-    missing: Evidence | None = None
-    size: int = 0
-    tokens: set[int] = field(default_factory=set)
-
-
-class _Opened(NamedTuple):
-    tracks: tuple[TrackFormat, ...]
-
-
-class _Formats(NamedTuple):
-    tracks: tuple[TrackFormat, ...]
-
-
-class _Closed(NamedTuple):
-    fault: Fault | None
-    detail: str
-    boot_us: int
-
-
-class _Dropped(NamedTuple):
-    size: int
-
-
-class _Run:
-    """A run that is being recorded. Media times are the run's, in 1/90000 s."""
-
-    __slots__ = (
-        "audio", "before", "begins", "boot_us", "dts0", "ends_because", "epoch", "fresh", "identity", "last_90k", "lost_since", "placer",
-        "said_to_us", "segment", "sequence", "span_from_us", "span_provenance", "video_end_90k",
-    )  # fmt: skip
-
-    def __init__(self, identity: RunIdentity, placer: Placer, dts0: int, epoch: int, boot_us: int) -> None:
-        self.boot_us = boot_us  # CLOCK_BOOTTIME of media time 0
-        self.identity = identity
-        self.placer = placer
-        self.dts0 = dts0  # in the session's media time, after every shift
-        self.epoch = epoch
-        self.segment: OpenSegment | None = None
-        self.sequence = 0
-        self.last_90k = 0  # decode time of the newest sample that was taken
-        self.video_end_90k = 0  # end of the newest sample that was stored
-        self.span_from_us = 0
-        self.span_provenance = placer.provenance
-        self.begins = True  # the next stretch begins a span
-        self.fresh = True  # no sample was taken since the run began or was parted
-        self.before: Evidence | None = None
-        self.said_to_us = 0
-        self.lost_since = 0
-        self.ends_because = ""
-        self.audio: dict[int, AudioLine] = {}
-
-
-def _video_of(tracks: tuple[TrackFormat, ...]) -> int:
-    return next((n for n, track in enumerate(tracks) if track.kind is Kind.VIDEO), 0)
-
-
-class StreamRecorder:
+class StreamRecorder(Intake):
     """The StreamSink of one stream. Owner of its state: the recorder's loop; `collect` and `settled` are called by its tick.
 
-    next_run: gives the number of a run. wanted: whether samples are to be stored; while not, live goes on.
-    last_status: what the source said last of itself. storage_down: why no file can be begun where this stream is placed.
+    next_run: gives the number of a run. not_planned: why samples are not to be stored now ("": they are); live goes on.
+    storage_down: why no file can be begun where this stream is placed. audio: whether audio is stored.
     """
 
     def __init__(
@@ -137,27 +55,15 @@ class StreamRecorder:
         audio: bool = True,
         now_boot_us: Callable[[], int],
     ) -> None:
+        super().__init__(options, buffer, live, now_boot_us)
         self.key = key
-        self.live = live
         self.not_planned = ""
         self.storage_down: tuple[Cause, str] | None = None
-        self.streaming = False
-        self.tracks: tuple[TrackFormat, ...] = ()
-        self.bytes_in = 0
-        self.dropped_bytes = 0
-        self.last_status: StreamStatus | None = None
         self._boot = boot
         self._options = options
         self._host = host
         self._next_run = next_run
-        self._buffer = buffer
         self.audio = audio
-        self._now_boot_us = now_boot_us
-        self._events: list[Sample | Loss | SenderReport | _Opened | _Formats | _Closed | _Dropped] = []
-        self._waiting_bytes = 0
-        self._flying_bytes = 0
-        self._dropping = False
-        self._live_video = 0
         self._video = 0  # as of the event that is worked off
         self._formats: tuple[TrackFormat, ...] = ()
         self._stored_formats: tuple[TrackFormat, ...] = ()
@@ -169,7 +75,7 @@ class StreamRecorder:
         self._last_arrival_us = 0
         self._intervals: deque[int] = deque(maxlen=MEDIAN_OF)
         self._median = SECOND_90K // 25
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._break: Evidence | None = None
         self._out = Collected()
         self._flying_tokens: frozenset[int] = frozenset()
@@ -179,92 +85,12 @@ class StreamRecorder:
         """Whether a file is being written: then the stream stays on its volume."""
         return self._run is not None and self._run.segment is not None
 
-    # ---- the sink: called as things happen --------------------------------------------------------------------------
-
-    def opened(self, tracks: tuple[TrackFormat, ...]) -> None:
-        """A session begins."""
-        self.streaming = True
-        self.tracks = tracks
-        self._dropping = False
-        self._live_video = _video_of(tracks)
-        self._events.append(_Opened(tracks))
-        self.live.formats(tracks, self._live_video)
-
-    def samples(self, batch: Sequence[Sample]) -> None:
-        """Keep a batch for the tick, and pass it on to viewers."""
-        size = 0
-        sync_at = -1
-        for n, sample in enumerate(batch):
-            size += len(sample.data)
-            if sample.sync and sample.track == self._live_video:
-                sync_at = n
-        self.bytes_in += size
-        self.live.samples(batch, size, sync_at)
-        if self._dropping or self._waiting_bytes + self._flying_bytes + size > self._options.stream_buffer_bytes:
-            self._drop(batch)
-        elif self._buffer.take(size):
-            self._waiting_bytes += size
-            self._events.extend(batch)
-        else:
-            self._drop(batch)
-
-    def _drop(self, batch: Sequence[Sample]) -> None:
-        """Storage does not keep up: give up what came, until a sync sample finds room."""
-        for index, sample in enumerate(batch):
-            size = len(sample.data)
-            room = self._waiting_bytes + self._flying_bytes + size <= self._options.stream_buffer_bytes * 3 // 4
-            if self._dropping and sample.sync and sample.track == self._live_video and room:
-                self._dropping = False
-                self.samples_again(batch[index:])
-                return
-            if not self._dropping:
-                self._dropping = True
-                self._events.append(_Dropped(size))
-            self.dropped_bytes += size
-
-    def samples_again(self, batch: Sequence[Sample]) -> None:
-        """Take up a stream that was dropped, at a sync sample; viewers had it already."""
-        size = sum(len(sample.data) for sample in batch)
-        if self._buffer.take(size):
-            self._waiting_bytes += size
-            self._events.extend(batch)
-        else:
-            self._dropping = True
-            self.dropped_bytes += size
-
-    def lost(self, loss: Loss) -> None:
-        """Packets never came."""
-        self._events.append(loss)
-
-    def sender_report(self, report: SenderReport) -> None:
-        """The camera's own clock."""
-        self._events.append(report)
-
-    def formats_changed(self, tracks: tuple[TrackFormat, ...]) -> None:
-        """The parameters changed."""
-        self.tracks = tracks
-        self._live_video = _video_of(tracks)
-        self._events.append(_Formats(tracks))
-        self.live.formats(tracks, self._live_video)
-
-    def closed(self, fault: Fault | None, detail: str) -> None:
-        """The session is over."""
-        self.streaming = False
-        self._events.append(_Closed(fault, detail, self._now_boot_us()))
-        self.live.closed()
-
-    def status(self, status: StreamStatus) -> None:
-        """What the source does."""
-        self.last_status = status
-
     # ---- the tick ---------------------------------------------------------------------------------------------------
 
     def collect(self, boot_us: int, *, final: bool = False) -> Collected:
         """Work off what came since the last tick. final: the recorder ends, seal what is open."""
         out = self._out = Collected()
-        events, self._events = self._events, []
-        out.size, self._waiting_bytes = self._waiting_bytes, 0
-        self._flying_bytes += out.size
+        events = self.take_events()
         self._median_now()
         for n, event in enumerate(events):
             if type(event) is Sample:
@@ -290,22 +116,22 @@ class StreamRecorder:
                 self._run.lost_since += max(1, event.packets)
         elif isinstance(event, SenderReport):
             self._take_report(event)
-        elif isinstance(event, _Opened):
+        elif isinstance(event, Opened):
             self._camera_clock = CameraClock()
             self._shift_90k = 0
             self._last_dts = None
             self._take_tracks(event.tracks)
-        elif isinstance(event, _Formats):
+        elif isinstance(event, FormatsChanged):
             self._flush_held()
             if self._run is not None and self._run.segment is not None:
                 self._seal(self._run)
             self._take_tracks(event.tracks)
-        elif isinstance(event, _Closed):
+        elif isinstance(event, Closed):
             self._end_run(event.detail or (str(event.fault) if event.fault else "ended"), event.boot_us)
             self._break = Evidence(fault=event.fault, detail=event.detail) if event.fault else Evidence(
                 ended_by_us=event.detail or "the session was ended here"
             )  # fmt: skip
-        elif isinstance(event, _Dropped):
+        elif isinstance(event, Dropped):
             self._flush_held()
             if self._run is not None:
                 self._part(self._run, Evidence(dropped_bytes=max(1, event.size)))
@@ -313,7 +139,7 @@ class StreamRecorder:
     def _take_tracks(self, tracks: tuple[TrackFormat, ...]) -> None:
         """Which tracks are stored, and where: video first; audio unless told not to."""
         self._formats = tracks
-        self._video = _video_of(tracks)
+        self._video = video_of(tracks)
         self._median_now()
         kept = [n for n, t in enumerate(tracks) if n != self._video and (self.audio or t.kind is not Kind.AUDIO)]
         self._file_tracks = {self._video: 0, **{track: n for n, track in enumerate(kept, 1)}}
@@ -364,7 +190,7 @@ class StreamRecorder:
         self._last_dts = dts
         self._last_arrival_us = sample.arrival_boot_us
 
-    def _admit(self, run: _Run, sample: Sample, dts: int, last: int | None) -> None:
+    def _admit(self, run: Run, sample: Sample, dts: int, last: int | None) -> None:
         """The sample belongs to the run: note what lies between it and the one before, and hold it back."""
         at_90k = dts - run.dts0
         run.placer.observe(at_90k, sample.arrival_boot_us)
@@ -438,14 +264,14 @@ class StreamRecorder:
         elif self._formats and (fps := self._formats[self._video].fps):
             self._median = max(1, round(SECOND_90K / max(fps, 0.1)))
 
-    def _silence(self, run: _Run) -> Evidence:
+    def _silence(self, run: Run) -> Evidence:
         if run.lost_since:
             return Evidence(lost_packets=run.lost_since)
         return Evidence(fault=Fault.SILENT, detail="no video came, and the session went on")
 
     # ---- runs and spans ---------------------------------------------------------------------------------------------
 
-    def _begin_run(self, dts: int, sample: Sample, events: Sequence[object], at: int) -> _Run:
+    def _begin_run(self, dts: int, sample: Sample, events: Sequence[object], at: int) -> Run:
         old = self._run
         self._flush_held()
         least_us = self._least_at(sample, events, at)
@@ -466,7 +292,7 @@ class StreamRecorder:
             self._break = why
         number = self._next_run()
         placer = Placer(wall_us, provenance)
-        run = _Run(RunIdentity(self.key, self._boot, number, placer), placer, dts, self._host.epoch, least_us)
+        run = Run(RunIdentity(self.key, self._boot, number, placer), placer, dts, self._host.epoch, least_us)
         run.before = self._break
         self._break = None
         self._out.index.append(RunStart(self.key, number, least_us, wall_us, provenance))
@@ -498,7 +324,7 @@ class StreamRecorder:
         self._out.index.append(RunEnd(run.identity.number, boot_us, why))
         self._run = None
 
-    def _part(self, run: _Run, why: Evidence, at_90k: int | None = None) -> None:
+    def _part(self, run: Run, why: Evidence, at_90k: int | None = None) -> None:
         """Video is missing from at_90k on: the span ends there, the next sample begins another."""
         end_90k = run.video_end_90k if at_90k is None else at_90k
         self._say_covered(run, end_90k, parts=bool(why.lost_packets))
@@ -508,7 +334,7 @@ class StreamRecorder:
         if why.dropped_bytes and run.segment is not None:
             self._seal(run)
 
-    def _say_covered(self, run: _Run, to_90k: int, *, parts: bool = False) -> None:
+    def _say_covered(self, run: Run, to_90k: int, *, parts: bool = False) -> None:
         """What was stored covers up to here: a stretch for the accounting. parts: and no further, whatever was said."""
         to_us = run.placer.wall_us(to_90k)
         if run.span_from_us == 0 or to_us <= run.span_from_us:
@@ -523,14 +349,14 @@ class StreamRecorder:
         run.before = None
         self._out.covered_to_us = to_us
 
-    def _seal(self, run: _Run) -> None:
+    def _seal(self, run: Run) -> None:
         segment = run.segment
         assert segment is not None
         self._out.tokens.add(segment.token)
         segment.seal(self._out.media.append)
         run.segment = None
 
-    def _end_tick(self, run: _Run, boot_us: int) -> None:
+    def _end_tick(self, run: Run, boot_us: int) -> None:
         """Close the fragment, follow the clock, and say how far video covers."""
         if self._held is not None and boot_us - self._held.arrival_boot_us > HOLD_US:
             self._flush_held()
@@ -554,7 +380,7 @@ class StreamRecorder:
         if said_90k > MAX_RUN_90K:
             run.ends_because = "a week"
 
-    def _covered_90k(self, run: _Run, boot_us: int) -> int:
+    def _covered_90k(self, run: Run, boot_us: int) -> int:
         """How far in the run's media time stored video covers now."""
         if self._held is not None or run.segment is None or run.lost_since:
             return run.video_end_90k
@@ -562,7 +388,7 @@ class StreamRecorder:
         now_90k = run.last_90k if least_us is None else (boot_us - least_us) * 9 // 100
         return max(run.video_end_90k, min(now_90k, run.last_90k + self._limit_90k()))
 
-    def _new_provenance(self, run: _Run) -> None:
+    def _new_provenance(self, run: Run) -> None:
         """A better (or worse) word for the time: the span goes on as another, without a gap between."""
         if run.placer.provenance != run.span_provenance and not run.begins:
             run.span_from_us = run.said_to_us
@@ -589,9 +415,7 @@ class StreamRecorder:
 
     def settled(self, failed: frozenset[int], cause: Cause | None, detail: str) -> bool:
         """The tick is over. failed: tokens whose media is abandoned. Answers whether any was ours."""
-        size = self._flying_bytes
-        self._flying_bytes = 0
-        self._buffer.give_back(size)
+        self.give_back()
         ours = bool(self._flying_tokens & failed) or (
             self._run is not None and self._run.segment is not None and self._run.segment.token in failed
         )
