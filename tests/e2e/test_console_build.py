@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shutil
 import subprocess
@@ -68,4 +69,12 @@ def test_the_page_has_nothing_inline_and_nothing_foreign() -> None:
 def test_the_lock_names_no_registry() -> None:
     lock = (CONSOLE / "package-lock.json").read_text("utf-8")
     assert '"resolved"' not in lock
-    assert '"integrity"' in lock
+
+
+def test_the_lock_is_whole_for_every_machine() -> None:
+    """`npm ci` refuses a lock without the native parts of other machines, which npm drops where a registry lacks them."""
+    packages = json.loads((CONSOLE / "package-lock.json").read_text("utf-8"))["packages"]
+    for path, package in packages.items():
+        assert path == "" or package["integrity"].startswith("sha512-"), path
+        for name in package.get("optionalDependencies", {}):
+            assert f"node_modules/{name}" in packages, f"{path} wants {name}"
