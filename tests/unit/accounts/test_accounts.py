@@ -94,6 +94,16 @@ async def test_changing_a_password_ends_the_sessions(accounts: Accounts) -> None
     assert await accounts.login("ada", "another good one", "10.0.0.1") is not None
 
 
+async def test_removing_a_user_ends_the_sessions(accounts: Accounts) -> None:
+    await accounts.add_user("ada", PASSWORD, Role.VIEWER)
+    token, principal = await accounts.login("ada", PASSWORD, "10.0.0.1")
+    assert await accounts.by_session(token) is not None
+    await accounts.remove("user", "ada")
+    assert await accounts.by_session(token) is None
+    assert await accounts.still(principal) is None
+    assert not await accounts.owner_may_still("user:ada", "gate")
+
+
 @pytest.mark.parametrize("name", ["", " ", "a" * 81, "line\nbreak", " ada"])
 async def test_names_that_cannot_be(accounts: Accounts, name: str) -> None:
     with pytest.raises(UsageError):
