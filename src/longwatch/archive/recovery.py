@@ -150,8 +150,8 @@ class Recovery:
         rows = db.execute(
             "SELECT s.id, st.camera, st.name, b.boot, r.number, s.sequence, s.volume_id, o.header_sha256, s.header_bytes,"
             " o.fragments, s.wall_start_us, s.start_90k, s.duration_90k, s.wall_duration_us, s.provenance, s.flags"
-            " FROM open_segment o JOIN segment s ON s.id = o.segment_id JOIN stream st ON st.id = s.stream_id"
-            " JOIN run r ON r.id = s.run_id JOIN boot b ON b.id = r.boot_id"
+            " FROM open_segment o CROSS JOIN segment s ON s.id = o.segment_id CROSS JOIN stream st ON st.id = s.stream_id"
+            " CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id"
         ).fetchall()
         for row in rows:
             key = StreamKey(row[1], row[2])
@@ -181,7 +181,7 @@ class Recovery:
             (row[0][:8], row[1]): row[2]
             for row in db.execute(
                 "SELECT b.boot, r.number, (SELECT max(sequence) FROM segment WHERE run_id = r.id)"
-                " FROM run r JOIN boot b ON b.id = r.boot_id WHERE r.end_boot_us IS NULL"
+                " FROM run r CROSS JOIN boot b ON b.id = r.boot_id WHERE r.end_boot_us IS NULL"
             )
         }
         for volume, folder in self._volumes.items():
@@ -203,7 +203,9 @@ class Recovery:
         """
         days = {
             names.date_of(row[0])
-            for row in db.execute("SELECT s.wall_start_us FROM open_segment o JOIN segment s ON s.id = o.segment_id")
+            for row in db.execute(
+                "SELECT s.wall_start_us FROM open_segment o CROSS JOIN segment s ON s.id = o.segment_id"
+            )
         }
         beat = self.report.heartbeat
         oldest = names.date_of(beat.wall_us - DAY_US // 24) if beat is not None else ""

@@ -6,10 +6,19 @@ from pathlib import Path
 import pytest
 from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, opened, record, stream
 
-from longwatch.archive import Archive, ArchiveReader
-from longwatch.archive.index import Reserve, bring_up, migrations, schema
+from longwatch.archive import (
+    Archive,
+    ArchiveReader,
+    CameraRetention,
+    Options,
+    Retention,
+    RetentionTime,
+    ops,
+)  # fmt: skip
+from longwatch.archive.index import Index, Reserve, bring_up, migrations, schema
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
+from longwatch.model.causes import Cause
 
 
 def shape(db: sqlite3.Connection) -> list[tuple[str, ...]]:
@@ -72,6 +81,62 @@ async def test_no_question_scans_a_table(tmp_path: Path):
                 small = ("SCAN stream", "SCAN heartbeat", "SCAN d", "SCAN CONSTANT ROW")
                 assert not row[3].startswith("SCAN") or row[3].startswith(small), (text, row)
         reader.close()
+
+
+async def test_neither_a_start_nor_retention_nor_a_tick_scans_a_large_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    connect = Index._connect
+
+    def traced(self: Index) -> sqlite3.Connection:
+        connection = connect(self)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    async with opened([tmp_path / "a"], orderly=False) as (archive, _):
+        source = stream(archive)
+        await record(archive, source, segments=3)
+        await archive.tick(archive.volumes[0], source.tick(reopen=True))
+        archive._index.connection.execute("INSERT INTO removal VALUES (1, 'max_age')")
+    monkeypatch.setattr(Index, "_connect", traced)
+    rules = Options(
+        Retention(max_age_us=1, max_size_bytes=1, keep_free_bytes=1 << 60, cameras={"gate": CameraRetention(1, 1)})
+    )
+    async with opened([tmp_path / "a"], rules) as (archive, report):
+        assert len(report.recovered) == 1
+        assert report.removals_finished == 1
+        source = stream(archive)
+        await record(archive, source)
+        await archive.commit([ops.GapOpen(1, GATE, 5, Cause.UNKNOWN, {}), ops.GapClose(1, 9), source.heartbeat()])
+        for by_age in (False, True):
+            await archive.preview(RetentionTime(1 << 60, trusted=by_age, approved=True))
+        assert (await archive.retain(RetentionTime(1 << 60, trusted=True, approved=True))).removed == 4
+        db = archive._index.connection
+        db.set_trace_callback(None)
+        large = (
+            "segment",
+            "s",
+            "fragment_table",
+            "recorded_span",
+            "gap",
+            "gone_span",
+            "ledger",
+            "run",
+            "r",
+            "placement",
+        )
+        seen = 0
+        for text in set(asked):
+            if not text.startswith(("SELECT", "UPDATE", "DELETE")):
+                continue
+            seen += 1
+            for row in db.execute(f"EXPLAIN QUERY PLAN {text}"):
+                words = row[3].split()
+                scans = words[0] == "SCAN" and words[1] in large
+                partial = any(name in row[3] for name in ("run_unended", "gap_long"))
+                assert not scans or partial, (text, row[3])
+        assert seen > 25
 
 
 def test_the_reserve_is_held_and_given_up(tmp_path: Path):
