@@ -158,7 +158,7 @@ def classify(
                 detail = f"this disk belongs to data folder {identity.data_id}, not to {first.data_id}"
                 places.append(Place(path, None, VolumeState.FOREIGN, detail))
         elif str(path) in known_paths:
-            detail = f"volume {known_paths[str(path)]} should be here and is not: is its disk mounted?"
+            detail = f"volume {known_paths[str(path)]} should be here and is not: mount its disk, or give a new disk a path of its own"
             places.append(Place(path, None, VolumeState.MISSING, detail))
         elif absent and not known:
             detail = f"nothing is here, and volumes {', '.join(absent)} are not found: is a disk not mounted?"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
-from longwatch.archive import Archive, VolumeState
+from longwatch.archive import Archive, Mode, VolumeState
 from longwatch.archive.volumes import Lock
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
@@ -50,7 +50,7 @@ async def test_an_empty_mount_point_is_never_written(tmp_path: Path):
     (tmp_path / "b").mkdir()
     async with opened(paths) as (archive, report):
         assert archive.volumes[1].state is VolumeState.MISSING
-        assert "mounted" in report.warnings[0]
+        assert "mount its disk" in report.warnings[0]
         await record(archive, stream(archive))
         assert archive.place(ROAD) is archive.volumes[0]
     assert list((tmp_path / "b").iterdir()) == []
@@ -135,3 +135,29 @@ async def test_streams_spread_over_volumes_and_stay(tmp_path: Path):
         assert archive.place(GATE) is second
         second.state = VolumeState.FULL
         assert archive.place(GATE) in archive.volumes
+
+
+async def test_a_new_disk_joins_and_all_volumes_know(tmp_path: Path):
+    await open_and_close(tmp_path / "a")
+    async with opened([tmp_path / "a", tmp_path / "b", tmp_path / "c"]) as (archive, report):
+        assert not report.fresh
+        assert [v.state for v in archive.volumes] == [VolumeState.OK] * 3
+        await record(archive, stream(archive), volume=archive.volumes[2])
+        ids = [v.id for v in archive.volumes]
+    for name in "abc":
+        assert json.loads((tmp_path / name / "volume.json").read_text())["volumes"] == ids
+    async with opened([tmp_path / "a", tmp_path / "c", tmp_path / "b"]) as (archive, report):
+        assert [v.id for v in archive.volumes] == [ids[0], ids[2], ids[1]]
+        assert report.warnings == []
+        assert (await archive.check(Mode.SIZE)).findings == []
+
+
+async def test_with_a_lost_index_an_empty_mount_point_is_still_seen(tmp_path: Path):
+    await open_and_close(tmp_path / "a", tmp_path / "b")
+    for file in (tmp_path / "a").glob("index.db*"):
+        file.unlink()
+    shutil.rmtree(tmp_path / "b")
+    (tmp_path / "b").mkdir()
+    async with opened([tmp_path / "a", tmp_path / "b"]) as (archive, _):
+        assert archive.volumes[1].state is VolumeState.MISSING
+    assert list((tmp_path / "b").iterdir()) == []
