@@ -356,7 +356,6 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
         db.execute("PRAGMA busy_timeout = 2000")
         db.execute("PRAGMA query_only = ON")
-        db.execute("PRAGMA mmap_size = 268435456")
     except sqlite3.Error as error:
         raise LongwatchError(f"{path} cannot be read", why=str(error)) from error
     return db
