@@ -118,6 +118,9 @@ def test_recorded_video_plays_from_where_the_timeline_was_clicked(watched: Watch
     until(lambda: 40 <= at - page.evaluate(wall) <= 260, "one frame back", page)
     page.keyboard.press("ArrowDown")
     until(lambda: 900 <= at - page.evaluate(wall) <= 1_500, "one second back", page)
+    page.get_by_role("button", name="10 seconds back").click()
+    page.keyboard.press(" ")  # the pointer's button has given the keys back
+    page.wait_for_selector(".player[data-phase=playing]")
     page.keyboard.press("l")
     page.wait_for_selector("[data-stage=hall] .frame[data-live=yes]")
     assert watched.console == []
