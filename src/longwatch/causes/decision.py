@@ -32,7 +32,7 @@ class Evidence:
     people, without secrets. attempts: how many failed in a row. restart: until the first session after it.
     starting: the first session of this stream in this process has not come yet, and no attempt has failed.
     ended_by_us: why the recorder itself ended the session. clock_step_us: by how much the host's clock was set.
-    timestamps: what was wrong with the camera's media times.
+    timestamps: what was wrong with the camera's media times. failure: an error of the recorder itself at this stream.
     """
 
     not_planned: str = ""
@@ -48,6 +48,7 @@ class Evidence:
     ended_by_us: str = ""
     clock_step_us: int = 0
     timestamps: str = ""
+    failure: str = ""
 
 
 class Verdict(NamedTuple):
@@ -152,8 +153,16 @@ def _clock_step(e: Evidence) -> Verdict | None:
     if not e.clock_step_us:
         return None
     return Verdict(
-        Cause.UNKNOWN, {"clock_step_us": e.clock_step_us, "detail": "a clock was set, the host's or that which is believed; no footage is missing"}
+        Cause.UNKNOWN,
+        {
+            "clock_step_us": e.clock_step_us,
+            "detail": "a clock was set, the host's or that which is believed; no footage is missing",
+        },
     )
+
+
+def _failure(e: Evidence) -> Verdict | None:
+    return Verdict(Cause.RECORDER_FAILED, {"detail": e.failure}) if e.failure else None
 
 
 _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
@@ -167,4 +176,5 @@ _ROWS: tuple[Callable[[Evidence], Verdict | None], ...] = (
     _starting,
     _timestamps,
     _clock_step,
+    _failure,
 )

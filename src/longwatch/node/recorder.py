@@ -74,7 +74,7 @@ class Recorder:
         now_us = clock.boottime_us()
         beat = report.heartbeat
         self.host = HostTime(now_us, clock.wall_us(), kernel.synchronised(), beat.wall_us if beat is not None else None)
-        self.ticks = Ticks(archive, clock, kernel, self.host, boot)
+        self.ticks = Ticks(archive, clock, kernel, self.host, boot, self._died)
         self._restart = (
             None
             if report.fresh

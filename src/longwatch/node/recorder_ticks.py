@@ -8,7 +8,7 @@ buffers. Owner of the state: the recorder's loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -19,7 +19,7 @@ from longwatch.base.tasks import Tasks
 from longwatch.ledger import kinds
 from longwatch.model.causes import Cause
 from longwatch.node.recorder_streams import StreamUnit
-from longwatch.recording import STEPS_TOLERATED, HostTime, KernelTime, Step
+from longwatch.recording import STEPS_TOLERATED, Collected, HostTime, KernelTime, Step
 
 PERIOD_S = 0.6
 LAST_TICK_S = 1.5
@@ -28,9 +28,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Ticks:
-    """All volumes' ticks. units: every stream there is, by key; others may add to it."""
+    """All volumes' ticks. units: every stream there is, by key; others may add to it. on_trouble: hears of errors of ours."""
 
-    def __init__(self, archive: Archive, clock: Clock, kernel: KernelTime, host: HostTime, boot: str) -> None:
+    def __init__(
+        self, archive: Archive, clock: Clock, kernel: KernelTime, host: HostTime, boot: str,
+        on_trouble: Callable[[str, BaseException], None],
+    ) -> None:  # fmt: skip
+        self._on_trouble = on_trouble
         self.units: dict[object, StreamUnit] = {}
         self.entries: list[Entry] = []
         self.slowest_us = 0
@@ -99,12 +103,19 @@ class Ticks:
         self._owed.clear()
         self.entries.clear()
         covered: list[int | None] = []
+        tokens: set[int] = set()
         for n, unit in enumerate(units):
             if n % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-            covered.append(self._collect(unit, boot_us, wall_us, media, index, final=final))
+            covered.append(self._collect(unit, boot_us, wall_us, media, index, tokens, final=final))
         index.append(Heartbeat(self._boot, boot_us, wall_us, self.accounted_until_us))
-        result = await self._archive.tick(volume, Tick(media, index))
+        try:
+            result = await self._archive.tick(volume, Tick(media, index))
+        except Exception as error:
+            for unit in units:
+                if unit.recorder.settled(frozenset(tokens), Cause.STORAGE_FAILED, repr(error)):
+                    unit.account.storage_failed(Cause.STORAGE_FAILED, repr(error))
+            raise
         done_us = self._clock.boottime_us()
         failure = result.failure
         failed = failure.tokens if failure is not None else frozenset()
@@ -121,19 +132,32 @@ class Ticks:
         return failure is None and result.index_committed
 
     def _collect(
-        self, unit: StreamUnit, boot_us: int, wall_us: int, media: list[MediaOp], index: list[IndexOp], *, final: bool
-    ) -> int | None:
+        self, unit: StreamUnit, boot_us: int, wall_us: int, media: list[MediaOp], index: list[IndexOp], tokens: set[int],
+        *, final: bool,
+    ) -> int | None:  # fmt: skip
+        """One stream's part of the tick. An error of ours at one stream is its own, and disturbs no other."""
+        try:
+            collected = self._collected(unit, boot_us, wall_us, final=final)
+        except Exception as error:  # noqa: BLE001 - boundary: one stream must not end the tick of all
+            why = f"{type(error).__name__}: {error}"[:200]
+            self._on_trouble(f"{unit.key.camera}/{unit.key.stream}", error)
+            unit.recorder.abandon(why)
+            collected = self._collected(unit, boot_us, wall_us, final=final)
+        media += collected.media
+        index += collected.index
+        tokens |= collected.tokens
+        missing = None if final else collected.missing
+        index += unit.account.tick(wall_us, collected.stretches, missing, unit.status, unit.recorder.not_planned)
+        return collected.covered_to_us
+
+    @staticmethod
+    def _collected(unit: StreamUnit, boot_us: int, wall_us: int, *, final: bool) -> Collected:
         recorder = unit.recorder
-        not_planned = recorder.not_planned = unit.not_planned(wall_us)
+        recorder.not_planned = unit.not_planned(wall_us)
         down = unit.volume.state is not VolumeState.OK
         cause = Cause.STORAGE_FULL if unit.volume.state is VolumeState.FULL else Cause.STORAGE_FAILED
         recorder.storage_down = (cause, unit.volume.detail) if down else None
-        collected = recorder.collect(boot_us, final=final)
-        media += collected.media
-        index += collected.index
-        missing = None if final else collected.missing
-        index += unit.account.tick(wall_us, collected.stretches, missing, unit.status, not_planned)
-        return collected.covered_to_us
+        return recorder.collect(boot_us, final=final)
 
     def _measure(self, took_us: int) -> None:
         self.count += 1

@@ -413,6 +413,16 @@ class StreamRecorder(Intake):
         if since_us > patience_us + GRACE_US and self._held is None:
             out.missing = self._silence(run)
 
+    def abandon(self, why: str) -> None:
+        """An error of ours at this stream: what it holds is given up, and its next sync sample begins a run. The archive seals
+        the file that is left open when it starts next.
+        """
+        self.take_events()
+        self._out = Collected()
+        self._flying_tokens = frozenset()
+        self._held = self._run = self._last_dts = None
+        self._break = Evidence(failure=why)
+
     def settled(self, failed: frozenset[int], cause: Cause | None, detail: str) -> bool:
         """The tick is over. failed: tokens whose media is abandoned. Answers whether any was ours."""
         self.give_back()

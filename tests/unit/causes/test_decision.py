@@ -40,7 +40,8 @@ ROWS = {
     20: (Evidence(starting=True), Cause.POST_STOPPED),
     21: (Evidence(timestamps="media time ran away"), Cause.STREAM_STALLED),
     22: (Evidence(clock_step_us=3_600_000_000), Cause.UNKNOWN),
-    23: (Evidence(), Cause.UNKNOWN),
+    23: (Evidence(failure="struct.error"), Cause.RECORDER_FAILED),
+    24: (Evidence(), Cause.UNKNOWN),
 }
 
 
@@ -50,7 +51,7 @@ def test_row(row: int) -> None:
     verdict = decide(evidence)
     assert verdict.cause is cause
     assert canonical(verdict.evidence)  # fit for the ledger
-    assert bool(verdict.evidence) == (row != 23)
+    assert bool(verdict.evidence) == (row != 24)
 
 
 def test_the_table_of_the_design_page_has_these_rows_and_causes() -> None:

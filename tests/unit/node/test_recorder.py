@@ -175,3 +175,34 @@ async def test_a_camera_added_changed_and_removed_at_run_time(tmp_path: Path) ->
         assert NumberSource.attempts == {"gate": 1, "yard": 1}, "a schedule alone interrupts no session"
         assert [s["camera"] for s in (await status(recorder))["streams"]] == ["yard"]
         assert recorder._tap(StreamKey("gate", "main")) is None
+
+
+async def test_an_error_at_one_stream_is_its_own_gap_and_disturbs_no_other(tmp_path: Path) -> None:
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+
+        async def both() -> bool:
+            return all(s["recording"] for s in (await status(recorder))["streams"])
+
+        await until(both, "both record")
+        gate = recorder.ticks.units[StreamKey("gate", "main")]
+        real, errors = gate.recorder.collect, [OverflowError("a duration of four hours")]
+
+        def collect(boot_us: int, *, final: bool = False) -> Any:
+            if errors:
+                raise errors.pop()
+            return real(boot_us, final=final)
+
+        gate.recorder.collect = collect  # type: ignore[method-assign]
+        await until(lambda: not errors and recorder._health(0), "it is told", 10)
+        await until(lambda: gate.account.gap is not None, "the gap is open", 10)
+        await until(lambda: gate.account.gap is None, "it is recorded again", 10)
+        (issue,) = (await status(recorder))["health"]
+        assert "gate/main" in issue["what"]
+    reader = ArchiveReader([tmp_path / "data"])
+    try:
+        gaps = [
+            (key.camera, str(gap.cause)) for key, gap in reader.gaps(None, 0, 1 << 60) if gap.cause != "post_stopped"
+        ]
+    finally:
+        reader.close()
+    assert gaps == [("gate", "recorder_failed")]
