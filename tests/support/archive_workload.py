@@ -301,7 +301,9 @@ async def _after_recovery(volumes: Sequence[Path], story: Story, judgement: Judg
         held: dict[str, int] = {}
         for camera in reader.cameras():
             key = StreamKey(camera.camera, camera.stream)
-            for run in {span.run for span in reader.recorded_spans(key, 0, 1 << 60)}:  # made-up media overtakes the clock
+            for run in {
+                span.run for span in reader.recorded_spans(key, 0, 1 << 60)
+            }:  # made-up media overtakes the clock
                 for segment in reader.segments(key, 0, 1 << 60, run):
                     held[Path(segment.path).name] = segment.durable_bytes
         reader.close()
