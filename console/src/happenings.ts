@@ -31,7 +31,7 @@ function together(gaps: readonly GapWire[], nowMs: number): Happening[] {
   const found: Happening[] = []
   for (const gap of [...gaps].sort((a, b) => Date.parse(b.from) - Date.parse(a.from))) {
     const fromMs = Date.parse(gap.from)
-    const toMs = gap.to === null ? null : Date.parse(gap.to)
+    const toMs = gap.open ? null : Date.parse(gap.to)
     // Sorted by their beginning: only the last few can be near.
     let same: Happening | undefined
     for (let i = found.length - 1; i >= 0 && near((found[i] as Happening).fromMs, fromMs); i--) {

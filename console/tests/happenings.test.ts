@@ -5,7 +5,7 @@ import { happenings } from '../src/happenings'
 
 const NOW = Date.parse('2026-11-20T12:00:00Z')
 const gap = (camera: string, from: string, to: string | null, cause = 'packets_lost'): GapWire => ({
-  camera, from: `2026-11-20T${from}Z`, to: to && `2026-11-20T${to}Z`, cause,
+  camera, from: `2026-11-20T${from}Z`, to: `2026-11-20T${to ?? '12:00:00'}Z`, open: to === null, cause,
 })
 
 test('what strikes several cameras at once is one happening', () => {

@@ -64,7 +64,8 @@ export interface GapWire {
   camera: string
   stream?: string
   from: string
-  to: string | null
+  to: string
+  open: boolean
   cause: string
   evidence?: Evidence | null
 }

@@ -112,13 +112,14 @@ class Timeline(BaseModel):
 
 
 class Gap(BaseModel):
-    """One gap. to is null while it is open."""
+    """One gap. open: it reaches up to `accounted_until`; there may be more of it."""
 
     model_config = ConfigDict(populate_by_name=True)
     camera: str
     stream: str
     from_: Moment = Field(alias="from")
-    to: Moment | None
+    to: Moment
+    open: bool
     cause: str
     evidence: dict[str, object]
 

@@ -156,8 +156,8 @@ async def test_gaps_over_all_cameras_and_of_one(site: Running) -> None:
         of_yard = (await client.get("/api/v1/gaps", params={**asked, "camera": "yard"})).json()["items"]
         first = (await client.get("/api/v1/gaps", params={**asked, "limit": 1})).json()
         rest = (await client.get("/api/v1/gaps", params={**asked, "limit": 1, "cursor": first["next"]})).json()
-    assert [(gap["camera"], gap["cause"], gap["to"]) for gap in all_of_them] == [
-        ("gate", "camera_unreachable", "2025-12-31T23:45:00Z"), ("yard", "camera_refused", None),
+    assert [(gap["camera"], gap["cause"], gap["to"], gap["open"]) for gap in all_of_them] == [
+        ("gate", "camera_unreachable", "2025-12-31T23:45:00Z", False), ("yard", "camera_refused", "2025-12-31T23:59:59Z", True),
     ]  # fmt: skip
     assert of_yard == all_of_them[1:]
     assert first["items"] + rest["items"] == all_of_them

@@ -15,7 +15,6 @@ from longwatch.base.errors import UsageError
 from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import GapSpan
 from longwatch.timeline import State, Tile, tile
 from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps, Index
@@ -133,22 +132,31 @@ def _tile(item: Tile, begins: str, ends: str) -> dict[str, Any]:
 def _gaps(
     index: Index, principal: Principal, camera: str | None, from_us: int, to_us: int, skip: int, limit: int
 ) -> str:
+    """The gap tiles of every stream's timeline, so that both routes say the same of the same second."""
     accounted_until_us = index.accounted_until_us()
-    found = [(key, gap) for key, gap in index.gaps(camera, from_us, to_us) if principal.may(Right.VIEW, key.camera)]
-    found.sort(key=lambda item: (item[0], item[1].from_us))
-    page = [_gap(key, gap) for key, gap in found[skip : skip + limit]]
+    keys = sorted(StreamKey(name, stream) for name, stream, _ in index.cameras() if camera in {None, name})
+    found = [
+        (key, item)
+        for key in keys
+        if principal.may(Right.VIEW, key.camera)
+        for item in tiles_of(index, key, from_us, to_us)[0]
+        if item.state is State.GAP
+    ]
+    page = [_gap(key, item, accounted_until_us) for key, item in found[skip : skip + limit]]
     rest = cursor_of(skip + limit) if len(found) > skip + limit else None
     return _ENCODER.encode({"items": page, "accounted_until": format_us(accounted_until_us), "next": rest})
 
 
-def _gap(key: StreamKey, gap: GapSpan) -> dict[str, Any]:
+def _gap(key: StreamKey, item: Tile, accounted_until_us: int) -> dict[str, Any]:
+    """open: it reaches up to what is known; there may be more of it."""
     return {
         "camera": key.camera,
         "stream": key.stream,
-        "from": format_us(gap.from_us),
-        "to": None if gap.to_us is None else format_us(gap.to_us),
-        "cause": gap.cause,
-        "evidence": _told(gap.evidence),
+        "from": format_us(item.from_us),
+        "to": format_us(item.to_us),
+        "open": item.to_us >= accounted_until_us,
+        "cause": item.cause,
+        "evidence": _told(item.evidence),
     }
 
 
