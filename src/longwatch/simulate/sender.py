@@ -178,9 +178,10 @@ class Sender:
             lane.pipe.send_report(self._report(lane))
             lane.next_report_us = self._clock.elapsed_us() + _REPORT_EVERY_US
         ticks = unit.pts + shift
-        if unit.sync:
+        frozen = lane.track.kind is Kind.VIDEO and now_us < self._condition.frozen_until_us
+        if unit.sync and not (frozen and lane.last_sync):
             lane.last_sync = unit
-        if lane.track.kind is Kind.VIDEO and now_us < self._condition.frozen_until_us and lane.last_sync is not None:
+        if frozen and lane.last_sync is not None:
             unit = lane.last_sync
         payloads = list(unit.payloads)
         if self._in_band and unit.sync:

@@ -248,6 +248,21 @@ async def test_freeze_sends_the_same_picture():
         assert len(set(pictures)) == 1
 
 
+async def test_a_frozen_picture_stays_the_same_beyond_the_next_sync_unit():
+    async with SimulatedCamera(ROOM) as camera, Client(camera) as client:
+        await playing(camera, client)
+        camera.inject("freeze")
+        await client.watch(0.2)
+        client.packets.clear()
+        group = sum(not unit.sync for unit in camera.clip("main").video.units[:10]) + 1
+        await client.until(lambda: len(client.units()) >= group + 6)
+        by_time: dict[int, bytes] = {}
+        for _, timestamp, _, payload in client.packets[0]:
+            if payload[0] & 31 in {5, 28}:
+                by_time[timestamp] = by_time.get(timestamp, b"") + payload
+        assert len(set(list(by_time.values())[1:-1])) == 1
+
+
 @pytest.mark.parametrize(("name", "wanted"), [("jump", 60), ("back", -60)])
 async def test_timestamps_jump(name, wanted):
     async with SimulatedCamera(LOT) as camera, Client(camera) as client:
