@@ -6,8 +6,9 @@ One writer: the recorder's `archive` (at a hub: `fleet`). Readers get frozen row
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
@@ -78,8 +79,7 @@ class SegmentRow:
     verified: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedSpan:
+class RecordedSpan(NamedTuple):
     """A stretch of one run without a gap in its video track, half-open, on the wall as best placed."""
 
     from_us: int
@@ -90,8 +90,10 @@ class RecordedSpan:
     confirmed: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GapSpan:
+_NO_EVIDENCE: Mapping[str, object] = {}
+
+
+class GapSpan(NamedTuple):
     """A stretch without video, with its cause and evidence. id: stable; None where it is derived and has no row.
 
     to_us is None while the gap is open. evidence: JSON-able facts, each with when it was learnt where that matters.
@@ -100,7 +102,7 @@ class GapSpan:
     from_us: int
     to_us: int | None
     cause: Cause
-    evidence: dict[str, object] = field(default_factory=dict)
+    evidence: Mapping[str, object] = _NO_EVIDENCE
     id: int | None = None
     run: int | None = None
 

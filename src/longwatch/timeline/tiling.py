@@ -9,8 +9,9 @@ footage may lie in what the clock now calls the future, and it is never hidden.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from longwatch.model.causes import Cause
 from longwatch.model.stores import GapSpan, Held, Provenance, RecordedSpan
@@ -53,52 +54,52 @@ def precedence(provenance: Provenance, run: int) -> tuple[int, int]:
 
 
 _T = TypeVar("_T")
+_Claim = tuple[int, int, _T]
+"""[from_us, to_us) and who claims it."""
+
+_Piece = tuple[int, int, _T, tuple[_T, ...]]
+"""[from_us, to_us), who has it, and who else claims it. Plain tuples: a month of a hundred cameras makes thousands at once."""
+
+_begin = operator.itemgetter(0)
 
 
-class _Claim(NamedTuple, Generic[_T]):
-    from_us: int
-    to_us: int
-    rank: tuple[int, int]
-    what: _T
-
-
-class _Piece(NamedTuple, Generic[_T]):
-    from_us: int
-    to_us: int
-    what: _T
-    others: tuple[_T, ...]
-
-
-def _resolve(claims: list[_Claim[_T]]) -> list[_Piece[_T]]:
-    """Claims to pieces without overlap, in order; where several overlap the lowest rank is `what`, the rest `others`."""
-    claims.sort(key=lambda claim: claim[0])
+def _resolve(claims: list[_Claim[_T]], rank: Callable[[_T], tuple[int, int]]) -> list[_Piece[_T]]:
+    """Claims to pieces without overlap, in order; where several overlap the lowest rank has it, the rest are the others."""
+    claims.sort(key=_begin)
     pieces: list[_Piece[_T]] = []
     active: list[_Claim[_T]] = []
     at_us = 0
-    for claim in claims:
+    for number, claim in enumerate(claims, 1):
         if active:
-            at_us = _retire(active, at_us, claim.from_us, pieces)
-        at_us = claim.from_us
-        active.append(claim)
+            _retire(active, at_us, claim[0], rank, pieces)
+        at_us, end_us, what = claim
+        if not active and (number == len(claims) or claims[number][0] >= end_us):
+            pieces.append((at_us, end_us, what, ()))  # alone, as nearly all are
+        else:
+            active.append(claim)
     if active:
-        _retire(active, at_us, max(claim.to_us for claim in active), pieces)
+        _retire(active, at_us, max(claim[1] for claim in active), rank, pieces)
     return pieces
 
 
-def _retire(active: list[_Claim[_T]], at_us: int, until_us: int, pieces: list[_Piece[_T]]) -> int:
+def _retire(
+    active: list[_Claim[_T]], at_us: int, until_us: int, rank: Callable[[_T], tuple[int, int]], pieces: list[_Piece[_T]]
+) -> None:
     """Write out the pieces of [at_us, until_us) and forget the claims that end in it."""
     while active and at_us < until_us:
-        if len(active) == 1:
-            claim = active[0]
-            end_us = min(claim.to_us, until_us)
-            pieces.append(_Piece(at_us, end_us, claim.what, ()))
-        else:
-            end_us = min(until_us, *(claim.to_us for claim in active))
-            best = sorted(active, key=lambda claim: claim.rank)
-            pieces.append(_Piece(at_us, end_us, best[0].what, tuple(claim.what for claim in best[1:])))
+        end_us = min(until_us, *(claim[1] for claim in active))
+        best, *others = sorted((claim[2] for claim in active), key=rank)
+        pieces.append((at_us, end_us, best, tuple(others)))
         at_us = end_us
-        active[:] = [claim for claim in active if claim.to_us > at_us]
-    return at_us
+        active[:] = [claim for claim in active if claim[1] > at_us]
+
+
+def _rank_of_span(span: RecordedSpan) -> tuple[int, int]:
+    return precedence(span.provenance, span.run)
+
+
+def _rank_of_gap(gap: GapSpan) -> tuple[int, int]:
+    return (1 if gap.cause is Cause.UNKNOWN else 0, gap.from_us)
 
 
 def tile(
@@ -118,21 +119,19 @@ def tile(
     if from_us >= to_us:
         return []
     known_us = from_us if accounted_until_us is None else max(from_us, min(to_us, accounted_until_us))
-    recorded = _resolve(
-        [
-            _Claim(max(span.from_us, from_us), min(span.to_us, to_us), precedence(span.provenance, span.run), span)
-            for span in spans
-            if span.from_us < to_us and span.to_us > from_us and span.from_us < span.to_us
-        ]
-    )
-    missing = _resolve(_gap_claims(gaps, from_us, known_us))
+    covered: list[_Claim[RecordedSpan]] = []
+    for span in spans:
+        begin_us, end_us = span.from_us, span.to_us
+        if begin_us < to_us and end_us > from_us and begin_us < end_us:
+            covered.append((max(from_us, begin_us), min(to_us, end_us), span))
+    missing = _resolve(_gap_claims(gaps, from_us, known_us), _rank_of_gap)
     painter = _Painter(missing, known_us, to_us if set_up_us is None else set_up_us)
     at_us = from_us
-    for piece in recorded:
-        if at_us < piece.from_us:
-            painter.bare(at_us, piece.from_us)
+    for piece in _resolve(covered, _rank_of_span):
+        if at_us < piece[0]:
+            painter.bare(at_us, piece[0])
         painter.recorded(piece)
-        at_us = piece.to_us
+        at_us = piece[1]
     if at_us < to_us:
         painter.bare(at_us, to_us)
     return painter.tiles
@@ -140,11 +139,12 @@ def tile(
 
 def _gap_claims(gaps: Sequence[GapSpan], from_us: int, known_us: int) -> list[_Claim[GapSpan]]:
     claims = []
-    for order, gap in enumerate(gaps):
-        end_us = known_us if gap.to_us is None or gap.to_us > known_us else gap.to_us
-        if gap.from_us < end_us and end_us > from_us:
-            rank = (1 if gap.cause is Cause.UNKNOWN else 0, order)
-            claims.append(_Claim(max(gap.from_us, from_us), end_us, rank, gap))
+    for gap in gaps:
+        begin_us, end_us = gap.from_us, gap.to_us
+        if end_us is None or end_us > known_us:
+            end_us = known_us
+        if begin_us < end_us and end_us > from_us:
+            claims.append((max(from_us, begin_us), end_us, gap))
     return claims
 
 
@@ -159,12 +159,12 @@ class _Painter:
         self._set_up_us = set_up_us
 
     def recorded(self, piece: _Piece[RecordedSpan]) -> None:
-        span = piece.what
-        also = tuple(sorted({other.run for other in piece.others} - {span.run})) if piece.others else ()
+        from_us, to_us, span, others = piece
+        also = tuple(sorted({other.run for other in others} - {span.run})) if others else ()
         self._lay(
             Tile(
-                piece.from_us, piece.to_us, State.RECORDED, None, _NO_EVIDENCE, span.held, span.provenance, span.run,
-                also, None, span.confirmed,
+                from_us, to_us, State.RECORDED, None, _NO_EVIDENCE, span.held, span.provenance, span.run, also, None,
+                span.confirmed,
             )
         )  # fmt: skip
 
@@ -172,18 +172,17 @@ class _Painter:
         """[from_us, to_us) has no recorded span: gaps, then what follows from nothing being known, then pending."""
         at_us = from_us
         while self._next < len(self._missing):
-            piece = self._missing[self._next]
-            if piece.to_us <= at_us:
+            begin_us, end_us, gap, _ = self._missing[self._next]
+            if end_us <= at_us:
                 self._next += 1
                 continue
-            if piece.from_us >= to_us:
+            if begin_us >= to_us:
                 break
-            if at_us < piece.from_us:
-                self._derived(at_us, piece.from_us)
-                at_us = piece.from_us
-            end_us = min(piece.to_us, to_us)
-            gap = piece.what
-            self._lay(Tile(at_us, end_us, State.GAP, gap.cause, gap.evidence, gap=gap.id))
+            if at_us < begin_us:
+                self._derived(at_us, begin_us)
+                at_us = begin_us
+            end_us = min(end_us, to_us)
+            self._lay(Tile(at_us, end_us, State.GAP, gap.cause, gap.evidence, None, None, None, (), gap.id))
             at_us = end_us
             if at_us >= to_us:
                 return

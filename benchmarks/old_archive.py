@@ -1,0 +1,172 @@
+"""Seeks, timelines and start-up on an archive of ten million segments, page cache dropped and warm.
+
+The archive is made by `tests.support.big_archive` (100 cameras, 69 days each, one-minute segments; the newest segments of the
+first camera are real files). It is asked over HTTP as a browser would, and in process where the figure is the query's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.big_archive import END_US, key_of, make
+
+from benchmarks.post import Post, drop_caches, percentile, post
+from longwatch.archive import ArchiveReader
+from longwatch.base.errors import LongwatchError
+from longwatch.base.rfc3339 import format_us
+from longwatch.model.sessions import StreamKey
+from longwatch.timeline import tile
+
+DAY_US = 86_400_000_000
+KEEP = "retention: {max_age: 36500d, keep_free: 0%}"
+Row = dict[str, object]
+
+
+def figures(name: str, cache: str, values_ms: list[float]) -> Row:
+    """One row of the table."""
+    row: Row = {
+        "what": name, "cache": cache, "n": len(values_ms), "median_ms": round(percentile(values_ms, 0.5), 2),
+        "p99_ms": round(percentile(values_ms, 0.99), 2), "most_ms": round(max(values_ms), 2),
+    }  # fmt: skip
+    print(row, flush=True)
+    return row
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Milliseconds."""
+    start = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - start)
+
+
+def open_at(running: Post, path: str, size: int) -> tuple[float, float]:
+    """Milliseconds to the first byte of the body, and to its first `size` bytes (moov and the first picture)."""
+    request = urllib.request.Request(running.base + path, headers={"Authorization": f"Bearer {running.token}"})
+    start = time.perf_counter()
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        answer.read(1)
+        first = time.perf_counter()
+        answer.read(size - 1)
+    return 1000 * (first - start), 1000 * (time.perf_counter() - start)
+
+
+def seeks(running: Post, reader: ArchiveReader, rng: random.Random) -> list[Row]:
+    """video.mp4 from anywhere in the real footage: its first byte, and moov with the first group of pictures."""
+    segments = reader.segments(key_of(0), END_US - DAY_US, END_US + DAY_US)
+    real = [segment for segment in segments if Path(segment.path).exists()]
+    begin_us, end_us = real[0].wall_start_us, real[-1].wall_end_us - 3_000_000
+    rows = []
+    for cache, count in (("dropped", 60), ("warm", 400)):
+        firsts, pictures = [], []
+        for _ in range(count):
+            if cache == "dropped" and not drop_caches():
+                break
+            at_us = rng.randrange(begin_us, end_us)
+            span = f"from={format_us(at_us)}&to={format_us(min(at_us + 60_000_000, end_us + 3_000_000))}"
+            first, picture = open_at(running, f"/api/v1/cameras/{key_of(0).camera}/video.mp4?{span}", 64_000)
+            firsts.append(first)
+            pictures.append(picture)
+        if firsts:
+            rows.append(figures("seek: first byte", cache, firsts))
+            rows.append(figures("seek: moov and first pictures", cache, pictures))
+    return rows
+
+
+def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> list[Row]:
+    """30 days: of one camera over HTTP, and of all cameras in process, from index to tiles."""
+    rows = []
+
+    def everyone() -> None:
+        reader = ArchiveReader([folder])
+        to_us = END_US - rng.randrange(20 * DAY_US)
+        until_us = reader.accounted_until_us()
+        for number in range(cameras):
+            key: StreamKey = key_of(number)
+            spans = reader.recorded_spans(key, to_us - 30 * DAY_US, to_us)
+            gaps = reader.gaps_of(key, to_us - 30 * DAY_US, to_us)
+            tile(spans, gaps, to_us - 30 * DAY_US, to_us, until_us, 0)
+        reader.close()
+
+    def one() -> None:
+        to_us = END_US - rng.randrange(20 * DAY_US)
+        span = f"from={format_us(to_us - 30 * DAY_US)}&to={format_us(to_us)}"
+        json.loads(running.get(f"/api/v1/cameras/{key_of(rng.randrange(cameras)).camera}/timeline?{span}"))
+
+    for name, work, cold in (
+        ("timeline, 30 days, 100 cameras", everyone, 20),
+        ("timeline, 30 days, 1 camera, HTTP", one, 40),
+    ):
+        if drop_caches():
+            rows.append(figures(name, "dropped", [timed(work) for _ in range(cold) if drop_caches()]))
+        rows.append(figures(name, "warm", [timed(work) for _ in range(100)]))
+    return rows
+
+
+def starts(config: Path, data: Path) -> Row:
+    """Process start to a recorder that answers and records, after a kill -9, caches dropped."""
+    import asyncio
+
+    from longwatch.node.link import LinkClient, socket_path
+
+    async def answers() -> bool:
+        client = LinkClient(socket_path(data, "recorder"), "verb")
+        try:
+            await client.connect()
+            await client.request("status")
+        except (LongwatchError, OSError):
+            return False
+        finally:
+            await client.aclose()
+        return True
+
+    values = []
+    for _ in range(8):
+        drop_caches()
+        start = time.perf_counter()
+        process = subprocess.Popen([sys.executable, "-m", "longwatch.node.recorder", "--config", str(config)])
+        while not asyncio.run(answers()):
+            if time.perf_counter() - start > 60:
+                raise TimeoutError("the recorder does not answer")
+        values.append(1000 * (time.perf_counter() - start))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    return figures("recorder: process start to ready, after kill -9", "dropped", values)
+
+
+def run(rows: int) -> list[Row]:
+    """The table."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    seed = random.SystemRandom().randrange(1 << 30)
+    print(f"seed {seed}, {rows} rows", flush=True)
+    table: list[Row] = []
+    try:
+        data = folder / "data"
+        data.mkdir()
+        make(data, rows, cameras=100, seed=seed, media_segments=5)
+        with post(folder, [], retention=KEEP) as running:
+            rng = random.Random(seed)
+            reader = ArchiveReader([data])
+            table += seeks(running, reader, rng)
+            reader.close()
+            table += timelines(running, data, 100, rng)
+            config = running.config
+        with contextlib.suppress(FileNotFoundError):
+            table.append(starts(config, data))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return table
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000)
