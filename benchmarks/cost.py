@@ -17,13 +17,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.post import CLI, free_port, write_settings
 from benchmarks.processes import Cost, children, cpu_seconds, memory_bytes
 
-SETTLE_S = 8.0
+OPENING_S = 60.0
+SETTLE_S = 5.0
 WINDOW_S = 30.0
 
 
@@ -49,9 +51,15 @@ def cameras(count: int) -> Iterator[list[str]]:
             process.wait(10)
 
 
-async def measure(pids: list[int]) -> Cost:
-    """Let it settle, then count over the window. Processes that come and go within are counted while they are there."""
+async def measure(pids: list[int], folder: Path, outputs: int) -> Cost:
+    """Wait until every output grows and let it settle, then count over the window. Processes that come and go within are
+    counted while they are there.
+    """
+    deadline = time.monotonic() + OPENING_S
+    while sum(path.stat().st_size > 0 for path in folder.rglob("*.mp4")) < outputs and time.monotonic() < deadline:
+        await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLE_S)
+    before_bytes = recorded(folder)
     before = {pid: cpu_seconds(pid) for root in pids for pid in children(root)}
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -59,24 +67,24 @@ async def measure(pids: list[int]) -> Cost:
     wall = loop.time() - start
     after = {pid: cpu_seconds(pid) for root in pids for pid in children(root)}
     used = sum(cpu - before.get(pid, 0.0) for pid, cpu in after.items())
-    return Cost(used, wall, sum(memory_bytes(pid) for pid in after))
+    return Cost(used, wall, sum(memory_bytes(pid) for pid in after), recorded(folder) - before_bytes)
 
 
-async def longwatch(urls: list[str], folder: Path) -> tuple[Cost, int]:
-    """The whole post: supervisor, recorder, server. Second value: bytes it recorded."""
+async def longwatch(urls: list[str], folder: Path) -> Cost:
+    """The whole post: supervisor, recorder, server."""
     process = subprocess.Popen(
         [*CLI, "run", "--config", str(write_settings(folder, urls, port=free_port()))],
         stdout=subprocess.DEVNULL, stderr=(folder / "log").open("wb"),
     )  # fmt: skip
     try:
-        cost = await measure([process.pid])
+        cost = await measure([process.pid], folder / "data" / "media", len(urls))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
-    return cost, recorded(folder / "data" / "media")
+    return cost
 
 
-async def ffmpeg(urls: list[str], folder: Path, *, single: bool) -> tuple[Cost, int]:
+async def ffmpeg(urls: list[str], folder: Path, *, single: bool) -> Cost:
     """`ffmpeg -c copy -f segment` on the same cameras: one process each, or one for all."""
     head = ["ffmpeg", "-nostdin", "-nostats", "-loglevel", "error"]
     tail = ["-c", "copy", "-f", "segment", "-segment_time", "60", "-segment_format", "mp4", "-reset_timestamps", "1"]
@@ -93,7 +101,7 @@ async def ffmpeg(urls: list[str], folder: Path, *, single: bool) -> tuple[Cost, 
             commands.append([*head, "-rtsp_transport", "tcp", "-i", url, *tail, str(folder / f"{number}-%05d.mp4")])
     processes = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in commands]
     try:
-        cost = await measure([p.pid for p in processes])
+        cost = await measure([p.pid for p in processes], folder, len(urls))
     finally:
         for process in processes:
             process.terminate()
@@ -101,7 +109,7 @@ async def ffmpeg(urls: list[str], folder: Path, *, single: bool) -> tuple[Cost, 
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
-    return cost, recorded(folder)
+    return cost
 
 
 def recorded(folder: Path) -> int:
@@ -118,9 +126,9 @@ async def run(counts: tuple[int, ...]) -> list[dict[str, object]]:
                 folder = Path(tempfile.mkdtemp(prefix="bench-"))
                 try:
                     if name.startswith("longwatch"):
-                        cost, size = await longwatch(urls, folder)
+                        cost = await longwatch(urls, folder)
                     else:
-                        cost, size = await ffmpeg(urls, folder, single=name != "ffmpeg")
+                        cost = await ffmpeg(urls, folder, single=name != "ffmpeg")
                 finally:
                     shutil.rmtree(folder, ignore_errors=True)
                 rows.append(
@@ -128,7 +136,7 @@ async def run(counts: tuple[int, ...]) -> list[dict[str, object]]:
                         "streams": count, "recorder": name,
                         "cpu_percent_per_camera": round(100 * cost.cores / count, 3),
                         "memory_mb_per_camera": round(cost.memory_bytes / count / 1e6, 2),
-                        "mbit_s_recorded_per_camera": round(8 * size / count / (cost.wall_seconds + SETTLE_S) / 1e6, 2),
+                        "mbit_s_recorded_per_camera": round(8 * cost.media_bytes / count / cost.wall_seconds / 1e6, 2),
                     }
                 )  # fmt: skip
                 print(rows[-1], flush=True)

@@ -44,11 +44,12 @@ def children(pid: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a set of processes took over a window."""
+    """What a set of processes took over a window, and the media that reached their files in it."""
 
     cpu_seconds: float
     wall_seconds: float
     memory_bytes: int
+    media_bytes: int
 
     @property
     def cores(self) -> float:
