@@ -159,8 +159,13 @@ async def test_live_of_a_camera_that_is_late_begins_when_it_is_there(tmp_path: P
         ws = f"{post.base.replace('http', 'ws')}/api/v1/cameras/gate/live"
         headers = {"Authorization": f"Bearer {post.token}"}
         async with websockets.connect(ws, additional_headers=headers, max_size=None) as socket:
-            state = await asyncio.to_thread(lambda: post.get("/api/v1/cameras").json()["items"][0]["state"])
-            assert state == "camera_unreachable"
+
+            def state() -> str:
+                return post.get("/api/v1/cameras").json()["items"][0]["state"]
+
+            on_its_way = {"connecting", "recorder_failed"}  # the first attempt; the recorder's own start
+            await asyncio.to_thread(until_now, lambda: state() not in on_its_way, "the first attempt", 10)
+            assert await asyncio.to_thread(state) == "camera_unreachable"
             assert (await asyncio.to_thread(post.get, "/readyz")).status_code == 503
             await asyncio.to_thread(cameras.start, "gate")
             assert json.loads(await asyncio.wait_for(socket.recv(), 20))["tracks"][0]["codec"] == "h264"

@@ -3,7 +3,8 @@
 Behaviour over time: each tick brings the stretches that its media covers, and, where video is missing, the evidence. A span
 is extended; a gap opens where the last span ended, and closes where the next begins. The first verdict on a gap is
 provisional: the first attempt after it refines the whole. A later change of cause splits it. Late footage that joins on
-closes the gap where it began: it never was. Invariant: what was said of time tiles it, from set-up to `accounted_until_us`.
+closes the gap where it began: it never was. A new stream is set up with the first word on it: its first picture, where that
+comes at once; else where the recorder was ready. Invariant: what was said of time tiles it, from set-up to `accounted_until_us`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend
+from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend, StreamSetUp
 from longwatch.causes import Evidence, Restart, Verdict, decide
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, StreamKey, StreamStatus
@@ -22,6 +23,8 @@ from longwatch.model.stores import Provenance
 SEAM_US = 20_000
 """Two runs that follow each other within this are joined: a sample covers up to the next."""
 _OVERLAP_US = 1_000_000
+FIRST_WORD_US = 1_000_000
+"""So long a new stream's time stays pending while its first session is on its way."""
 _DECIDED = frozenset({Cause.NOT_SCHEDULED, Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PACKETS_LOST})
 
 gap_tokens: Iterator[int] = itertools.count(1)
@@ -70,10 +73,16 @@ class _Gap:
 
 
 class StreamAccount:
-    """Owner of its state: the recorder's loop. restart: how the process before this one ended; None for a new stream."""
+    """Owner of its state: the recorder's loop. restart: how the process before this one ended; None for a new stream.
 
-    def __init__(self, key: StreamKey, tail: Tail, restart: Restart | None, ready_us: int) -> None:
+    set_up: whether the archive knows already since when this stream is answered for.
+    """
+
+    def __init__(
+        self, key: StreamKey, tail: Tail, restart: Restart | None, ready_us: int, *, set_up: bool = True
+    ) -> None:
         self.key = key
+        self._set_up = set_up
         self.accounted_until_us = tail.until_us
         self._tail = tail
         self._restart = restart
@@ -88,6 +97,11 @@ class StreamAccount:
         self._before_us = tail.until_us  # what was accounted for before this tick's media
         self._owed: list[IndexOp] = []
         self._ops: list[IndexOp] = []
+
+    @property
+    def starting(self) -> bool:
+        """Whether nothing of this stream has come yet in this process."""
+        return self._starting
 
     @property
     def gap(self) -> tuple[Cause, int] | None:
@@ -123,6 +137,11 @@ class StreamAccount:
             self.accounted_until_us = min(self._end_us, now_us) if self._run >= 0 else self._end_us
         return ops
 
+    def _begin(self, at_us: int) -> None:
+        """The first word on a new stream: from here on it is set up."""
+        self._set_up = True
+        self._ops.append(StreamSetUp(self.key, at_us))
+
     # ---- spans --------------------------------------------------------------------------------------------------------
 
     def _cover(self, stretch: Stretch) -> None:
@@ -141,7 +160,9 @@ class StreamAccount:
     def _begin_span(self, stretch: Stretch) -> None:
         from_us = stretch.from_us
         late_us = from_us - self._end_us
-        if self._gap is not None:
+        if not self._set_up:
+            self._begin(from_us)
+        elif self._gap is not None:
             self._close(from_us)
         elif 0 < late_us <= SEAM_US and self._run >= 0:
             self._ops.append(SpanExtend(self.key, self._run, self._span_from_us, from_us, self._provenance))
@@ -160,6 +181,8 @@ class StreamAccount:
         verdict = decide(Evidence(storage=cause, storage_detail=detail))
         from_us = self._before_us
         gap, self._ops = self._gap, []
+        if not self._set_up:
+            self._begin(from_us)
         if gap is None:
             self._open(from_us, verdict)
         elif from_us < gap.from_us:
@@ -189,6 +212,11 @@ class StreamAccount:
             self._open(min(self._end_us, now_us), decide(Evidence(restart=self._restart)))
         verdict = decide(evidence)
         gap = self._gap
+        if not self._set_up:
+            on_its_way = verdict.cause is Cause.POST_STOPPED and now_us - self._ready_us < FIRST_WORD_US
+            if on_its_way:
+                return
+            self._begin(min(self._end_us, now_us))
         if gap is None:
             gap = self._open(min(self._end_us, now_us), verdict)
             gap.settled = _told_anew(gap, status) or gap.settled

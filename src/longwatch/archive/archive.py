@@ -275,8 +275,10 @@ class Archive:
 
     # -- cameras, retention, checks
 
-    async def camera_set_up(self, camera: str, name: str, streams: Sequence[str], wall_us: int) -> None:
-        """Remember a camera of the settings; when each stream was first set up is kept. Raises sqlite3.Error."""
+    async def camera_set_up(self, camera: str, name: str, streams: Sequence[str], wall_us: int | None) -> None:
+        """Remember a camera of the settings; when each stream was first set up is kept. wall_us: None where the account of a
+        new stream says it, with its first word (`ops.StreamSetUp`). Raises sqlite3.Error.
+        """
         await self._worker.run(_set_up, self._index, camera, name, list(streams), wall_us)
 
     def use_retention(self, retention: Retention) -> None:
@@ -360,7 +362,7 @@ def _last_run(index: Index) -> int:
     return int(index.connection.execute("SELECT max(number) FROM run").fetchone()[0] or 0)
 
 
-def _set_up(index: Index, camera: str, name: str, streams: Sequence[str], wall_us: int) -> None:
+def _set_up(index: Index, camera: str, name: str, streams: Sequence[str], wall_us: int | None) -> None:
     with index.transaction() as db:
         db.execute("INSERT INTO camera VALUES (?, ?) ON CONFLICT DO UPDATE SET name = excluded.name", (camera, name))
         for stream in streams:

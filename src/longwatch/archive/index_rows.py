@@ -231,6 +231,10 @@ class IndexRows:
 
     # -- spans and gaps
 
+    def _set_up(self, db: sqlite3.Connection, op: ops.StreamSetUp) -> None:
+        stream = self.stream_id(db, op.key)
+        db.execute("UPDATE stream SET set_up_us = coalesce(set_up_us, ?) WHERE id = ?", (op.at_us, stream))
+
     def _span(self, db: sqlite3.Connection, op: ops.SpanExtend) -> None:
         extend_span(
             db, self.stream_id(db, op.key), self._run(db, op.run, op.key), op.from_us, op.to_us, int(op.provenance)
@@ -283,6 +287,7 @@ class IndexRows:
 _HANDLERS: Mapping[type, Callable[[IndexRows, sqlite3.Connection, Any], None]] = {
     ops.Placement: IndexRows._placement,  # noqa: SLF001  # the table of its own methods
     ops.RunEnd: IndexRows._run_end,  # noqa: SLF001  # the table of its own methods
+    ops.StreamSetUp: IndexRows._set_up,  # noqa: SLF001  # the table of its own methods
     ops.SpanExtend: IndexRows._span,  # noqa: SLF001  # the table of its own methods
     ops.GapOpen: IndexRows._gap_open,  # noqa: SLF001  # the table of its own methods
     ops.GapRefine: IndexRows._gap_refine,  # noqa: SLF001  # the table of its own methods

@@ -90,6 +90,14 @@ class SegmentSeal:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamSetUp:
+    """From here on the recorder answers for this stream; before it the timeline says `never_recorded`. The first word stands."""
+
+    key: StreamKey
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpanExtend:
     """The recorded span of `run` that began at from_us now ends at to_us (a row is made the first time)."""
 
@@ -147,7 +155,7 @@ class Heartbeat:
 
 
 MediaOp = SegmentOpen | FragmentAppend | SegmentSeal
-IndexOp = RunStart | Placement | RunEnd | SpanExtend | GapOpen | GapRefine | GapClose | Entry | Heartbeat
+IndexOp = StreamSetUp | RunStart | Placement | RunEnd | SpanExtend | GapOpen | GapRefine | GapClose | Entry | Heartbeat
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ class Recorder:
     # ---- cameras ----------------------------------------------------------------------------------------------------
 
     async def _set_up(self, camera: CameraOptions, wall_us: int) -> None:
-        await self.archive.camera_set_up(camera.id, camera.name, [s.key.stream for s in camera.streams], wall_us)
+        await self._remember(camera, wall_us)
         for stream in camera.streams:
             unit = self.ticks.units.get(stream.key)
             if unit is None:
@@ -193,11 +193,23 @@ class Recorder:
             unit.schedule = self.options.schedule(camera)
             unit.begin(stream)
 
+    async def _remember(self, camera: CameraOptions, wall_us: int) -> None:
+        """Its name and streams. Of a stream that nothing was said of yet, its account will say since when it is set up."""
+        names = [stream.key.stream for stream in camera.streams]
+        known = [
+            stream.key.stream
+            for stream in camera.streams
+            if (tail := self.report.streams.get(stream.key)) is not None and tail.accounted_to_us is not None
+        ]
+        await self.archive.camera_set_up(camera.id, camera.name, names, None)
+        await self.archive.camera_set_up(camera.id, camera.name, known, wall_us)
+
     def _unit(self, key: StreamKey, until_us: int | None, ready_us: int) -> StreamUnit:
         """A stream that the recorder answers for from now on; until_us: where its account stands, None for a new one."""
         account = StreamAccount(
-            key, Tail(ready_us if until_us is None else until_us), None if until_us is None else self._restart, ready_us
-        )
+            key, Tail(ready_us if until_us is None else until_us), None if until_us is None else self._restart, ready_us,
+            set_up=until_us is not None,
+        )  # fmt: skip
         recorder = StreamRecorder(
             key, self._boot, self.options.recording, self.host, self.archive.next_run_number, self._buffer,
             LiveTap(self._live_cache), now_boot_us=self._clock.boottime_us,
@@ -266,10 +278,8 @@ class Recorder:
 
     async def _change(self, camera: CameraOptions, before: CameraOptions) -> None:
         """Only the streams whose own options differ are interrupted."""
-        await self.archive.camera_set_up(
-            camera.id, camera.name, [s.key.stream for s in camera.streams], self.host.wall_us(self._clock.boottime_us())
-        )  # fmt: skip
         now_us = self.host.wall_us(self._clock.boottime_us())
+        await self._remember(camera, now_us)
         running: dict[StreamKey, StreamOptions] = {stream.key: stream for stream in before.streams}
         for stream in camera.streams:
             unit = self.ticks.units.get(stream.key) or self._unit(stream.key, None, now_us)

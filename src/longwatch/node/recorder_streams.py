@@ -12,12 +12,15 @@ from longwatch.accounting import Schedule, StreamAccount
 from longwatch.archive import Volume
 from longwatch.base.clock import Clock
 from longwatch.base.tasks import Tasks
+from longwatch.causes import CAUSE_OF_FAULT
 from longwatch.ingest import RtspSource
+from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, SampleSource, StreamKey, StreamStatus
 from longwatch.node.recorder_options import StreamOptions
 from longwatch.recording import HostTime, StreamRecorder
 
 REMOVED = "not in the settings"
+_OF_A_START = frozenset({Cause.POST_STOPPED, Cause.RECORDER_FAILED, Cause.POST_POWER_LOST})
 _RATE_OVER_US = 2_000_000
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +93,17 @@ class StreamUnit:
             self._rate = (boot_us, self.recorder.bytes_in, rate)
         return rate
 
+    @property
+    def cause(self) -> str | None:
+        """Why it is not recorded now: the open gap's cause; before the first session what the first attempt said, and nothing
+        while that is on its way (how the process before this one ended is no state of this one).
+        """
+        gap, status = self.account.gap, self.status
+        if gap is None or (self.account.starting and gap[0] in _OF_A_START):
+            fault = status.fault if status is not None and status.activity is not Activity.STREAMING else None
+            return str(CAUSE_OF_FAULT[fault]) if fault is not None and self.account.starting else None
+        return str(gap[0])
+
     def describe(self, host: HostTime, boot_us: int) -> dict[str, Any]:
         """The stream's part of the answer to `status` (docs/design/socket.md)."""
         status, gap = self.status, self.account.gap
@@ -115,7 +129,7 @@ class StreamUnit:
             "next_attempt_wall_us": None if next_us is None else host.wall_us(next_us),
             "planned": not self.not_planned(wall_us),
             "recording": gap is None and boot_us - self.durable_boot_us < 5_000_000 and self.durable_to_us is not None,
-            "cause": str(gap[0]) if gap is not None else None,
+            "cause": self.cause,
             "acked_wall_us": self.durable_to_us,
             "dropped_bytes": self.recorder.dropped_bytes,
             "tracks": tracks,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from longwatch.accounting import StreamAccount, Tail
-from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend
+from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend, StreamSetUp
 from longwatch.causes import Evidence, Restart
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, Fault, StreamKey, StreamStatus
@@ -36,6 +36,8 @@ def said(ops: list[IndexOp]) -> list[object]:
             lines.append(("refine", str(op.cause)))
         elif isinstance(op, GapClose):
             lines.append(("close", op.to_us))
+        elif isinstance(op, StreamSetUp):
+            lines.append(("set up", op.at_us))
     return lines
 
 
@@ -174,3 +176,58 @@ def test_a_clock_set_back_ends_an_open_gap_by_the_old_clock_and_goes_on_by_the_n
         ("open", 10 * SECOND, "stream_stalled"),
     ]
     assert said(account.clock_stepped(20 * SECOND, 90 * SECOND)) == []
+
+
+def unheard() -> StreamAccount:
+    """A stream that the archive has no word of."""
+    return StreamAccount(KEY, Tail(1000), None, 1000, set_up=False)
+
+
+def test_a_new_stream_that_comes_at_once_is_set_up_with_its_first_picture_and_has_no_gap() -> None:
+    account = unheard()
+    assert said(account.tick(1000, [], Evidence(), None, "")) == []
+    assert account.accounted_until_us == 1000  # what comes after is pending
+    assert account.gap is None
+    assert said(account.tick(601_000, [Stretch(1, 50_000, 600_000, True)], None, None, "")) == [
+        ("set up", 50_000), ("span", 1, 50_000, 600_000),
+    ]  # fmt: skip
+    assert said(account.tick(1_201_000, [Stretch(1, 50_000, 1_200_000)], None, None, "")) == [
+        ("span", 1, 50_000, 1_200_000)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "not_planned", "cause"),
+    [
+        (waiting(Fault.UNREACHABLE), "", "camera_unreachable"),
+        (waiting(Fault.LOGIN_REFUSED), "", "camera_refused"),
+        (None, "record: never", "not_scheduled"),
+    ],
+)
+def test_a_new_stream_that_does_not_come_has_its_gap_from_where_the_recorder_was_ready(
+    status: StreamStatus | None, not_planned: str, cause: str
+) -> None:
+    account = unheard()
+    assert said(account.tick(1000, [], Evidence(), None, "")) == []
+    assert said(account.tick(601_000, [], Evidence(), status, not_planned)) == [
+        ("set up", 1000), ("open", 1000, cause),
+    ]  # fmt: skip
+    assert account.accounted_until_us == 601_000
+
+
+def test_a_new_stream_whose_first_session_takes_its_time_is_not_pending_for_long() -> None:
+    account = unheard()
+    account.tick(1000, [], Evidence(), None, "")
+    assert said(account.tick(1_001_000, [], Evidence(), None, "")) == [("set up", 1000), ("open", 1000, "post_stopped")]
+    assert said(account.tick(5_000_000, [], Evidence(), waiting(Fault.UNREACHABLE), "")) == [
+        ("refine", "camera_unreachable")
+    ]
+
+
+def test_a_new_stream_whose_first_media_storage_refused_is_set_up_and_its_gap_closes() -> None:
+    account = unheard()
+    account.tick(1000, [], Evidence(), None, "")
+    account.storage_failed(Cause.STORAGE_FULL, "no space")
+    assert said(account.tick(601_000, [Stretch(1, 500_000, 600_000, True)], None, None, "")) == [
+        ("set up", 1000), ("open", 1000, "storage_full"), ("close", 500_000), ("span", 1, 500_000, 600_000),
+    ]  # fmt: skip

@@ -138,6 +138,17 @@ async def test_set_up_is_remembered_from_the_first_time(tmp_path: Path):
         reader.close()
 
 
+async def test_a_new_stream_is_set_up_with_the_first_word_on_it(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        await archive.camera_set_up("gate", "Gate", ["main"], None)
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [tuple(row) for row in reader.cameras()] == [("gate", "main", None)]
+        for at_us in (3000, 4000):
+            await archive.commit([ops.StreamSetUp(GATE, at_us)])
+            assert [tuple(row) for row in reader.cameras()] == [("gate", "main", 3000)]
+        reader.close()
+
+
 async def test_run_numbers_are_never_used_twice(tmp_path: Path):
     seen = set()
     for _ in range(3):

@@ -23,6 +23,7 @@ from longwatch.node import recorder_streams
 from longwatch.node.recorder import Recorder
 from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions
 from longwatch.recording import Options as RecordingOptions
+from longwatch.timeline import tile
 
 
 class NumberSource:
@@ -206,3 +207,50 @@ async def test_an_error_at_one_stream_is_its_own_gap_and_disturbs_no_other(tmp_p
     finally:
         reader.close()
     assert gaps == [("gate", "recorder_failed")]
+
+
+async def tiles(folder: Path, name: str) -> list[tuple[str | None, int]]:
+    """Cause (None where it is recorded) and beginning of each tile from long ago up to what is accounted for."""
+    reader = ArchiveReader([folder / "data"])
+    try:
+        key = StreamKey(name, "main")
+        (set_up_us,) = [row.set_up_us for row in reader.cameras() if row.camera == name]
+        until_us = reader.accounted_until_us()
+        found = tile(
+            reader.recorded_spans(key, 0, until_us), reader.gaps_of(key, 0, until_us), 0, until_us, until_us, set_up_us
+        )
+        return [(None if each.cause is None else str(each.cause), each.from_us) for each in found]
+    finally:
+        reader.close()
+
+
+async def test_a_new_camera_that_comes_at_once_has_no_gap_and_an_absent_one_is_unreachable_from_its_set_up(
+    tmp_path: Path,
+) -> None:
+    NumberSource.begin = lambda name, _attempt: "absent" if name == "yard" else ""
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+        assert (await stream(recorder, "yard"))["cause"] == "camera_unreachable"  # and not only at the next tick
+
+        async def gate_records() -> bool:
+            return bool((await stream(recorder, "gate"))["recording"])
+
+        await until(gate_records, "it records")
+    assert [cause for cause, _ in await tiles(tmp_path, "gate")] == ["never_recorded", None]
+    assert [cause for cause, _ in await tiles(tmp_path, "yard")] == ["never_recorded", "camera_unreachable"]
+
+
+async def test_a_recorder_that_ends_before_its_first_word_on_a_camera_leaves_nothing_unknown(tmp_path: Path) -> None:
+    options = RecorderOptions(
+        "post", "UTC", (tmp_path / "data",), (camera("gate"),), ArchiveOptions(), RecordingOptions(post="post")
+    )
+    recorder = await Recorder.open(options, None, SystemClock(), BOOT)
+    await recorder._set_up(options.cameras[0], 1000)
+    await recorder._sources.aclose()
+    await recorder.archive.close(orderly=False)
+    async with running(tmp_path, camera("gate")) as recorder:
+
+        async def gate_records() -> bool:
+            return bool((await stream(recorder, "gate"))["recording"])
+
+        await until(gate_records, "it records")
+    assert [cause for cause, _ in await tiles(tmp_path, "gate")] == ["never_recorded", None]
