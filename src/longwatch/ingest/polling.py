@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 import weakref
 from typing import Any
 
 BEAT_S = 0.02
 _READS_PER_BEAT = 4
+_SHARE_NS = 4_000_000
+_LEAST_READ_BYTES = 4096
+"""What a camera sends in a beat takes some 30 us to take apart. One that sends nothing but packets of a byte could keep the
+one thread busy for a quarter of a second with each read; it is read in smaller pieces, and the rest waits at its end.
+"""
 
 
 class Poller:
@@ -64,6 +70,7 @@ class PolledSocket:
         self._unsent = bytearray()
         self._settled = False
         self._closed = False
+        self._most_bytes = 1 << 20
         self._loop.add_reader(sock.fileno(), self.read)
 
     def settle(self) -> None:
@@ -74,15 +81,19 @@ class PolledSocket:
             self._poller.add(self)
 
     def read(self) -> None:
-        """Read what is there. The end and errors reach the protocol as `connection_lost`."""
+        """Read what is there, as far as its share of the thread's time goes. The end and errors reach the protocol as
+        `connection_lost`.
+        """
         protocol = self._protocol
         receive = self._socket.recv_into
+        began_ns = time.thread_time_ns()
         for _ in range(_READS_PER_BEAT):
             if self._closed:
                 return
             room = protocol.get_buffer(-1)
+            wanted = min(len(room), self._most_bytes)  # type: ignore[arg-type]  # asyncio says Buffer, and means one with a length
             try:
-                count = receive(room)
+                count = receive(room, wanted)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -96,8 +107,16 @@ class PolledSocket:
             except Exception as error:  # noqa: BLE001  named boundary: one camera's trouble ends its own session alone
                 self._lost(error)
                 return
-            if count < len(room):  # type: ignore[arg-type]  # as above
+            if self._too_dear(time.thread_time_ns() - began_ns, count) or count < wanted:
                 return
+
+    def _too_dear(self, spent_ns: int, count: int) -> bool:
+        """Whether this beat's share is used up; then the next reads are smaller."""
+        if spent_ns > _SHARE_NS:
+            self._most_bytes = max(_LEAST_READ_BYTES, min(self._most_bytes, count) * _SHARE_NS // spent_ns)
+            return True
+        self._most_bytes = min(self._most_bytes * 2, 1 << 20)
+        return False
 
     def write(self, data: bytes) -> None:
         """Send now what the camera takes, the rest as soon as it takes more."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -150,3 +151,48 @@ async def test_two_connections_with_unfinished_packets_do_not_mix() -> None:
         assert made.packets == [bytes([65 + i]) * 5000]
         made.connection.close()
         made.camera.close()
+
+
+class Dear(asyncio.BufferedProtocol):
+    """Takes 5 us of the thread's time for each byte."""
+
+    def __init__(self) -> None:
+        self.room = memoryview(bytearray(256 << 10))
+        self.reads: list[int] = []
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.reads.append(nbytes)
+        until_ns = time.thread_time_ns() + nbytes * 5_000
+        while time.thread_time_ns() < until_ns:
+            pass
+
+
+async def test_what_is_dear_to_take_apart_is_read_in_small_pieces() -> None:
+    ours, camera = socket.socketpair()
+    ours.setblocking(False)
+    camera.setblocking(False)
+    camera.send(bytes(100_000))
+    dear = Dear()
+    polled = PolledSocket(ours, dear)
+    polled.read()
+    assert len(dear.reads) == 1, "the share of one beat was used up"
+    first = dear.reads[0]
+    camera.send(bytes(16_000))
+    for _ in range(5):
+        polled.read()
+    polled.close()
+    camera.close()
+    assert first > 20_000
+    assert 3000 < max(dear.reads[1:]) <= 8192
+
+
+async def test_what_is_cheap_is_read_as_fast_as_ever(pair: Pair) -> None:
+    pair.connection.open(0, pair.handler)
+    data = packet(0, bytes(1396)) * 100
+    for _ in range(20):
+        pair.camera.send(data)
+        pair.polled.read()
+    assert len(pair.packets) == 2000
