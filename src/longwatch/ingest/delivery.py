@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from longwatch.formats.media import Loss, Sample, SenderReport, TrackFormat
+from longwatch.ingest.bounds import Bounds, ExcessError
 from longwatch.ingest.frozen import FrozenPicture
 from longwatch.model.sessions import Fault, StreamSink
 
@@ -23,8 +24,16 @@ class Delivery:
     video sample. frozen_since_us: since when samples are held back; None while they are not.
     """
 
-    def __init__(self, sink: StreamSink, frozen: FrozenPicture, changed: Callable[[Fault | None, str], None]) -> None:
-        """changed: called when pictures begin to be delivered (None), and when they are held back (FROZEN)."""
+    def __init__(
+        self,
+        sink: StreamSink,
+        frozen: FrozenPicture,
+        changed: Callable[[Fault | None, str], None],
+        bounds: Bounds | None = None,
+    ) -> None:
+        """changed: called when pictures begin to be delivered (None), and when they are held back (FROZEN). bounds: of the
+        stream, over all its sessions.
+        """
         self.opened = False
         self.streamed = False
         self.last_sample_us: int | None = None
@@ -32,6 +41,8 @@ class Delivery:
         self.frozen = frozen
         self._sink = sink
         self._changed = changed
+        self._bounds = bounds or Bounds()
+        self._now_us: int | None = None
         self._formats: list[TrackFormat | None] = []
         self._held: list[Sample] = []
         self._held_bytes = 0
@@ -40,8 +51,14 @@ class Delivery:
         """The tracks of this session, by index; None: not known yet (video alone may be)."""
         self._formats = list(formats)
 
-    def take(self, items: Sequence[Sample | Loss | TrackFormat], track: int) -> None:
-        """What one receiver made."""
+    def take(self, items: Sequence[Sample | Loss | TrackFormat], track: int, now_us: int | None = None) -> None:
+        """What one receiver made. now_us: CLOCK_BOOTTIME; None at the end of a session, for what is left, whatever it is.
+
+        Raises ExcessError where it is more than any camera sends; what came before that was delivered.
+        """
+        self._now_us = now_us
+        if now_us is not None and not self._bounds.items.take(len(items), now_us):
+            raise ExcessError("the camera sends more pictures or packets a second than can be recorded")
         batch: list[Sample] = []
         for item in items:
             if type(item) is Sample:
@@ -57,8 +74,10 @@ class Delivery:
         if batch:
             self._samples(batch, track)
 
-    def sender_reports(self, reports: Sequence[SenderReport]) -> None:
-        """What the camera says of its clock."""
+    def sender_reports(self, reports: Sequence[SenderReport], now_us: int) -> None:
+        """What the camera says of its clock. Raises ExcessError, as `take`."""
+        if reports and not self._bounds.items.take(len(reports), now_us):
+            raise ExcessError("the camera sends more reports a second than can be taken in")
         if self.opened:
             for report in reports:
                 self._sink.sender_report(report)
@@ -75,6 +94,8 @@ class Delivery:
         self._formats[track] = new
         self._held, self._held_bytes = [], 0
         if self.opened:
+            if self._now_us is not None and not self._bounds.formats.take(1, self._now_us):
+                raise ExcessError("the camera changes its parameters over and over")
             self._sink.formats_changed(self._known())
 
     def _known(self) -> tuple[TrackFormat, ...]:

@@ -36,6 +36,7 @@ from longwatch.formats.rtsp import (
 from longwatch.formats.sdp import Media
 from longwatch.ingest.addresses import TlsTimeoutError, connect
 from longwatch.ingest.arena import arena_of
+from longwatch.ingest.bounds import Bounds, ExcessError
 from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.connection import Connection, PacketHandler
 from longwatch.ingest.datagrams import DatagramPair, open_pair
@@ -75,7 +76,9 @@ class Session:
         changed: Callable[[Fault | None, str], None],
         unfinished: str = "",
         mark: Mark | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
+        """bounds: what this stream may cost, over all its sessions."""
         self.tracks: list[Chosen] = []
         self.playing = False
         self.reports_in = 0
@@ -93,7 +96,7 @@ class Session:
         self._udp = options.transport == "udp" and url.scheme == "rtsp"
         self._media: tuple[Media, ...] = ()
         self._pairs: dict[int, DatagramPair] = {}
-        self._delivery = Delivery(sink, FrozenPicture(options.frozen_s, mark), changed)
+        self._delivery = Delivery(sink, FrozenPicture(options.frozen_s, mark), changed, bounds)
         self._tasks = Tasks(f"session {url.origin}", self._died)
         self._connection: Connection | None = None
         self._done: asyncio.Future[Outcome] | None = None
@@ -329,7 +332,10 @@ class Session:
                 self._last_video_us = arrival_us
             made = push(buffer, spans, arrival_us)
             if made:
-                take(made, index)
+                try:
+                    take(made, index, arrival_us)
+                except ExcessError as error:
+                    self._finish(Fault.UNUSABLE, str(error))
 
         return packets
 
@@ -337,7 +343,12 @@ class Session:
         def reports(buffer: bytes | bytearray, spans: Sequence[tuple[int, int]], arrival_us: int) -> None:
             for start, end in spans:
                 self.reports_in += 1
-                self._delivery.sender_reports(track.receiver.push_rtcp(bytes(buffer[start:end]), arrival_us))
+                found = track.receiver.push_rtcp(bytes(buffer[start:end]), arrival_us)
+                try:
+                    self._delivery.sender_reports(found, arrival_us)
+                except ExcessError as error:
+                    self._finish(Fault.UNUSABLE, str(error))
+                    return
 
         return reports
 

@@ -10,6 +10,7 @@ import structlog
 from longwatch.base.clock import Clock
 from longwatch.base.tasks import Tasks
 from longwatch.ingest.backoff import Backoff
+from longwatch.ingest.bounds import SHORT_SESSION_US, Bounds
 from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.frozen import Mark
 from longwatch.ingest.options import Options
@@ -30,6 +31,8 @@ class RtspSource:
         self._options = options
         self._clock = clock
         self._backoff = Backoff(random.random)
+        self._bounds = Bounds()
+        self._last: Outcome | None = None
         self._wake = asyncio.Event()
         self._unfinished = ""
         self._mark: Mark | None = None
@@ -48,7 +51,10 @@ class RtspSource:
                 began_us = self._clock.boottime_us()
                 outcome = await self._attempt(sink)
                 now_us = self._clock.boottime_us()
-                wait_s = self._backoff.after(outcome, (now_us - began_us) / 1e6)
+                wait_s = max(
+                    self._backoff.after(outcome, (now_us - began_us) / 1e6),
+                    self._restless_s(outcome, now_us - began_us, now_us),
+                )
                 next_us = now_us + int(wait_s * 1e6)
                 self._say(sink, Activity.WAITING, outcome.fault, outcome.detail, next_us)
                 await self._wait(wait_s)
@@ -59,6 +65,15 @@ class RtspSource:
         """One attempt."""
         outcome = await self._attempt(sink)
         self._say(sink, Activity.STOPPED, outcome.fault, outcome.detail)
+
+    def _restless_s(self, outcome: Outcome, lasted_us: int, now_us: int) -> float:
+        """How long a camera that begins and ends all the time, or fails each time otherwise, has to wait; 0 for others."""
+        last, self._last = self._last, outcome
+        if outcome.streamed:
+            restless = lasted_us < SHORT_SESSION_US
+        else:
+            restless = last is not None and not last.streamed and last.fault is not outcome.fault
+        return self._bounds.restarts.take_one_s(now_us) if restless else 0.0
 
     async def _attempt(self, sink: StreamSink) -> Outcome:
         last = self._status
@@ -80,6 +95,7 @@ class RtspSource:
             changed=changed,
             unfinished=self._unfinished,
             mark=self._mark,
+            bounds=self._bounds,
         )
         try:
             outcome = await session.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import random
 import socket
@@ -561,3 +562,44 @@ async def test_a_camera_that_hangs_does_not_hold_up_the_others() -> None:
         recording(good.url) as (sink, _),
     ):
         await until(lambda: len(sink.video) > 10, seconds=5)
+
+
+def levels(count: int) -> list[bytes]:
+    """Parameter sets that all differ: the level of an SPS."""
+    sps = base64.b64decode("Z0LAHtoCgPaEAAADAAQAAAMAoPFi6g==")
+    return [sps[:3] + bytes([10 + n % 40]) + sps[4:] for n in range(count)]
+
+
+async def test_parameter_sets_that_change_with_each_picture_end_the_session() -> None:
+    async def script(visit: Visit) -> None:
+        if await visit.play():
+            for n, sps in enumerate(levels(300)):
+                for k, nal in enumerate((sps, b"\x68\xce\x0f\xc8", idr(str(n).encode() * 200))):
+                    visit.packet(0, rtp(3 * n + k, n * 3600, nal, marker=k == 2))
+            await visit.writer.drain()
+            await visit.hear()
+
+    async with ScriptedCamera(script) as camera:
+        sink = await once(camera)
+    assert sink.now.fault is Fault.UNUSABLE
+    assert sink.now.detail == "the camera changes its parameters over and over"
+    assert 20 <= len(sink.video) <= 40
+
+
+async def test_a_camera_that_ends_every_session_at_once_gets_a_session_every_five_seconds() -> None:
+    async def script(visit: Visit) -> None:
+        if await visit.play():
+            visit.packet(0, rtp(0, 0, idr(b"x" * 200)))
+            await visit.writer.drain()
+
+    clock = ManualClock()
+    async with ScriptedCamera(script) as camera, recording(camera.url, clock=clock) as (sink, _):
+        waits = []
+        for sessions in range(1, 40):
+            await until(lambda n=sessions: len(sink.faults) == n)
+            assert sink.now.next_attempt_boot_us is not None
+            waits.append((sink.now.next_attempt_boot_us - clock.boottime_us()) / 1e6)
+            await clock.advance(waits[-1] + 0.001)
+        assert sink.opened_count >= 39
+    assert max(waits[:20]) < 1, "a link that breaks is tried at once"
+    assert min(waits[-3:]) > 3, "and one that does nothing but break, every five seconds"
