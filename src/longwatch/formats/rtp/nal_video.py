@@ -18,6 +18,7 @@ from longwatch.formats.rtp.receiver import MAX_ACCESS_UNIT_BYTES, Buffer, Output
 _MIDDLE = struct.Struct(">IQI")  # first two bytes and sequence number; timestamp and SSRC; fragment headers
 _LENGTH = struct.Struct(">I")
 _MAX_NALS = 1024
+_MAX_FRAGMENTS = 1 << 16  # each costs some 70 bytes beside its payload, which may be empty
 _START_CODE = b"\x00\x00\x01"
 _START_CODES = (_START_CODE, b"\x00\x00\x00\x01")
 _MARKER = 0x80_0000  # in the first four bytes
@@ -108,7 +109,7 @@ class NalVideoReceiver(TrackReceiver):
             self.packets += fast
             if self._fragments:
                 self._fragments_size += spans[-1][1] - spans[0][0]  # at most that
-                if self._fragments_size > MAX_ACCESS_UNIT_BYTES:
+                if self._fragments_size > MAX_ACCESS_UNIT_BYTES or len(self._fragments) > _MAX_FRAGMENTS:
                     self._too_large()
         return self._take()
 
@@ -210,7 +211,7 @@ class NalVideoReceiver(TrackReceiver):
             nal = b"".join(self._fragments)
             self._drop_fragments()
             self._unit(nal)
-        elif self._fragments_size > MAX_ACCESS_UNIT_BYTES:
+        elif self._fragments_size > MAX_ACCESS_UNIT_BYTES or len(self._fragments) > _MAX_FRAGMENTS:
             self._too_large()
 
     def _unit(self, nal: bytes) -> None:

@@ -1,7 +1,7 @@
 """RTCP (RFC 3550 section 6): reading what a camera reports, writing what we owe it.
 
-Compound packets are walked part by part; unknown parts (APP, feedback) and torn tails are passed over. Reading never
-raises: a report that is damaged is no report.
+Compound packets are walked part by part; unknown parts (APP, feedback), torn tails and what follows the 32nd part are
+passed over. Reading never raises: a report that is damaged is no report.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ _SENDER = struct.Struct(">IIIIII")
 _RR = struct.Struct(">BBHIIIIIII")
 _NTP_TO_UNIX_S = 2_208_988_800
 _ERA_S = 1 << 32
+_MAX_PARTS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ def parse(data: bytes | bytearray | memoryview) -> Compound:
     reports: list[Report] = []
     goodbyes: list[int] = []
     at, size = 0, len(data)
-    while at + 4 <= size:
+    for _ in range(_MAX_PARTS):
+        if at + 4 > size:
+            break
         first, kind, words = _HEADER.unpack_from(data, at)
         end = at + 4 + 4 * words
         if first >> 6 != 2 or end > size:

@@ -257,6 +257,18 @@ def test_access_units_are_capped() -> None:
     assert [s.data for s in taken] == [source.units[0][0]]
 
 
+def test_fragments_of_nothing_are_capped_by_their_number() -> None:
+    """An empty fragment is 18 bytes on the wire and 60 in memory: a million of them fit below 16 MiB."""
+    receiver = _receiver(clip("lot.mp4").media())
+    push_all(receiver, [packet(b"\x7c\x85" + bytes(10), 0, 5)])
+    most = 0
+    for first in range(1, 100_001, 1000):
+        push_all(receiver, [packet(b"\x7c\x05", seq, 5) for seq in range(first, first + 1000)])
+        most = max(most, len(receiver._fragments))
+    assert 60_000 < most <= 70_000
+    assert "an access unit was larger than 16 MiB and was dropped" in receiver.notes
+
+
 def test_parameter_sets_of_sdp_in_odd_shapes() -> None:
     """Without base64 padding, with start codes in front, with blanks."""
     source = clip("lot.mp4")

@@ -110,6 +110,12 @@ def test_times_beyond_2036_are_of_the_next_ntp_era() -> None:
     assert report.wall_us == (0x1_0000_0000 - 2_208_988_800 + 100) * 1_000_000
 
 
+def test_a_bomb_of_reports_is_read_no_further_than_a_compound_packet_goes() -> None:
+    receiver = _audio()
+    push_all(receiver, _packets(0))
+    assert len(receiver.push_rtcp(_sr(SSRC, NTP_2026, 0) * 2000, 7)) == 32
+
+
 def test_goodbye_is_remembered() -> None:
     receiver = _audio()
     push_all(receiver, _packets(1))
