@@ -124,6 +124,20 @@ def test_a_nonce_that_ages_without_saying_stale_is_renewed_in_a_session_that_wor
     talk.over()
 
 
+def test_basic_after_digest_is_refused_so_that_the_password_never_goes_in_the_clear() -> None:
+    talk = greeted()
+    talk.camera('RTSP/1.0 401 Unauthorized\nCSeq: 2\nWWW-Authenticate: Digest realm="r", nonce="1"')
+    talk.expect_login()
+    talk.camera("RTSP/1.0 200 OK\nCSeq: 3", SDP)
+    talk.expect(Described)
+    talk.set_up(SetUp(0, Transport(channels=(0, 1))))
+    talk.expect_login()
+    talk.camera('RTSP/1.0 401 Unauthorized\nCSeq: 4\nWWW-Authenticate: Basic realm="r"')
+    refused = Ended(End.LOGIN_REFUSED, "the camera asked for Digest first, and now for Basic", 401)
+    assert talk.expect(Ended) == refused
+    talk.over()
+
+
 def test_no_login_set() -> None:
     talk = greeted(login=None)
     talk.camera('RTSP/1.0 401 Unauthorized\nCSeq: 2\nWWW-Authenticate: Basic realm="r"')

@@ -298,6 +298,11 @@ class Client:
         if offer is None:
             return self._end(End.LOGIN_REFUSED, "the camera asks for a login in a way we do not know", response)
         used = request.auth
+        if self._auth is not None and self._auth.challenge.scheme == "digest" and offer.scheme == "basic":
+            # Whoever answers in the middle of a session would get the password in the clear.
+            if request.keep_alive:
+                return []
+            return self._end(End.LOGIN_REFUSED, "the camera asked for Digest first, and now for Basic", response)
         aged = used is not None and offer.nonce != used.challenge.nonce and (offer.stale or self._auth_proved)
         if (used is not None and not aged) or request.logins >= _MAX_LOGINS_PER_REQUEST:
             if request.keep_alive:
