@@ -99,6 +99,11 @@ class StreamAccount:
         self._ops: list[IndexOp] = []
 
     @property
+    def provenance(self) -> Provenance:
+        """How far the time of the current span is to be believed."""
+        return self._provenance
+
+    @property
     def starting(self) -> bool:
         """Whether nothing of this stream has come yet in this process."""
         return self._starting

@@ -132,14 +132,17 @@ class Keeper:
         return self._by_size(db, sizes, limit) or self._by_room(db, sizes, limit)
 
     def _why_not_by_age(self, db: sqlite3.Connection, now: RetentionTime) -> str:
-        if not now.trusted:
-            return "the time is not trusted"
-        if now.approved or now.agreed_for_us >= _HOUR_US:
-            return ""
+        due_us = 0
         for stream, age_us in self._ages(db):
             oldest = db.execute("SELECT min(wall_start_us) FROM segment WHERE stream_id = ?", (stream,)).fetchone()[0]
-            if oldest is not None and now.wall_us - age_us - oldest > DAY_US:
-                return "more than a day would expire at once: waits for an operator, or for an hour of agreeing NTP"
+            if oldest is not None:
+                due_us = max(due_us, now.wall_us - age_us - oldest)
+        if due_us <= 0:
+            return ""
+        if not now.trusted:
+            return "the time is not trusted: waits for NTP, a camera's clock that agrees, or an operator"
+        if due_us > DAY_US and not now.approved and now.agreed_for_us < _HOUR_US:
+            return "more than a day would expire at once: waits for an operator, or for an hour of agreeing NTP"
         return ""
 
     def _ages(self, db: sqlite3.Connection) -> Iterator[tuple[int, int]]:

@@ -12,6 +12,7 @@ SETTINGS = "settings_applied"  # the recorder; cameras added, changed, removed
 SETTINGS_REFUSED = "settings_refused"  # the recorder; the old ones stay
 CLOCK_STEP = "clock_step"  # the recorder
 CLOCK_UNSTEADY = "clock_unsteady"  # the recorder
+RETENTION_APPROVED = "retention_approved"  # the recorder; an operator vouched for the clock
 TASK_DIED = "task_died"  # the recorder
 SEGMENT_SEALED = "segment_sealed"  # the archive, with the seal
 SEGMENTS_RECOVERED = "segments_recovered"  # the archive, at opening

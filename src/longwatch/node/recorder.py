@@ -89,11 +89,13 @@ class Recorder:
         self._settings_problem = "; ".join(options.problems)
         self._reloading = asyncio.Lock()
         self._held_back = ""
+        self._approved_epoch = -1  # of the host's clock that an operator vouched for
         socket = RecorderSocket(
             self._tap,
             {
                 "ping": self._ping, "status": self._status, "entry": self._entry, "try_now": self._try_now,
-                "reload": self._reload, "retention_preview": self._preview, "check": self._check,
+                "reload": self._reload, "retention_preview": self._preview, "retention_approve": self._approve,
+                "check": self._check,
             },
         )  # fmt: skip
         self.link = LinkServer(socket_path(options.volumes[0], "recorder"), "recorder", socket.handle)
@@ -298,9 +300,15 @@ class Recorder:
 
     # ---- what goes on beside ------------------------------------------------------------------------------------------
 
-    def _retention_time(self, *, approved: bool = False) -> RetentionTime:
+    def _retention_time(self) -> RetentionTime:
+        """A clock that nothing disciplines is trusted only where a camera's clock or an operator vouches for it."""
         boot_us = self._clock.boottime_us()
-        trusted = self.host.provenance is not Provenance.INFERRED
+        approved = self._approved_epoch == self.host.epoch
+        trusted = (
+            approved
+            or self.host.provenance is Provenance.NTP
+            or any(unit.agrees_with(self.host, boot_us) for unit in self.ticks.units.values())
+        )
         return RetentionTime(self.host.wall_us(boot_us), trusted, self.host.agreed_for_us(boot_us), approved)
 
     async def _retain_for_ever(self) -> None:
@@ -404,6 +412,15 @@ class Recorder:
                 for r in removals
             ]
         }  # fmt: skip
+
+    async def _approve(self, _: dict[str, Any]) -> dict[str, Any]:
+        """An operator vouches for the host's clock as it runs now."""
+        epoch, wall_us = self.host.epoch, self.host.wall_us(self._clock.boottime_us())
+        body = {"wall_us": wall_us, "provenance": self.host.provenance.name.lower()}
+        if not await self.archive.commit([Entry(kinds.RETENTION_APPROVED, body)]):
+            raise LongwatchError("the approval could not be written", why=self.archive.index_failed)
+        self._approved_epoch = epoch
+        return {"wall_us": wall_us}
 
     async def _check(self, fields: dict[str, Any]) -> dict[str, Any]:
         mode = fields.get("mode", "size")

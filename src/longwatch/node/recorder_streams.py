@@ -16,12 +16,15 @@ from longwatch.causes import CAUSE_OF_FAULT
 from longwatch.ingest import RtspSource
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, SampleSource, StreamKey, StreamStatus
+from longwatch.model.stores import Provenance
 from longwatch.node.recorder_options import StreamOptions
 from longwatch.recording import HostTime, StreamRecorder
 
 REMOVED = "not in the settings"
 _OF_A_START = frozenset({Cause.POST_STOPPED, Cause.RECORDER_FAILED, Cause.POST_POWER_LOST})
 _RATE_OVER_US = 2_000_000
+_VOUCHES_FOR_US = 60_000_000
+_VOUCHES_WITHIN_US = 3_600_000_000
 _log = structlog.get_logger(__name__)
 
 
@@ -84,6 +87,13 @@ class StreamUnit:
     def died(self) -> bool:
         """Whether the source's task ended though nobody ended it."""
         return self._task is not None and self._task.done()
+
+    def agrees_with(self, host: HostTime, boot_us: int) -> bool:
+        """Whether the camera's own clock, read from its sender reports, vouches for the host's time now."""
+        if self.durable_to_us is None or boot_us - self.durable_boot_us > _VOUCHES_FOR_US:
+            return False
+        apart_us = abs(self.durable_to_us - host.wall_us(self.durable_boot_us))
+        return self.account.provenance is Provenance.RTCP and apart_us < _VOUCHES_WITHIN_US
 
     def _bitrate(self, boot_us: int) -> int:
         """Bits a second over the last seconds, measured between the questions for it."""

@@ -168,6 +168,12 @@ class RetentionPreview(BaseModel):
     next: str | None
 
 
+class RetentionApproved(BaseModel):
+    """The time that was vouched for."""
+
+    time: Moment
+
+
 class Alive(BaseModel):
     """The process answers."""
 

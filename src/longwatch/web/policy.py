@@ -32,6 +32,7 @@ SIGNED_IN = Policy(Right.VIEW)
 VIEW_CAMERA = Policy(Right.VIEW, camera="id")
 PLAY_CAMERA = Policy(Right.VIEW, camera="id", signed=True)
 OPERATE_CAMERA = Policy(Right.OPERATE, camera="id")
+OPERATE = Policy(Right.OPERATE)
 INSPECT = Policy(Right.INSPECT)
 
 

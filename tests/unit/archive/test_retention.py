@@ -65,6 +65,13 @@ async def test_nothing_expires_by_age_while_time_is_not_trusted(tmp_path: Path):
         assert "not trusted" in report.held_back
 
 
+async def test_where_nothing_is_due_nothing_is_held_back(tmp_path: Path):
+    async with opened([tmp_path / "a"], rules(max_age_us=DAY_US)) as (archive, _):
+        await record(archive, stream(archive), segments=2)
+        report = await archive.retain(at(T0 + DAY_US // 2, trusted=False))
+        assert (report.removed, report.held_back) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("agreed_s", "approved", "removed"), [(0, False, 0), (3599, False, 0), (3600, False, 2), (0, True, 2)]
 )

@@ -19,6 +19,7 @@ from longwatch.formats.media import Sample
 from longwatch.ingest import CameraUrl
 from longwatch.ingest import Options as IngestOptions
 from longwatch.model.sessions import Activity, Fault, StreamKey, StreamSink, StreamStatus
+from longwatch.model.stores import Provenance
 from longwatch.node import recorder_streams
 from longwatch.node.recorder import Recorder
 from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions
@@ -254,3 +255,29 @@ async def test_a_recorder_that_ends_before_its_first_word_on_a_camera_leaves_not
 
         await until(gate_records, "it records")
     assert [cause for cause, _ in await tiles(tmp_path, "gate")] == ["never_recorded", None]
+
+
+async def test_a_clock_that_nothing_vouches_for_lets_nothing_expire_until_ntp_a_camera_or_an_operator_does(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, camera("gate")) as recorder:
+
+        async def gate_records() -> bool:
+            return bool((await stream(recorder, "gate"))["recording"])
+
+        await until(gate_records, "it records")
+        host, unit = recorder.host, next(iter(recorder.ticks.units.values()))
+        for provenance, trusted in ((Provenance.NTP, True), (Provenance.RTC, False), (Provenance.INFERRED, False)):
+            host.provenance = provenance
+            assert recorder._retention_time().trusted is trusted
+        unit.account._provenance = Provenance.RTCP
+        assert recorder._retention_time().trusted
+        host.offset_us += 10 * 365 * 86_400_000_000
+        assert not recorder._retention_time().trusted  # the camera's clock speaks against it
+        assert not recorder._retention_time().approved
+        await recorder._approve({})
+        assert recorder._retention_time().trusted
+        assert recorder._retention_time().approved
+        host.epoch += 1
+        assert not recorder._retention_time().approved
+    assert "retention_approved" in kinds(tmp_path)

@@ -225,6 +225,18 @@ async def test_retention_preview(fresh: Running) -> None:
     assert [item["camera"] for item in items] == ["gate"]
 
 
+async def test_an_operator_of_all_cameras_may_vouch_for_the_clock(fresh: Running) -> None:
+    site = fresh
+    site.recorder.answers["retention_approve"] = {"wall_us": T0_US}
+    for role, status in (("operator", 200), ("viewer", 403), ("gate-only", 403)):
+        async with site.client(role) as client:
+            answer = await client.post("/api/v1/retention/approve")
+        assert answer.status_code == status
+        if status == 200:
+            assert answer.json() == {"time": format_us(T0_US)}
+    assert [kind for kind, _ in site.recorder.requests].count("retention_approve") == 1
+
+
 async def test_live_from_the_recorders_socket_to_a_websocket(site: Running) -> None:
     headers = {"Authorization": f"Bearer {site.tokens['viewer']}"}
     async with websockets.connect(f"{site.ws}/api/v1/cameras/gate/live", additional_headers=headers) as socket:

@@ -1,4 +1,4 @@
-"""What retention takes next."""
+"""What retention takes next; and an operator's word for the clock it goes by."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from longwatch.accounts import Right
 from longwatch.base.rfc3339 import format_us
 from longwatch.web.api import Api
 from longwatch.web.deps import Deps
+from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
-from longwatch.web.models import RetentionPreview
-from longwatch.web.policy import INSPECT
+from longwatch.web.models import RetentionApproved, RetentionPreview
+from longwatch.web.policy import INSPECT, OPERATE
 
 
 def register(api: Api, deps: Deps) -> None:
-    """retention/preview."""
+    """retention/preview, retention/approve."""
 
     @api.get("/api/v1/retention/preview", INSPECT, responses={200: {"model": RetentionPreview}})
     async def preview(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
@@ -39,3 +40,12 @@ def register(api: Api, deps: Deps) -> None:
             if principal.may(Right.VIEW, str(item["camera"]))
         ]
         return JSONResponse({"items": items[:limit], "next": None})
+
+    @api.post("/api/v1/retention/approve", OPERATE, responses={200: {"model": RetentionApproved}})
+    async def approve(request: Request) -> Response:
+        """The host's clock is right: media may expire by age, also more than a day at once, until it is set again."""
+        principal = principal_of(request)
+        if principal is None or principal.cameras is not None:
+            raise RefusedError(403, "this is about every camera", remedy="ask someone who may operate all of them")
+        answer = await deps.recorder.request("retention_approve")
+        return JSONResponse({"time": format_us(int(answer["wall_us"]))})
