@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import socket
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -18,22 +20,74 @@ from longwatch.node.server_options import Door
 _GRACE_S = 2
 MOST_REQUEST_BYTES = 128 << 10
 WHOLE_WITHIN_S = 20.0
+MOST_CONNECTIONS = 1000
+MOST_OF_ONE_ADDRESS = 200
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+
+
+class Crowd:
+    """How many connections each address has. Owner of its state: one server, on its event loop.
+
+    proxies: networks that speak for many people, and are not counted.
+    """
+
+    def __init__(self, proxies: Sequence[str] = ()) -> None:
+        self._proxies = [ipaddress.ip_network(text, strict=False) for text in proxies]
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """Whether there is room for one more. Every one that entered has to leave."""
+        if self._counts[address] >= MOST_OF_ONE_ADDRESS:
+            return False
+        self._counts[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """One that entered is gone."""
+        self._counts[address] -= 1
+        if self._counts[address] <= 0:
+            del self._counts[address]
+
+    def counts(self, address: str) -> bool:
+        """Whether connections of this address are counted: it is one, and no proxy's."""
+        try:
+            place = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return not any(place in network for network in self._proxies)
 
 
 class CappedHttp(HttpToolsProtocol):
-    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s.
+    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s;
+    one address has at most 200 connections that are not WebSockets (those need a login).
 
-    Without them anybody could fill the memory with one endless header, or every connection by never ending one.
+    Without them anybody could fill the memory with one endless header, or take every connection and never say a word.
     """
+
+    crowd = Crowd()
+    _counted = ""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._begin()
+        address = str((transport.get_extra_info("peername") or ("",))[0])
+        if self.crowd.counts(address):
+            if self.crowd.enter(address):
+                self._counted = address
+            else:
+                transport.write(_TOO_MANY)
+                transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
+        self._leave()
         super().connection_lost(exc)
+
+    def _leave(self) -> None:
+        counted, self._counted = self._counted, ""
+        if counted:
+            self.crowd.leave(counted)
 
     def data_received(self, data: bytes) -> None:
         if self._incoming:
@@ -56,6 +110,7 @@ class CappedHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._end()
+        self._leave()
         super().handle_websocket_upgrade()
 
     def _begin(self) -> None:
@@ -99,7 +154,7 @@ def http_server(app: FastAPI, door: Door) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         loop="none",
-        http=CappedHttp,
+        http=type("CountingHttp", (CappedHttp,), {"crowd": Crowd(door.proxies)}),
         ws="websockets-sansio",
         ws_max_size=16 << 10,
         ws_per_message_deflate=False,
@@ -112,6 +167,6 @@ def http_server(app: FastAPI, door: Door) -> uvicorn.Server:
         ssl_certfile=door.certificate,
         ssl_keyfile=door.key,
         timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=1000,
+        limit_concurrency=MOST_CONNECTIONS,
     )
     return _Uvicorn(config)

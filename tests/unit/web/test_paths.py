@@ -157,3 +157,38 @@ async def test_a_request_that_is_never_finished_is_closed(site: Running, monkeyp
         writer.write(begun)
         await asyncio.wait_for(reader.read(), 10)  # until the server closes it
         writer.close()
+
+
+async def test_one_address_cannot_take_every_connection(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has signed in here: a thousand silent connections kept everybody out for 20 s at a time."""
+    monkeypatch.setattr(server_http, "MOST_OF_ONE_ADDRESS", 5)
+    host, port = site.base.removeprefix("http://").split(":")
+    silent = []
+    try:
+        for _ in range(5):
+            silent.append(await asyncio.open_connection(host, int(port)))
+            silent[-1][1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await silent[-1][0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        answer = await raw(site, "/healthz")
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        reader, writer = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.2", 0))
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 "), "another address gets in"
+        writer.close()
+    finally:
+        for _, each in silent:
+            each.close()
+
+    async def gets_in() -> bool:
+        return (await raw(site, "/healthz")).startswith(b"HTTP/1.1 200 ")
+
+    async with asyncio.timeout(20):
+        while not await gets_in():
+            await asyncio.sleep(0)
+
+
+async def test_a_proxy_speaks_for_many() -> None:
+    crowd = server_http.Crowd(["10.0.0.0/8"])
+    assert not crowd.counts("10.1.2.3")
+    assert crowd.counts("192.168.1.1")
+    assert not crowd.counts("")
