@@ -2,6 +2,7 @@
 recording goes on within a tick elsewhere or after re-admission, the cause in the ledger.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 from tests.support.archive_faults import ByFile, FailsAt
 from tests.support.fake_stream import FakeStream
+from tests.support.wait import until
 
 from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Volume, VolumeState, ops
 from longwatch.base.clock import ManualClock
@@ -317,6 +319,26 @@ async def test_the_reserve_lets_the_last_words_through(tmp_path: Path):
         assert archive.index_failed == ""
 
 
+async def test_what_is_said_after_the_reserve_was_given_up_is_written_too(tmp_path: Path):
+    async with opened([tmp_path / "a"]) as (archive, _):
+        db = archive._index.connection
+        db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
+
+        def release() -> bool:
+            db.execute("PRAGMA max_page_count = 1073741823")
+            return True
+
+        archive._rows._release_reserve = release
+        assert await archive.commit([ops.Entry("settings_applied", {"text": "x" * 9000})])
+        assert await archive.commit([ops.GapOpen(1, GATE, 1000, Cause.STORAGE_FULL, {"detail": "full"})])
+        assert await archive.commit([ops.GapClose(1, 5000)])
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [(gap.from_us, gap.to_us, gap.cause) for _, gap in reader.gaps(None, 0, 9000)] == [
+            (1000, 5000, Cause.STORAGE_FULL)
+        ]
+        reader.close()
+
+
 # -- real full disks
 
 
@@ -448,3 +470,30 @@ async def test_media_of_a_run_whose_start_was_never_told_has_a_place_all_the_sam
         result = await archive.tick(archive.volumes[0], replace(tick, index=[*told, ops.RunEnd(99, 1, "")]))
         assert result.acknowledged == {source.token: source.end}
         assert held([tmp_path / "a"])[0].run == source.run
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("small_disk", ["size=40m"], indirect=True)
+async def test_a_small_full_disk_has_its_last_words_too_and_media_never_takes_their_room(small_disk: Path):
+    folder = small_disk / "a"
+    reserve, filler = folder / "reserve", small_disk / "filler"
+    async with opened([folder]) as (archive, _):
+        await until(lambda: reserve.exists() and reserve.stat().st_blocks > 0, "it is held")
+        (volume,) = archive.volumes
+        source = stream(archive)
+        with filler.open("wb") as file, contextlib.suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"x" * 65536)
+        assert (await archive.tick(volume, source.tick())).failure is not None
+        for _ in range(10):
+            assert await archive.commit([ops.Entry("settings_applied", {"text": "x" * 50_000})])
+        assert archive.index_failed == ""
+        assert reserve.stat().st_blocks == 0
+        volume.verified_boot_us = -1_000_000_000
+        await archive._verify(volume)
+        assert volume.state is VolumeState.FULL
+        filler.unlink()
+        volume.verified_boot_us = -1_000_000_000
+        await archive._verify(volume)
+        assert volume.state is VolumeState.OK
+        assert reserve.stat().st_blocks > 0

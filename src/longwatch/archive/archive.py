@@ -257,8 +257,10 @@ class Archive:
         if files is None or now - volume.verified_boot_us < _RETRY_S * 500_000:
             return
         volume.verified_boot_us = now
-        needed = _NEEDED_BYTES if volume.state is VolumeState.FULL else 0
-        why_not = await volume.worker.run(files.verify, min(needed, volume.free_bytes()[1] // 16))
+        needed = min(_NEEDED_BYTES, volume.free_bytes()[1] // 16) if volume.state is VolumeState.FULL else 0
+        if needed and volume is self.volumes[0]:
+            needed += self._reserve.owed_bytes * 5 // 4  # the last words' room is not for media
+        why_not = await volume.worker.run(files.verify, needed)
         if why_not:
             volume.detail = why_not
             return
@@ -271,6 +273,7 @@ class Archive:
         volume.state, volume.detail = VolumeState.OK, ""
         entry = ops.Entry(kinds.STORAGE_READMITTED, {"volume": volume.id, "segments_sealed": len(mended)})
         await self._worker.run(self._rows.commit, mended, [entry])
+        await self._worker.run(self._reserve.hold)
         _log.info("a volume is used again", volume=str(volume.path), sealed=len(mended))
 
     # -- cameras, retention, checks

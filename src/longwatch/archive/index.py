@@ -23,6 +23,7 @@ from longwatch.ledger import entry_bytes, leaf_hash
 
 APPLICATION_ID = 0x4C4F4E47  # "LONG"
 RESERVE_BYTES = 64 << 20
+_LEAST_RESERVE_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
 
 
@@ -172,26 +173,31 @@ def whole_numbers(body: Mapping[str, object]) -> dict[str, object]:
 class Reserve:
     """64 MiB on the index volume, given up when it is full, so that the last words still find room.
 
-    Owner: the index thread. Never larger than a quarter of what is free.
+    Owner: the index thread. Not larger than a quarter of what is free, so a small disk has a smaller one. owed_bytes: what
+    was given up; media may not have it, and a full volume takes media again only where it fits beside that.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.owed_bytes = 0
 
     def hold(self) -> bool:
         """Take the space, where there is plenty. True where it is held."""
         try:
             stat = os.statvfs(self._path.parent)
             held = self._path.stat().st_size if self._path.exists() else 0
-            if held >= RESERVE_BYTES:
+            free = stat.f_bavail * stat.f_frsize
+            wanted = self.owed_bytes or min(RESERVE_BYTES, (free + held) // 4)
+            if held >= wanted > 0:
                 return True
-            if stat.f_bavail * stat.f_frsize < 4 * RESERVE_BYTES:
+            if wanted < _LEAST_RESERVE_BYTES or free < (wanted - held) * 5 // 4:
                 return False
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
-                os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+                os.posix_fallocate(descriptor, 0, wanted)
             finally:
                 os.close(descriptor)
+            self.owed_bytes = 0
         except OSError as error:
             _log.warning("no space could be held for last words", path=str(self._path), error=str(error))
             return False
@@ -200,9 +206,11 @@ class Reserve:
     def release(self) -> bool:
         """Give the space up. False where none was held."""
         try:
-            if not self._path.exists() or self._path.stat().st_size == 0:
+            held = self._path.stat().st_size if self._path.exists() else 0
+            if held == 0:
                 return False
             os.truncate(self._path, 0)
+            self.owed_bytes = max(self.owed_bytes, held)
         except OSError as error:
             _log.error("the reserve could not be given up", path=str(self._path), error=str(error))
             return False

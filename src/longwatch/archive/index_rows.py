@@ -82,6 +82,10 @@ class IndexRows:
         return durable
 
     def _again(self) -> bool:
+        """Once more, with the reserve's room. A transaction that was refused as full is rolled back for certain: no doubt is left
+        of it, and the next commit must not take this one's number for that one's.
+        """
+        self._doubt = None
         try:
             self._attempt()
         except sqlite3.Error:

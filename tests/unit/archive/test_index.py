@@ -146,6 +146,9 @@ def test_the_reserve_is_held_and_given_up(tmp_path: Path):
     assert (tmp_path / "reserve").stat().st_blocks * 512 >= 64 << 20
     assert reserve.release()
     assert (tmp_path / "reserve").stat().st_blocks == 0
+    assert reserve.owed_bytes == 64 << 20
+    assert reserve.hold()
+    assert reserve.owed_bytes == 0
 
 
 async def test_an_index_of_another_folder_is_refused(tmp_path: Path):
