@@ -56,6 +56,7 @@ def read(path: Path, text: str) -> Tree:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
         what = " ".join(str(part) for part in (error.context, error.problem) if part).split("\n")[0]
+        what = what.partition(" with value ")[0]  # of a key that stands twice; it may be a URL with its password
         remedy = "each key may stand once" if "duplicate" in what else "check the indentation, colons and quotes here"
         raise SettingsError(path, [Problem(line, column, "", f"not valid YAML: {what}", remedy)]) from None
     except (YAMLError, RecursionError, ValueError) as error:

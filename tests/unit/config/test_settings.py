@@ -218,6 +218,16 @@ def test_a_secrets_file_that_others_can_read_is_refused(folder: Path, mode: int)
     assert any("chmod 600" in p.remedy and p.line == 4 for p in caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    "camera", ["    streams: {main: rtsp://u:c4n4ry@h/t}\n", "  gate: {streams: {main: rtsp://u:c4n4ry@h/t}}\n"]
+)
+def test_a_key_that_stands_twice_is_named_without_its_value(camera: str):
+    (problem,) = problems(minimal(camera=camera))
+    assert "duplicate key" in problem.what
+    assert "c4n4ry" not in problem.what
+    assert (problem.remedy, problem.line) == ("each key may stand once", 7)
+
+
 def test_the_environment_comes_before_the_secrets_file(folder: Path):
     found = load(folder / "longwatch.yml", {"GATE_PASSWORD": "other"})
     assert urlsplit(found.cameras["gate"].streams.main).password == "other"
