@@ -47,6 +47,7 @@ class Connection(asyncio.BufferedProtocol):
         self._clock = clock
         self._listener = listener
         self._demux = Demultiplexer()
+        self._hurried = False
         self._lanes: list[tuple[list[tuple[int, int]], PacketHandler]] = []
         self._tail = b""
         self._strays = 0
@@ -69,7 +70,14 @@ class Connection(asyncio.BufferedProtocol):
     def settle(self) -> None:
         """The conversation is done and packets come: read on the beat, where the transport can."""
         if isinstance(self.transport, PolledSocket):
+            self.transport.hurry(self._hurried)
             self.transport.settle()
+
+    def hurry(self, on: bool) -> None:
+        """Whether somebody waits for what comes."""
+        self._hurried = on
+        if isinstance(self.transport, PolledSocket):
+            self.transport.hurry(on)
 
     def close(self) -> None:
         """Close at once; what was written goes out where the camera takes it."""

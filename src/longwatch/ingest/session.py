@@ -99,6 +99,7 @@ class Session:
         self._delivery = Delivery(sink, FrozenPicture(options.frozen_s, mark), changed, bounds)
         self._tasks = Tasks(f"session {url.origin}", self._died)
         self._connection: Connection | None = None
+        self._hurried = False
         self._done: asyncio.Future[Outcome] | None = None
         self._report_channels: dict[int, int] = {}
         self._last_packet_us = 0
@@ -142,11 +143,18 @@ class Session:
         """Read from the connection so far."""
         return self._connection.bytes_in if self._connection is not None else 0
 
+    def hurry(self, on: bool) -> None:
+        """Whether somebody watches, and waits for what comes."""
+        self._hurried = on
+        if self._connection is not None:
+            self._connection.hurry(on)
+
     async def run(self) -> Outcome:
         """From connecting to the end. Cancellation tears the session down."""
         outcome = Outcome(None, "stopped")
         self._done = asyncio.get_running_loop().create_future()
         self._connection = Connection(arena_of(asyncio.get_running_loop()), self._clock, self)
+        self._connection.hurry(self._hurried)
         try:
             failed = await self._connect(self._connection)
             if failed is not None:

@@ -22,8 +22,8 @@ _log = structlog.get_logger(__name__)
 
 
 class RtspSource:
-    """One stream of one camera (model.sessions.SampleSource). One task runs it; `try_now` may be called at any time on the
-    same loop. New settings make a new source.
+    """One stream of one camera (model.sessions.SampleSource). One task runs it; `try_now` and `hurry` may be called at any
+    time on the same loop. New settings make a new source.
     """
 
     def __init__(self, url: CameraUrl, options: Options, clock: Clock) -> None:
@@ -38,6 +38,14 @@ class RtspSource:
         self._mark: Mark | None = None
         self._status: StreamStatus | None = None
         self._server = ""
+        self._session: Session | None = None
+        self._hurried = False
+
+    def hurry(self, on: bool) -> None:
+        """Whether somebody watches: then packets are taken in on every beat (`ingest.polling`)."""
+        self._hurried = on
+        if self._session is not None:
+            self._session.hurry(on)
 
     def try_now(self) -> None:
         """Do not wait for the next attempt, and count failures from the beginning."""
@@ -97,11 +105,15 @@ class RtspSource:
             mark=self._mark,
             bounds=self._bounds,
         )
+        session.hurry(self._hurried)
+        self._session = session
         try:
             outcome = await session.run()
         except Exception as error:  # noqa: BLE001  named boundary: a fault of ours in one attempt is not the end of the stream
             _log.error("an attempt failed inside", camera=self._url.origin, error=repr(error), exc_info=error)
             outcome = Outcome(Fault.UNUSABLE, f"internal error: {type(error).__name__}", session.streamed)
+        finally:
+            self._session = None
         if outcome.fault is not Fault.UNREACHABLE:
             self._unfinished = outcome.unfinished
         self._mark = session.mark

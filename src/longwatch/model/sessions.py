@@ -102,3 +102,7 @@ class SampleSource(Protocol):
     def try_now(self) -> None:
         """Do not wait for the next attempt."""
         ...
+
+    def hurry(self, on: bool) -> None:
+        """Whether somebody watches live: until told otherwise nobody does, and samples may come in larger batches, by 0.1 s."""
+        ...

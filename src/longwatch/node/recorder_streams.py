@@ -53,6 +53,7 @@ class StreamUnit:
         self._source: SampleSource | None = None
         self._task: asyncio.Task[None] | None = None
         self._rate = (0, 0, 0)
+        recorder.live.on_watched = self._watched
 
     def not_planned(self, wall_us: int) -> str:
         """Why the stream is not to be recorded at this moment; "" where it is."""
@@ -68,7 +69,12 @@ class StreamUnit:
         self.options = options
         self.recorder.audio = options.ingest.audio
         self._source = RtspSource(options.url, options.ingest, self._clock)
+        self._source.hurry(self.recorder.live.watched)
         self._task = self._tasks.start(f"{self.key.camera}/{self.key.stream}", self._source.run(self.recorder))
+
+    def _watched(self, on: bool) -> None:
+        if self._source is not None:
+            self._source.hurry(on)
 
     async def end(self) -> None:
         """End the source and its session."""

@@ -15,19 +15,29 @@ SamplesCallback = Callable[[int, Sequence[Sample]], None]
 
 
 class LiveTap:
-    """One stream's. `generation` rises with each session and each change of formats."""
+    """One stream's. generation: rises with each session and each change of formats. on_watched: hears of the first who
+    joins, and of the last who leaves.
+    """
 
-    __slots__ = ("_budget", "_cached", "_cached_bytes", "_caching", "_subscribers", "generation", "tracks", "video")
+    __slots__ = (
+        "_budget", "_cached", "_cached_bytes", "_caching", "_subscribers", "generation", "on_watched", "tracks", "video",
+    )  # fmt: skip
 
     def __init__(self, budget: Budget) -> None:
         self.generation = 0
         self.tracks: tuple[TrackFormat, ...] = ()
         self.video = 0
+        self.on_watched: Callable[[bool], None] = _nobody_asks
         self._budget = budget
         self._cached: list[Sample] = []
         self._cached_bytes = 0
         self._caching = False
         self._subscribers: dict[int, tuple[FormatsCallback, SamplesCallback]] = {}
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody has joined."""
+        return bool(self._subscribers)
 
     def formats(self, tracks: tuple[TrackFormat, ...], video: int) -> None:
         """A session or a new set of parameters begins."""
@@ -80,7 +90,10 @@ class LiveTap:
 
     def subscribe(self, number: int, on_formats: FormatsCallback, on_samples: SamplesCallback) -> None:
         """Join: at once the formats and the open group of pictures, where there are any, then all that comes."""
+        first = not self._subscribers
         self._subscribers[number] = (on_formats, on_samples)
+        if first:
+            self.on_watched(True)
         if self.tracks:
             on_formats(self.generation, self.tracks)
             if self._cached:
@@ -88,4 +101,9 @@ class LiveTap:
 
     def unsubscribe(self, number: int) -> None:
         """Leave."""
-        self._subscribers.pop(number, None)
+        if self._subscribers.pop(number, None) is not None and not self._subscribers:
+            self.on_watched(False)
+
+
+def _nobody_asks(_: bool) -> None:
+    """Until the stream has a source that could hurry."""

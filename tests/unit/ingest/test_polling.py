@@ -12,7 +12,7 @@ from longwatch.base.clock import SystemClock
 from longwatch.formats.rtsp import Message, RtspError
 from longwatch.ingest.arena import ReadArena, arena_of
 from longwatch.ingest.connection import MAX_UNSENT_BYTES, Connection
-from longwatch.ingest.polling import PolledSocket
+from longwatch.ingest.polling import CALM_BEATS, PolledSocket, poller_of
 
 
 class Listener:
@@ -196,3 +196,85 @@ async def test_what_is_cheap_is_read_as_fast_as_ever(pair: Pair) -> None:
         pair.camera.send(data)
         pair.polled.read()
     assert len(pair.packets) == 2000
+
+
+class Counted(asyncio.BufferedProtocol):
+    """Counts how often its socket is read, and what came."""
+
+    def __init__(self) -> None:
+        self.room = memoryview(bytearray(1 << 20))
+        self.reads = 0
+        self.received = 0
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        self.reads += 1
+        return self.room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received += nbytes
+
+
+class Counting:
+    """A settled socket, and the camera's end of it."""
+
+    def __init__(self) -> None:
+        ours, self.camera = socket.socketpair()
+        ours.setblocking(False)
+        self.protocol = Counted()
+        self.polled = PolledSocket(ours, self.protocol)
+        self.polled.settle()
+
+    def close(self) -> None:
+        self.polled.close()
+        self.camera.close()
+
+
+async def test_what_nobody_watches_is_read_on_every_fourth_beat_and_what_is_watched_on_each() -> None:
+    calm, watched = Counting(), Counting()
+    watched.polled.hurry(True)
+    await until(lambda: calm.protocol.reads >= 3)
+    reads = calm.protocol.reads
+    assert (reads - 1) * CALM_BEATS <= watched.protocol.reads <= (reads + 1) * CALM_BEATS
+    watched.polled.hurry(False)
+    before = watched.protocol.reads, calm.protocol.reads
+    await until(lambda: watched.protocol.reads >= before[0] + 3)
+    assert abs((watched.protocol.reads - before[0]) - (calm.protocol.reads - before[1])) <= 1
+    calm.close()
+    watched.close()
+
+
+async def test_sockets_have_their_turns_one_after_the_other() -> None:
+    several = [Counting() for _ in range(CALM_BEATS)]
+    poller = poller_of(asyncio.get_running_loop())
+    at_once = set()
+    for _ in range(3 * CALM_BEATS):
+        before = poller.reads
+        await until(lambda before=before: poller.reads > before)
+        at_once.add(poller.reads - before)
+    assert at_once == {1}
+    for each in several:
+        each.close()
+
+
+async def test_a_socket_that_brings_much_is_read_again_on_the_next_beat() -> None:
+    much = Counting()
+    much.camera.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    much.camera.send(bytes(120_000))
+    much.polled.read()
+    assert much.protocol.received == 120_000
+    assert much.polled.brought_plenty()
+    much.camera.send(bytes(1000))
+    much.polled.read()
+    assert not much.polled.brought_plenty()
+    much.close()
+    assert not much.polled.brought_plenty()
+
+
+async def test_without_a_socket_there_is_no_beat() -> None:
+    one = Counting()
+    await until(lambda: one.protocol.reads >= 1)
+    one.close()
+    poller = poller_of(asyncio.get_running_loop())
+    before = poller.reads
+    await asyncio.sleep(0.2)
+    assert poller.reads == before

@@ -158,3 +158,28 @@ async def test_probe_of_a_camera_that_refuses() -> None:
     assert report.fault is Fault.LOGIN_REFUSED
     assert report.tracks == ()
     assert report.first_picture_s is None
+
+
+async def test_who_is_watched_is_read_more_often_from_the_beginning_or_from_now_on() -> None:
+    def moments(sink: RememberingSink, since: int) -> float:
+        arrivals = [sample.arrival_boot_us for sample in sink.video[since:]]
+        return len(set(arrivals)) / len(arrivals)
+
+    async with SimulatedCamera(LOT) as camera:
+        url = CameraUrl.parse(camera.url)
+        sources = [RtspSource(url, QUICK, SystemClock()) for _ in range(2)]
+        sinks = [RememberingSink() for _ in range(2)]
+        tasks = Tasks("test")
+        sources[0].hurry(True)
+        for number, (source, sink) in enumerate(zip(sources, sinks, strict=True)):
+            tasks.start(f"source {number}", source.run(sink))
+        try:
+            await until(lambda: all(len(sink.video) > 60 for sink in sinks))
+            assert moments(sinks[0], 0) > moments(sinks[1], 0)
+            for source, on in zip(sources, (False, True), strict=True):
+                source.hurry(on)
+            since = [len(sink.video) for sink in sinks]
+            await until(lambda: all(len(sink.video) > at + 60 for sink, at in zip(sinks, since, strict=True)))
+            assert moments(sinks[0], since[0]) < moments(sinks[1], since[1])
+        finally:
+            await tasks.aclose()

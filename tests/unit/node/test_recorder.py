@@ -32,6 +32,7 @@ class NumberSource:
 
     begin: ClassVar[Callable[[str, int], str]] = lambda _camera, _attempt: ""
     attempts: ClassVar[dict[str, int]] = {}
+    watched: ClassVar[dict[str, bool]] = {}
 
     def __init__(self, url: CameraUrl, options: IngestOptions, clock: SystemClock) -> None:
         self._camera = str(url).rpartition("/")[2]
@@ -39,6 +40,9 @@ class NumberSource:
 
     def try_now(self) -> None:
         NumberSource.attempts[f"{self._camera} now"] = 1
+
+    def hurry(self, on: bool) -> None:
+        NumberSource.watched[self._camera] = on
 
     async def run(self, sink: StreamSink) -> None:
         attempt = NumberSource.attempts[self._camera] = NumberSource.attempts.get(self._camera, 0) + 1
@@ -281,3 +285,15 @@ async def test_a_clock_that_nothing_vouches_for_lets_nothing_expire_until_ntp_a_
         host.epoch += 1
         assert not recorder._retention_time().approved
     assert "retention_approved" in kinds(tmp_path)
+
+
+async def test_a_source_hears_whether_it_is_watched(tmp_path: Path) -> None:
+    NumberSource.begin = lambda _camera, _attempt: ""
+    async with running(tmp_path, camera("gate")) as recorder:
+        tap = recorder._tap(StreamKey("gate", "main"))
+        assert tap is not None
+        assert not NumberSource.watched["gate"]
+        tap.subscribe(1, lambda _generation, _tracks: None, lambda _generation, _batch: None)
+        assert NumberSource.watched["gate"]
+        tap.unsubscribe(1)
+        assert not NumberSource.watched["gate"]

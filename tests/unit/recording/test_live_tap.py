@@ -65,3 +65,20 @@ def test_after_a_session_there_is_nothing_to_join() -> None:
     viewer = Viewer()
     tap.subscribe(1, viewer.formats, viewer.samples)
     assert viewer.generations == []
+
+
+def test_the_first_who_joins_and_the_last_who_leaves_are_heard_of() -> None:
+    tap = LiveTap(Budget(1000))
+    heard: list[bool] = []
+    tap.on_watched = heard.append
+    viewer = Viewer()
+    assert not tap.watched
+    tap.subscribe(1, viewer.formats, viewer.samples)
+    tap.subscribe(2, viewer.formats, viewer.samples)
+    tap.unsubscribe(1)
+    assert heard == [True]
+    assert tap.watched
+    tap.unsubscribe(2)
+    tap.unsubscribe(2)
+    assert heard == [True, False]
+    assert not tap.watched
