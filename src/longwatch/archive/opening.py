@@ -133,6 +133,17 @@ class OpenedFolder:
 
 def open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) -> OpenedFolder:
     """Survey, lock, index, recovery: on the index thread. Raises LongwatchError."""
+    try:
+        return _open_folder(paths, options, clock, boot)
+    except (OSError, sqlite3.Error) as error:
+        raise LongwatchError(
+            f"the data folder {paths[0]} cannot be opened",
+            why=str(error),
+            remedy="see that its disk is there and writable, and that it belongs to the user that runs this",
+        ) from error
+
+
+def _open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) -> OpenedFolder:
     flushing = options.flushing
     found = survey(paths)
     fresh = found[0] is None
@@ -162,11 +173,9 @@ def open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) ->
         report.fresh = fresh
         report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
         return OpenedFolder(opening.index, report, places, rows, locks)
-    except BaseException as error:
+    except BaseException:
         if opening is not None:
             opening.index.close()
         for lock in locks:
             lock.release()
-        if isinstance(error, (OSError, sqlite3.Error)):
-            raise LongwatchError(f"the data folder {paths[0]} cannot be opened", why=str(error)) from error
         raise
