@@ -221,6 +221,11 @@ async def test_a_missing_file_is_said_and_its_row_goes(tmp_path: Path):
         assert report.missing == [str(path)]
         assert held([tmp_path / "a"]) == []
         assert (await archive.check(Mode.SIZE)).ok
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [span.held for span in reader.recorded_spans(GATE, *FOR_EVER)] == ["gone"], (
+            "nobody is told that it is here"
+        )
+        reader.close()
 
 
 async def test_a_volume_that_is_away_keeps_its_open_segments_for_later(tmp_path: Path):

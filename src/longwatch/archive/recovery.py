@@ -21,6 +21,7 @@ from longwatch.archive.flushing import Flushing
 from longwatch.archive.index import Index
 from longwatch.archive.mending import Mended, WallEnd, mend_file
 from longwatch.archive.ops import Heartbeat, SegmentOpen
+from longwatch.archive.retention import Doomed, add_gone, drop_segment
 from longwatch.archive.rows import (
     GapPlace,
     close_gap,
@@ -316,9 +317,17 @@ class Recovery:
             close_gap(self._index, db, GapPlace(gap, stream, start), from_us)
 
     def _drop_missing(self, db: sqlite3.Connection, c: _Candidate) -> None:
-        """The file of an open segment is not there: its row would point at nothing."""
-        db.execute("DELETE FROM open_segment WHERE segment_id = ?", (c.row,))
-        db.execute("DELETE FROM segment WHERE id = ?", (c.row,))
+        """The file of an open segment is not there (a person removed it): its row would point at nothing. What was recorded
+        is gone, and not here.
+        """
+        stream = _stream(db, c.key)
+        doomed = Doomed(
+            c.row, stream, c.key, run_row(db, c.boot, c.run, stream, None), c.sequence, c.volume, str(c.path),
+            c.wall_start_us, c.wall_end.of(c.rows), 0, confirmed=False, why="missing",
+        )  # fmt: skip
+        drop_segment(db, c.row)
+        if doomed.to_us > doomed.from_us:
+            add_gone(db, doomed)
 
     def _end_gaps(self, db: sqlite3.Connection) -> None:
         """Gaps left open end where the last recorder had accounted to; their tokens died with it."""
