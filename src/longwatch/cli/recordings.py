@@ -40,12 +40,13 @@ def gaps(
     config: options.Config = None,
     json: options.Json = False,
 ) -> None:
-    """Every gap with its cause and evidence; by default of the last day.
+    """Every gap with its cause and evidence; by default of the last day, as far as each camera was set up.
 
     Example: `longwatch gaps --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --camera gate`
     """
     from longwatch.archive import ArchiveReader
     from longwatch.config import find, load
+    from longwatch.model.causes import Cause
     from longwatch.model.sessions import StreamKey
     from longwatch.timeline import State, tile
 
@@ -65,7 +66,11 @@ def gaps(
             spans = reader.recorded_spans(key, from_us, to_us)
             rows = [gap for other, gap in reader.gaps(key.camera, from_us, to_us) if other == key]
             tiles = tile(spans, rows, from_us, to_us, accounted_until_us, set_up_us)
-            items += [(key, part) for part in tiles if part.state is State.GAP]
+            items += [
+                (key, part)
+                for part in tiles
+                if part.state is State.GAP and (from_ is not None or part.cause is not Cause.NEVER_RECORDED)
+            ]
     finally:
         reader.close()
     if json:
@@ -109,28 +114,32 @@ def export(
     from longwatch.archive import ArchiveReader
     from longwatch.config import find, load
     from longwatch.model.sessions import StreamKey
+    from longwatch.model.stores import GapSpan
     from longwatch.playback import VideoRequest
     from longwatch.playback import export as write
+    from longwatch.timeline import tile
 
     settings = load(find(config))
     from_us, to_us = _span(from_, to, 0)
     key = StreamKey(camera, stream)
     reader = ArchiveReader(settings.volumes)
     try:
-        if key not in {StreamKey(name, each) for name, each, _ in reader.cameras()}:
-            names = sorted({f"{name}" for name, _, _ in reader.cameras()})
+        known = {StreamKey(name, each): set_up_us for name, each, set_up_us in reader.cameras()}
+        if key not in known:
+            names = sorted({each.camera for each in known})
             raise UsageError(
                 f"nothing was ever recorded of {camera}'s stream {stream}",
                 remedy=f"one of {', '.join(names) or 'none yet'}",
             )
-        rows = [gap for other, gap in reader.gaps(camera, from_us, to_us) if other == key]
-        result = write(
-            reader,
-            VideoRequest(key, from_us, to_us),
-            out,
-            accounted_until_us=reader.accounted_until_us(),
-            gaps=rows,
-        )
+        until_us = reader.accounted_until_us()
+        spans, rows = reader.recorded_spans(key, from_us, to_us), reader.gaps_of(key, from_us, to_us)
+        tiles = tile(spans, rows, from_us, to_us, until_us, known[key])
+        missing = [
+            GapSpan(part.from_us, part.to_us, part.cause, dict(part.evidence))
+            for part in tiles
+            if part.cause is not None
+        ]
+        result = write(reader, VideoRequest(key, from_us, to_us), out, accounted_until_us=until_us, gaps=missing)
     finally:
         reader.close()
     gaps = [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps]

@@ -15,6 +15,7 @@ import pytest
 from tests.support.archive_case import opened, record, stream
 
 from longwatch.base.clock import ManualClock
+from longwatch.base.rfc3339 import parse_us
 from longwatch.cli import main
 
 START = "2026-01-01T00:00:00Z"
@@ -162,6 +163,27 @@ def test_gaps_have_a_cause_each(run, recorded):
     assert run(*words, "--camera", "nope")[0] == 2
     late = ("gaps", "--config", recorded, "--from", "2026-01-01T00:00:11Z", "--to", "2026-01-01T00:00:12Z")
     assert run(*late)[1].startswith("no gaps")
+
+
+def test_by_default_gaps_begin_where_each_camera_was_set_up(run, recorded):
+    async def another() -> None:
+        async with opened([recorded.parent / "data"], clock=ManualClock()) as (archive, _):
+            await archive.camera_set_up("yard", "Yard", ["main"], parse_us("2026-01-01T00:00:11Z"))
+
+    asyncio.run(another())
+    until = ("gaps", "--json", "--config", recorded, "--to", "2026-01-01T00:00:12Z")
+    found = [(g["camera"], g["cause"]) for g in json.loads(run(*until)[1])["items"]]
+    assert found == [("gate", "unknown"), ("yard", "unknown")]
+    asked = json.loads(run(*until, "--from", START)[1])["items"]
+    assert ("yard", "never_recorded") in [(g["camera"], g["cause"]) for g in asked]
+
+
+def test_an_export_names_every_second_that_is_missing(run, recorded, tmp_path):
+    span = ("--from", "2025-12-31T23:59:50Z", "--to", "2026-01-01T00:00:12Z")
+    code, out, said = run("export", "gate", *span, "--out", tmp_path / "x.mp4", "--config", recorded, "--json")
+    assert (code, said) == (0, "")
+    gaps = [(gap["from"], gap["to"], gap["cause"]) for gap in json.loads(out)["gaps"]]
+    assert gaps == [("2025-12-31T23:59:50Z", START, "never_recorded"), (START, "2026-01-01T00:00:10Z", "unknown")]
 
 
 @pytest.mark.parametrize(
