@@ -14,7 +14,8 @@ from longwatch.model.sessions import Fault
 class Restart:
     """How the recorder's process before this one ended, as its heartbeat and the boot id tell.
 
-    orderly: its last entry is a stop. same_boot: the host has not started anew since.
+    orderly: its last entry is a stop. same_boot: the host has not started anew since. last_heartbeat_wall_us: None where
+    there is none, so that nobody knows.
     """
 
     orderly: bool
@@ -123,6 +124,14 @@ def _packets_lost(e: Evidence) -> Verdict | None:
 def _restart(e: Evidence) -> Verdict | None:
     if e.restart is None:
         return None
+    if not e.restart.orderly and e.restart.last_heartbeat_wall_us is None:
+        return Verdict(
+            Cause.UNKNOWN,
+            {
+                "detail": "the index was lost, and with it what was known of the recorder before this one",
+                "cannot_tell_apart": ["post stopped", "recorder failed", "power lost"],
+            },
+        )
     facts: dict[str, object] = {"boot": "same" if e.restart.same_boot else "another"}
     if e.restart.last_heartbeat_wall_us is not None:
         facts["last_heartbeat_us"] = e.restart.last_heartbeat_wall_us

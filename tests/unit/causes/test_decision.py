@@ -13,6 +13,7 @@ from longwatch.model.sessions import Fault
 CUT = Restart(orderly=False, same_boot=False, last_heartbeat_wall_us=123)
 CRASH = Restart(orderly=False, same_boot=True, last_heartbeat_wall_us=123)
 STOP = Restart(orderly=True, same_boot=False, last_heartbeat_wall_us=123)
+NOBODY_KNOWS = Restart(orderly=False, same_boot=False, last_heartbeat_wall_us=None)
 
 ROWS = {
     1: (
@@ -33,15 +34,16 @@ ROWS = {
     13: (Evidence(fault=Fault.FROZEN), Cause.STREAM_STALLED),
     14: (Evidence(fault=Fault.UNUSABLE), Cause.STREAM_STALLED),
     15: (Evidence(lost_packets=4, restart=CRASH), Cause.PACKETS_LOST),
-    16: (Evidence(restart=STOP), Cause.POST_STOPPED),
-    17: (Evidence(restart=CRASH, starting=True), Cause.RECORDER_FAILED),
-    18: (Evidence(restart=CUT, starting=True), Cause.POST_POWER_LOST),
-    19: (Evidence(ended_by_us="its settings changed"), Cause.POST_STOPPED),
-    20: (Evidence(starting=True), Cause.POST_STOPPED),
-    21: (Evidence(timestamps="media time ran away"), Cause.STREAM_STALLED),
-    22: (Evidence(clock_step_us=3_600_000_000), Cause.UNKNOWN),
-    23: (Evidence(failure="struct.error"), Cause.RECORDER_FAILED),
-    24: (Evidence(), Cause.UNKNOWN),
+    16: (Evidence(restart=NOBODY_KNOWS, starting=True), Cause.UNKNOWN),
+    17: (Evidence(restart=STOP), Cause.POST_STOPPED),
+    18: (Evidence(restart=CRASH, starting=True), Cause.RECORDER_FAILED),
+    19: (Evidence(restart=CUT, starting=True), Cause.POST_POWER_LOST),
+    20: (Evidence(ended_by_us="its settings changed"), Cause.POST_STOPPED),
+    21: (Evidence(starting=True), Cause.POST_STOPPED),
+    22: (Evidence(timestamps="media time ran away"), Cause.STREAM_STALLED),
+    23: (Evidence(clock_step_us=3_600_000_000), Cause.UNKNOWN),
+    24: (Evidence(failure="struct.error"), Cause.RECORDER_FAILED),
+    25: (Evidence(), Cause.UNKNOWN),
 }
 
 
@@ -51,7 +53,7 @@ def test_row(row: int) -> None:
     verdict = decide(evidence)
     assert verdict.cause is cause
     assert canonical(verdict.evidence)  # fit for the ledger
-    assert bool(verdict.evidence) == (row != 24)
+    assert bool(verdict.evidence) == (row != 25)
 
 
 def test_the_table_of_the_design_page_has_these_rows_and_causes() -> None:
@@ -61,9 +63,9 @@ def test_the_table_of_the_design_page_has_these_rows_and_causes() -> None:
 
 
 def test_what_cannot_be_told_apart_is_listed_and_not_claimed() -> None:
-    assert decide(ROWS[18][0]).evidence["cannot_tell_apart"] == ["power lost", "host reset", "host crashed"]
+    assert decide(ROWS[19][0]).evidence["cannot_tell_apart"] == ["power lost", "host reset", "host crashed"]
     assert "camera without power" in decide(ROWS[5][0]).evidence["cannot_tell_apart"]
-    assert "cannot_tell_apart" not in decide(ROWS[17][0]).evidence
+    assert "cannot_tell_apart" not in decide(ROWS[18][0]).evidence
 
 
 def test_every_fault_has_a_cause() -> None:
