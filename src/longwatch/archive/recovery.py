@@ -21,7 +21,7 @@ from longwatch.archive.flushing import Flushing
 from longwatch.archive.index import Index
 from longwatch.archive.mending import Mended, WallEnd, mend_file
 from longwatch.archive.ops import Heartbeat, SegmentOpen
-from longwatch.archive.retention import Doomed, add_gone, drop_segment
+from longwatch.archive.retention import Doomed, add_gone, drop_segment, take_back_gone
 from longwatch.archive.rows import (
     GapPlace,
     close_gap,
@@ -303,6 +303,7 @@ class Recovery:
         if m.rows:
             cover(db, stream, run, c.wall_start_us, wall_end_us, int(c.provenance))
             self._yield_gap(db, stream, c.wall_start_us)
+            take_back_gone(db, run, c.sequence, c.wall_start_us, wall_end_us)
         self.report.recovered.append(
             RecoveredSegment(c.key, str(c.path), c.wall_start_us, wall_end_us, m.kept_bytes, m.cut_bytes, not c.row)
         )

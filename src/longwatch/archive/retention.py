@@ -350,3 +350,26 @@ def add_gone(db: sqlite3.Connection, doomed: Doomed) -> None:
         "INSERT OR REPLACE INTO gone_span VALUES (?, ?, ?, ?, ?, ?, ?)",
         (doomed.stream, from_us, doomed.run, to_us, first, last, confirmed),
     )
+
+
+def take_back_gone(db: sqlite3.Connection, run: int, sequence: int, from_us: int, to_us: int) -> None:
+    """A segment that was gone is there again, from from_us to to_us (a person put its file back): what lies beside it stays gone."""
+    row = db.execute(
+        "SELECT stream_id, from_us, to_us, first_sequence, last_sequence, confirmed FROM gone_span"
+        " WHERE run_id = ? AND first_sequence <= ? ORDER BY first_sequence DESC LIMIT 1",
+        (run, sequence),
+    ).fetchone()
+    if row is None or row[4] < sequence:
+        return
+    stream, gone_from_us, gone_to_us, first, last, confirmed = row
+    db.execute("DELETE FROM gone_span WHERE run_id = ? AND first_sequence = ?", (run, first))
+    pieces = (
+        (gone_from_us, from_us, first, max(first, sequence - 1)),
+        (to_us, gone_to_us, min(last, sequence + 1), last),
+    )
+    for piece_from_us, piece_to_us, piece_first, piece_last in pieces:
+        if piece_from_us < piece_to_us:
+            db.execute(
+                "INSERT OR REPLACE INTO gone_span VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (stream, piece_from_us, run, piece_to_us, piece_first, piece_last, confirmed),
+            )

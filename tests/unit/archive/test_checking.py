@@ -79,6 +79,30 @@ async def test_a_missing_file_becomes_gone_and_nobody_of_ours_removed_it(tmp_pat
         assert (await archive.check(Mode.SIZE)).findings == []
 
 
+@pytest.mark.parametrize("which", [0, 1, 2])
+async def test_a_missing_file_that_is_put_back_is_here_again_and_what_lies_beside_it_stays_gone(
+    tmp_path: Path, which: int
+):
+    paths = [tmp_path / "a"]
+    async with opened(paths) as (archive, _):
+        segments = await three(archive, paths)
+        archive._index.connection.execute("UPDATE run SET end_boot_us = 1")
+        for n, segment in enumerate(segments):
+            Path(segment.path).rename(tmp_path / str(n))
+        await archive.check(Mode.SIZE, repair=True)
+        reader = ArchiveReader(paths)
+        assert [s.held for s in reader.recorded_spans(GATE, *FOR_EVER)] == [Held.GONE]
+        (tmp_path / str(which)).rename(segments[which].path)
+        await archive.check(Mode.SIZE, repair=True)
+        expected = {0: [Held.HERE, Held.GONE], 1: [Held.GONE, Held.HERE, Held.GONE], 2: [Held.GONE, Held.HERE]}[which]
+        spans = reader.recorded_spans(GATE, *FOR_EVER)
+        assert [s.held for s in spans] == expected
+        (here,) = [s for s in spans if s.held is Held.HERE]
+        assert (here.from_us, here.to_us) == (segments[which].wall_start_us, segments[which].wall_end_us)
+        reader.close()
+        assert (await archive.check(Mode.HASH)).findings == []
+
+
 async def test_a_file_without_a_row_is_adopted_and_a_stranger_stays(tmp_path: Path):
     paths = [tmp_path / "a"]
     async with opened(paths) as (archive, _):
