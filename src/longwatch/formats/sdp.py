@@ -105,6 +105,8 @@ def _sort(lines: list[str]) -> tuple[list[tuple[str, str]], list[_Section], str]
     name = ""
     for raw in lines:
         line = raw.strip(" \t\0")
+        if not line.isprintable():  # names of media reach terminals, logs and the ledger
+            line = "".join(c for c in line if c.isprintable() or c == "\t")
         kind, equals, value = line.partition("=")
         kind = kind.strip().lower()
         value = value.strip()

@@ -145,3 +145,11 @@ def test_the_base(offered: str, location: str, expected: str) -> None:
 )
 def test_controls(base: str, control: str, expected: str) -> None:
     assert resolve_control(base, control) == expected
+
+
+def test_what_would_steer_a_terminal_does_not_come_in() -> None:
+    body = b"v=0\r\ns=a\x1b]0;owned\x07\r\nm=video\x1b[2J 0 RTP/AVP 96\r\na=rtpmap:96 E\x1b[31mV\xe2\x80\xaeIL/90000\r\na=control:\x9b1\r\n"
+    found = parse(body)
+    assert found.name.isprintable()
+    assert (found.media[0].kind, found.media[0].encoding) == ("video[2j", "E[31MVIL")
+    assert found.media[0].control.isprintable()
