@@ -146,6 +146,9 @@ async def test_a_run_whose_first_commit_never_came_is_adopted(tmp_path: Path):
         assert report.recovered[0].adopted
         assert held(paths)[0].run == source.run
         assert archive.next_run_number() == source.run + 1
+        reader = ArchiveReader(paths)
+        assert [row.set_up_us for row in reader.cameras()] == [held(paths)[0].wall_start_us]
+        reader.close()
 
 
 async def test_a_header_that_is_torn_stays_and_is_named(tmp_path: Path):

@@ -303,6 +303,7 @@ class Recovery:
         if m.rows:
             cover(db, stream, run, c.wall_start_us, wall_end_us, int(c.provenance))
             self._yield_gap(db, stream, c.wall_start_us)
+            db.execute("UPDATE stream SET set_up_us = coalesce(set_up_us, ?) WHERE id = ?", (c.wall_start_us, stream))
             take_back_gone(db, run, c.sequence, c.wall_start_us, wall_end_us)
         self.report.recovered.append(
             RecoveredSegment(c.key, str(c.path), c.wall_start_us, wall_end_us, m.kept_bytes, m.cut_bytes, not c.row)
