@@ -2,13 +2,16 @@
 
 Only the standard library is imported here. Its own end, even by SIGKILL, stops neither: both live in sessions of their
 own. A recorder or server that already runs on the data folder is adopted: who holds its lock stands in /proc/locks.
-SIGTERM or SIGINT ends both, within 5 s; SIGHUP is passed on to both.
+SIGTERM or SIGINT ends both, within 5 s; SIGHUP is passed on to both. Two supervisors would each adopt what the other
+started, and the end of one would stop the recording of the other: while one lives, a second on the same settings ends
+at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -219,14 +222,35 @@ class Supervisor:
 
 
 def supervise(config_path: Path) -> int:
-    """Run a post until SIGTERM or SIGINT; the exit code. 2 where the settings are wrong, which is then said on stderr."""
+    """Run a post until SIGTERM or SIGINT; the exit code. 2 where the settings are wrong, 1 where another supervisor runs
+    it, which is then said on stderr.
+    """
     config = config_path.absolute()
     supervisor = Supervisor()
     data = data_folder(config)
     if isinstance(data, int):
         return data
-    supervisor.roles = [Role(name, config, data, _say) for name in _LOCKS]
-    return supervisor.run()
+    with config.open("rb") as settings:
+        if not _alone(settings.fileno()):
+            _say(
+                f"it runs already with these settings, as process {lock_holder(config) or 'unknown'}; stop that one first"
+            )
+            return 1
+        supervisor.roles = [Role(name, config, data, _say) for name in _LOCKS]
+        return supervisor.run()
+
+
+def _alone(descriptor: int) -> bool:
+    """Take the lock of a supervisor: on the settings file itself, which is there before the data folder is. It ends with
+    this process. Where the file system has no locks, everybody is alone.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def main() -> int:

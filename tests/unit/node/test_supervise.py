@@ -62,6 +62,19 @@ def test_wrong_settings_end_it_with_2_before_anything_starts(tmp_path: Path, cap
     assert not (tmp_path / "x").exists()
 
 
+def test_a_second_one_on_the_same_settings_leaves_the_first_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "longwatch.yml"
+    config.write_text(
+        f"post: {{id: ridge, name: Ridge, timezone: UTC}}\ndata: {tmp_path}/data\nweb: {{listen: 127.0.0.1:0}}\ncameras: {{}}\n"
+    )
+    with DataLock(config):
+        assert supervise(config) == 1
+    assert f"it runs already with these settings, as process {os.getpid()}" in capfd.readouterr().err
+    assert not (tmp_path / "data").exists(), "nothing was started"
+
+
 def test_a_sigterm_before_anything_was_started_is_an_orderly_end(tmp_path: Path) -> None:
     config = tmp_path / "longwatch.yml"
     config.write_text(f"post: {{id: ridge}}\ndata: {tmp_path / 'data'}\ncameras: {{}}\n")
