@@ -37,7 +37,7 @@ def main() -> int:
             total += counts
             print(f"{case}, seed {case.seed}: {dict(counts)}", flush=True)
     missed = []
-    for name, case in control_legs(60, random.SystemRandom().randrange(1 << 30)).items():
+    for name, case in control_legs(120, random.SystemRandom().randrange(1 << 30)).items():
         counts = run(case, FOLDER / "longwatch-campaign", oracle, enough=caught)
         print(f"mistake {name}: {'caught' if caught(counts) else 'MISSED'} after {counts['cuts']} cuts", flush=True)
         if not caught(counts):

@@ -36,16 +36,20 @@ def sound_legs(cuts: int, seed: int) -> list[Case]:
 
 
 def control_legs(cuts: int, seed: int) -> dict[str, Case]:
-    """Every deliberate mistake, and disks that lie; each on index and media apart, where one flush cannot mask another's lack."""
+    """Every deliberate mistake, and disks that lie. Index and media are on disks of their own, and no media with the index:
+    a flush of the one must not mask the lack of a flush of the other.
+    """
     disks = ("ext4", "ext4")
     legs = {
-        name: Case(disks, 4096, workload("--fault", name, "--seed", str(seed)), cuts, seed)
+        name: Case(disks, 4096, workload("--index-alone", "--fault", name, "--seed", str(seed)), cuts, seed)
         for name in FAULTS
         if name not in SOUND
     }
     liars = {"both disks lie": {0, 1}, "the disk of the index lies": {0}, "the disk of the media lies": {1}}
     for name, which in liars.items():
-        legs[name] = Case(disks, 4096, workload("--seed", str(seed)), cuts, seed, lies=frozenset(which))
+        legs[name] = Case(
+            disks, 4096, workload("--index-alone", "--seed", str(seed)), cuts, seed, lies=frozenset(which)
+        )
     return legs
 
 

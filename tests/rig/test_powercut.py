@@ -40,7 +40,7 @@ def test_there_are_enough_controls() -> None:
 
 @pytest.mark.parametrize("mistake", sorted(control_legs(1, 0)))
 def test_a_mistake_is_caught(mistake: str) -> None:
-    case: Case = control_legs(60, SEED)[mistake]
+    case: Case = control_legs(120, SEED)[mistake]
     counts = run(case, FOLDER / f"longwatch-rig-{mistake.replace(' ', '-')}", oracle, enough=caught)
     print(f"{mistake}, seed {case.seed}: caught after {counts['cuts']} cuts")
     assert caught(counts), f"{mistake}: not caught in {counts['cuts']} cuts, seed {case.seed}"

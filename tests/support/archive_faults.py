@@ -51,14 +51,14 @@ class NoDirectoryFlush(ByFile):
 
 
 class WrongVolume(Flushing):
-    """Flushes the disk of the index, whichever disk was meant."""
-
-    _first: int | None = None
+    """Flushes another disk than the one that was written to."""
 
     def flush_volume(self, descriptor: int) -> None:
-        if self._first is None:
-            self._first = descriptor
-        super().flush_volume(self._first)
+        other = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            super().flush_volume(other)
+        finally:
+            os.close(other)
 
 
 class ForgetsTheLast(Flushing):

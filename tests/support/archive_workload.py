@@ -1,7 +1,7 @@
 """A small recorder for the fault rigs: opens an Archive, records made-up streams, and says at once what was acknowledged.
 
     python -m tests.support.archive_workload VOLUME... [--streams 2] [--ticks 40] [--pause-ms 50] [--seal-every 8]
-        [--fault none] [--seed 1] [--end-at S4:3] [--retain-bytes N]
+        [--fault none] [--seed 1] [--end-at S4:3] [--retain-bytes N] [--index-alone]
 
 Prints one line per fact, unbuffered, each with CLOCK_BOOTTIME in microseconds as its second word:
     ready <boot_us> <open_us>
@@ -111,6 +111,8 @@ async def work(args: argparse.Namespace) -> None:
     say("ready", report.open_us)
     recorders = []
     for n, volume in enumerate(archive.volumes):
+        if args.index_alone and n == 0:
+            continue
         streams = [
             FakeStream(
                 StreamKey(f"cam{n}-{m}", "main"), archive.next_run_number(), BOOT, clock, (n * 100 + m) * 1_000_000,
@@ -241,6 +243,7 @@ def judge(volumes: Sequence[Path], story: Story, *, play: bool = True) -> Judgem
         elif play and not _plays(path):
             judgement.unplayable.append(str(path))
     try:
+        _compare(volumes, story, judgement, "before recovery")
         asyncio.run(_after_recovery(volumes, story, judgement))
     except LongwatchError as error:
         judgement.lost.append(f"the data folder does not open: {error}")
@@ -289,6 +292,27 @@ def _plays(path: Path) -> bool:
         return False
 
 
+def _compare(volumes: Sequence[Path], story: Story, judgement: Judgement, when: str) -> None:
+    """Acknowledged means: its row is committed. So the index has it as the cut left it, and recovery, which could make a row
+    again from the file, must not be what saves it.
+    """
+    reader = ArchiveReader(volumes)
+    held: dict[str, int] = {}
+    try:
+        for camera in reader.cameras():
+            key = StreamKey(camera.camera, camera.stream)
+            # by run: made-up media overtakes the clock, and the better placed would hide the other
+            for run in {span.run for span in reader.recorded_spans(key, 0, 1 << 60)}:
+                for segment in reader.segments(key, 0, 1 << 60, run):
+                    held[Path(segment.path).name] = segment.durable_bytes
+    finally:
+        reader.close()
+    for ack in story.acks.values():
+        name = Path(ack.path).name
+        if name not in story.gone and held.get(name, 0) < ack.durable_bytes and ack.end_90k:
+            judgement.lost.append(f"{ack.path}: {when} the index has {held.get(name)} of {ack.durable_bytes} bytes")
+
+
 async def _after_recovery(volumes: Sequence[Path], story: Story, judgement: Judgement) -> None:
     archive, report = await Archive.open(volumes, Options(Retention(keep_free_fraction=0)), SystemClock(), BOOT)
     try:
@@ -297,20 +321,7 @@ async def _after_recovery(volumes: Sequence[Path], story: Story, judgement: Judg
         judgement.lost += [
             f"{path}: missing at recovery" for path in report.missing if Path(path).name not in story.gone
         ]
-        reader = ArchiveReader(volumes)
-        held: dict[str, int] = {}
-        for camera in reader.cameras():
-            key = StreamKey(camera.camera, camera.stream)
-            for run in {
-                span.run for span in reader.recorded_spans(key, 0, 1 << 60)
-            }:  # made-up media overtakes the clock
-                for segment in reader.segments(key, 0, 1 << 60, run):
-                    held[Path(segment.path).name] = segment.durable_bytes
-        reader.close()
-        for ack in story.acks.values():
-            name = Path(ack.path).name
-            if name not in story.gone and held.get(name, 0) < ack.durable_bytes and ack.end_90k:
-                judgement.lost.append(f"{ack.path}: the index has {held.get(name)} of {ack.durable_bytes} bytes")
+        _compare(volumes, story, judgement, "after recovery")
         for mode in (Mode.HASH, Mode.LEDGER):
             checked = await archive.check(mode)
             judgement.wrong_rows += [f"{f.kind} {f.what}: {f.detail}" for f in checked.findings if f.kind != "orphan"]
@@ -325,6 +336,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--streams", type=int, default=2)
     parser.add_argument("--ticks", type=int, default=40)
     parser.add_argument("--pause-ms", type=float, default=50)
+    parser.add_argument("--index-alone", action="store_true", help="no media on the first volume")
     parser.add_argument("--seal-every", type=int, default=8)
     parser.add_argument("--sample-bytes", type=int, default=2000)
     parser.add_argument("--fault", choices=sorted(FAULTS), default="none")

@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import itertools
 import os
-import tempfile
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -32,16 +32,29 @@ Handler = Callable[["Peer", str, dict[str, Any]], Awaitable[dict[str, Any]]]
 """Answers one request: the peer that asks, its type, its fields. Raises LongwatchError for people."""
 
 
+_SHORT = Path("/tmp")  # noqa: S108 - where a socket's path stays short; `_check_ours` guards what is made in it
+
+
 def socket_path(data: Path, name: str) -> Path:
     """Where the socket `name` ("recorder", "server") of a data folder lies.
 
-    `run/NAME.sock` in it, or, where that path is too long for a socket, a folder of our own under the temporary one.
+    `run/NAME.sock` in it, or, where that path is too long for a socket, a folder of our own under /tmp: every process of a
+    post must find the same one, whatever its TMPDIR says, and a TMPDIR may be too long as well.
     """
     path = data.absolute() / "run" / f"{name}.sock"
     if len(os.fsencode(path)) <= MAX_PATH_BYTES:
         return path
     digest = hashlib.sha256(os.fsencode(data.absolute())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"longwatch-{os.getuid()}-{digest}" / f"{name}.sock"
+    return _SHORT / f"longwatch-{os.getuid()}-{digest}" / f"{name}.sock"
+
+
+def _check_ours(folder: Path) -> None:
+    """Anybody may make a folder in /tmp: one that is not ours alone is not used. Raises OSError."""
+    if not folder.is_relative_to(_SHORT) or folder.name == "run":
+        return
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise PermissionError(f"{folder} belongs to somebody else, or others may enter it")
 
 
 class Peer(asyncio.Protocol):
@@ -118,6 +131,7 @@ class LinkServer:
         """Listen. Raises LongwatchError where another process already answers here, or the folder cannot be used."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_ours(self.path.parent)
             await self._remove_stale()
             previous = os.umask(0o177)
             try:
@@ -211,6 +225,7 @@ class LinkClient(asyncio.Protocol):
         self._greeted = loop.create_future()
         self._lost.clear()
         try:
+            _check_ours(self.path.parent)
             await loop.create_unix_connection(lambda: self, str(self.path))
             await asyncio.wait_for(asyncio.shield(self._greeted), 5)
         except (OSError, TimeoutError) as error:

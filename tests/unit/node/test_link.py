@@ -158,3 +158,26 @@ def test_a_path_too_long_for_a_socket_is_replaced_by_a_short_one_of_its_own(tmp_
     assert len(str(short)) <= MAX_PATH_BYTES
     assert short == socket_path(deep, "recorder") != socket_path(deep, "server")
     assert short != socket_path(deep / "z", "recorder")
+
+
+def test_the_short_path_does_not_depend_on_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 120)
+    before = socket_path(deep, "server")
+    monkeypatch.setenv("TMPDIR", str(deep))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    assert socket_path(deep, "server") == before
+    assert len(str(before)) <= MAX_PATH_BYTES
+
+
+async def test_a_folder_that_others_may_enter_is_not_used(tmp_path: Path) -> None:
+    path = socket_path(tmp_path / ("x" * 120), "recorder")
+    path.parent.mkdir(mode=0o700)
+    try:
+        path.parent.chmod(0o755)
+        link = LinkServer(path, "recorder", handle)
+        with pytest.raises(LongwatchError, match="others may enter"):
+            await link.start()
+        with pytest.raises(LongwatchError, match="others may enter"):
+            await LinkClient(path, "verb").connect()
+    finally:
+        path.parent.rmdir()
