@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from longwatch.base.rfc3339 import format_us
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Fault
 
@@ -134,7 +135,7 @@ def _restart(e: Evidence) -> Verdict | None:
         )
     facts: dict[str, object] = {"boot": "same" if e.restart.same_boot else "another"}
     if e.restart.last_heartbeat_wall_us is not None:
-        facts["last_heartbeat_us"] = e.restart.last_heartbeat_wall_us
+        facts["last_heartbeat"] = format_us(e.restart.last_heartbeat_wall_us)
     if e.restart.orderly:
         facts["detail"] = "the recorder was stopped in order"
         return Verdict(Cause.POST_STOPPED, facts)

@@ -48,6 +48,7 @@ WATCH_EVERY_S = 1.0
 SLOW_TICK_US = 1_000_000
 HUNG_US = 5_000_000
 END_SESSIONS_S = 1.0
+APPROVE = "an operator who knows that the clock is right says so with POST /api/v1/retention/approve"
 _log = structlog.get_logger(__name__)
 
 
@@ -337,7 +338,7 @@ class Recorder:
         if self.host.unsteady:
             issues.append({"what": "the host's clock steps again and again; time goes on by CLOCK_BOOTTIME"})
         if self._held_back:
-            issues.append({"what": "nothing expires by age", "why": self._held_back})
+            issues.append({"what": "nothing expires by age", "why": f"{self._held_back} ({APPROVE})"})
         for volume in self.archive.volumes:
             since_us = volume.busy_since_boot_us
             if since_us is not None and boot_us - since_us > HUNG_US:

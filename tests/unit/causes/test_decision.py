@@ -70,3 +70,8 @@ def test_what_cannot_be_told_apart_is_listed_and_not_claimed() -> None:
 
 def test_every_fault_has_a_cause() -> None:
     assert set(CAUSE_OF_FAULT) == set(Fault)
+
+
+def test_evidence_is_for_people_its_times_are_written_out() -> None:
+    assert decide(Evidence(restart=CRASH)).evidence["last_heartbeat"] == "1970-01-01T00:00:00.000123Z"
+    assert "last_heartbeat" not in decide(Evidence(restart=NOBODY_KNOWS)).evidence
