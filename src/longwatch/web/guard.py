@@ -82,6 +82,8 @@ class Guard:
         if policy.right is None:
             return
         camera = connection.path_params[policy.camera] if policy.camera else None
+        if policy.asked is not None:
+            camera = connection.query_params.get(policy.asked)
         if principal is None:
             if policy.signed and camera is not None and await self._signed(connection, camera):
                 return

@@ -10,7 +10,8 @@ from longwatch.accounts import Right
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """right: None where anybody may call it. camera: the path parameter that names the camera the right must cover.
+    """right: None where anybody may call it. camera: the path parameter that names the camera the right must cover; asked: the
+    query parameter that may name one.
 
     before_set_up: answers although there is no account yet. signed: also takes a signed URL (`sig=`).
     """
@@ -19,6 +20,7 @@ class Policy:
     camera: str | None = None
     before_set_up: bool = False
     signed: bool = False
+    asked: str | None = None
 
     @property
     def public(self) -> bool:
@@ -29,6 +31,7 @@ class Policy:
 PUBLIC = Policy(None)
 ALWAYS = Policy(None, before_set_up=True)
 SIGNED_IN = Policy(Right.VIEW)
+VIEW_ASKED = Policy(Right.VIEW, asked="camera")
 VIEW_CAMERA = Policy(Right.VIEW, camera="id")
 PLAY_CAMERA = Policy(Right.VIEW, camera="id", signed=True)
 OPERATE_CAMERA = Policy(Right.OPERATE, camera="id")

@@ -406,3 +406,12 @@ async def test_a_signed_url_ends_with_its_owner(fresh: Running) -> None:
         assert (await player.get(url)).status_code == 404
         await site.accounts.remove("token", "viewer")
         assert (await player.get(url)).status_code == 401
+
+
+async def test_gaps_of_a_camera_one_may_not_see_are_refused_before_anything_of_the_question_is_read(
+    site: Running,
+) -> None:
+    async with site.client("gate-only") as client:
+        for camera in ("yard", "nowhere"):
+            assert (await client.get("/api/v1/gaps", params={"camera": camera})).status_code == 403
+        assert (await client.get("/api/v1/gaps", params={"camera": "gate"})).status_code == 422

@@ -22,7 +22,7 @@ from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
 from longwatch.web.models import Gaps, Timeline
 from longwatch.web.places import CameraId, StreamName, stream_key
-from longwatch.web.policy import SIGNED_IN, VIEW_CAMERA
+from longwatch.web.policy import VIEW_ASKED, VIEW_CAMERA
 from longwatch.web.times import From, To, cursor_of, read_cursor, span_us
 
 _MOST = 50_000
@@ -46,7 +46,7 @@ def register(api: Api, deps: Deps) -> None:
         body = await deps.read(_timeline, deps.index, key, from_us, to_us, limit)
         return Response(body, media_type="application/json")
 
-    @api.get("/api/v1/gaps", SIGNED_IN, responses={200: {"model": Gaps}, 404: {"model": Problem}})
+    @api.get("/api/v1/gaps", VIEW_ASKED, responses={200: {"model": Gaps}, 404: {"model": Problem}})
     async def gaps(
         request: Request,
         from_: From,
