@@ -6,6 +6,7 @@ ends the process at a numbered step; that is how the negative controls of the po
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 _libc = ctypes.CDLL(None, use_errno=True)
 _IOV_MAX = 1000
 _PROBE_BYTES = 64 * 1024
+_PAGE_BYTES = mmap.PAGESIZE
 
 
 class Flushing:
@@ -74,6 +76,17 @@ class Flushing:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def forget(self, descriptor: int, start: int, end: int) -> int:
+        """What is durable from `start` to `end`, which lies behind it, need not stay in memory; returns where the next such stretch begins. Advice: that a
+        filesystem does not take it is no error.
+
+        Media is written once and seldom read. Its pages are given back while the processor's caches still hold them, and the
+        next fragments are written to the same ones; otherwise each fragment is copied into memory that is cold.
+        """
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
+        return end // _PAGE_BYTES * _PAGE_BYTES
 
     def unlink(self, path: Path) -> None:
         """Remove a file; that it is not there is no error."""

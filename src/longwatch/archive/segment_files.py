@@ -88,6 +88,7 @@ class OpenFile:
         self.sealed = False
         self.file_bytes = self.end
         self.guards: list[int] = []  # of what was written since the last flush
+        self.forgotten = 0  # up to here the system was told to keep nothing in memory
         self.kept: SegmentState | None = None
 
     def state(self, boot: str, volume: int) -> SegmentState:
@@ -241,6 +242,8 @@ class SegmentFiles:
             lift(file.descriptor, file.guards)
             if file in created and file.guards:
                 self._flush_alone(token, file, (), touched, failed)
+            if file.guards:
+                file.forgotten = self._flushing.forget(file.descriptor, file.forgotten, file.guards[0])
             file.guards.clear()
 
     def _flush_alone(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,21 @@ class Witness(Flushing):
         super().flush_volume(descriptor)
 
 
+class Forgets(Flushing):
+    """Writes down what need not stay in memory, in between the flushes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, int] | str] = []
+
+    def flush_volume(self, descriptor: int) -> None:
+        super().flush_volume(descriptor)
+        self.calls.append("syncfs")
+
+    def forget(self, descriptor: int, start: int, end: int) -> int:
+        self.calls.append((start, end))
+        return super().forget(descriptor, start, end)
+
+
 def entries(reader: ArchiveReader) -> list[dict[str, object]]:
     return [json.loads(row.entry) for row in reader.entries(0, 1000)]
 
@@ -42,6 +58,39 @@ async def test_the_steps_come_in_their_order(tmp_path: Path):
         await archive.tick(archive.volumes[0], source.tick(seal=True))
     assert witness.calls[:9] == ["S1", "S2", "S2", "S2", "S3", "syncfs", "S4", "S5", "S6"]
     assert witness.calls[9] == "S7"
+
+
+async def test_memory_is_asked_to_keep_only_the_last_tick_of_each_file_and_never_what_is_not_flushed(tmp_path: Path):
+    forgets = Forgets()
+    async with opened([tmp_path / "a"], replace(KEEP_ALL, flushing=forgets)) as (archive, _):
+        source = stream(archive)
+        forgets.calls.clear()
+        for n in range(4):
+            await archive.tick(archive.place(GATE), source.tick(seal=n == 3))
+        (segment,) = held([tmp_path / "a"])
+        reader = ArchiveReader([tmp_path / "a"])
+        rows = reader.fragments(segment)
+        content = reader.read(segment, 0, segment.durable_bytes)
+        reader.close()
+    assert forgets.calls[::2] == ["syncfs"] * 4
+    stretches = [call for call in forgets.calls if not isinstance(call, str)]
+    guards = [row.offset - bmff.GUARD_BYTES for row in rows]
+    assert [end for _, end in stretches] == guards, (
+        "up to the fragment that this tick wrote, whose pages are dirty again"
+    )
+    assert [start for start, _ in stretches] == [0, *(end // 4096 * 4096 for end in guards[:-1])], (
+        "whole pages, no hole"
+    )
+    assert content == Path(segment.path).read_bytes()[: segment.durable_bytes]
+
+
+def test_advice_that_a_filesystem_does_not_take_is_no_error():
+    reading, writing = os.pipe()
+    try:
+        assert Flushing().forget(reading, 0, 10_000) == 8192  # a pipe takes none
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 async def test_what_is_acknowledged_is_in_the_file_and_in_the_index(tmp_path: Path):
