@@ -70,6 +70,23 @@ def test_a_gap_opens_where_the_span_ended_and_closes_where_the_next_begins() -> 
     ]
 
 
+def test_a_seam_within_a_run_is_no_row_of_its_own() -> None:
+    account = new()
+    parts = [Stretch(1, 1000 + n * 5000, 5000 + n * 5000, True, Evidence(lost_packets=1)) for n in range(200)]
+    lines = said(account.tick(2 * SECOND, parts, None, None, ""))
+    assert {line[:3] for line in lines if isinstance(line, tuple)} == {("span", 1, 1000)}
+    assert lines[-1] == ("span", 1, 1000, 1_000_000)
+
+
+def test_a_seam_between_two_runs_is_joined_and_each_keeps_its_row() -> None:
+    account = new()
+    account.tick(50_000, [Stretch(1, 1000, 50_000, True)], None, None, "")
+    assert said(account.tick(90_000, [Stretch(2, 60_000, 90_000, True)], None, None, "")) == [
+        ("span", 1, 1000, 60_000),
+        ("span", 2, 60_000, 90_000),
+    ]
+
+
 def test_a_gap_between_two_stretches_of_one_tick_is_opened_and_closed_at_once() -> None:
     account = new()
     parts = [Stretch(1, 1000, 2000, True), Stretch(1, 50_000, 60_000, True, Evidence(lost_packets=2))]
