@@ -22,6 +22,7 @@ from longwatch.node.recorder_streams import StreamUnit
 from longwatch.recording import STEPS_TOLERATED, Collected, HostTime, KernelTime, Step
 
 PERIOD_S = 0.6
+STALLED_US = 2_000_000
 LAST_TICK_S = 1.5
 _AT_ONCE = 8  # streams collected before other tasks of the loop have their turn
 _log = structlog.get_logger(__name__)
@@ -62,7 +63,17 @@ class Ticks:
             began_us = self._clock.boottime_us()
             await asyncio.shield(self._tasks.start(str(volume.path), self.once(volume)))  # half a tick is none
             took_s = (self._clock.boottime_us() - began_us) / 1e6
-            await self._clock.sleep(max(0.02, PERIOD_S - took_s))
+            await self._sleep(max(0.02, PERIOD_S - took_s))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Waking up far too late means that this process did not run: what is missing from then is not the cameras' doing."""
+        began_us = self._clock.boottime_us()
+        await self._clock.sleep(seconds)
+        now_us = self._clock.boottime_us()
+        if now_us - began_us - round(seconds * 1e6) > STALLED_US:
+            _log.error("the recorder did not run", seconds=(now_us - began_us) // 1_000_000)
+            for unit in self.units.values():
+                unit.recorder.stalled = (began_us, now_us)
 
     def _read_clocks(self) -> int:
         """Both clocks as of one moment (the closest of three pairs); gives CLOCK_BOOTTIME, and takes note of a step."""

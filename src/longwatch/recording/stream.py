@@ -33,6 +33,8 @@ HOLD_US = 250_000
 GRACE_US = 600_000
 AHEAD_US = 3_000_000  # a sample placed further in the future than this has a media time that jumped
 MAX_RUN_90K = 7 * 86_400 * SECOND_90K  # a run begins anew once a week
+_AFTER_STALL_US = 10_000_000  # of CLOCK_BOOTTIME after a stall of this process in which a hole may be its doing
+_BUFFERED_US = 2_000_000  # what the kernel held back meanwhile is read within this
 
 
 class StreamRecorder(Intake):
@@ -59,6 +61,7 @@ class StreamRecorder(Intake):
         self.key = key
         self.not_planned = ""
         self.storage_down: tuple[Cause, str] | None = None
+        self.stalled = (-_AFTER_STALL_US, -_AFTER_STALL_US)  # CLOCK_BOOTTIME, when this process last did not run
         self._boot = boot
         self._options = options
         self._host = host
@@ -200,7 +203,7 @@ class StreamRecorder(Intake):
             if run.lost_since and delta > self._median * 3 // 2:
                 self._part(run, Evidence(lost_packets=run.lost_since), run.last_90k + self._median)
             elif delta > self._limit_90k():
-                self._part(run, self._silence(run), run.last_90k + self._limit_90k())
+                self._part(run, self._silence(run, sample.arrival_boot_us), run.last_90k + self._limit_90k())
         run.lost_since = 0
         segment = run.segment
         if sample.sync and segment is not None and (us_of_90k(at_90k - segment.start_90k) >= self._options.segment_us):
@@ -264,9 +267,14 @@ class StreamRecorder(Intake):
         elif self._formats and (fps := self._formats[self._video].fps):
             self._median = max(1, round(SECOND_90K / max(fps, 0.1)))
 
-    def _silence(self, run: Run) -> Evidence:
+    def _silence(self, run: Run, boot_us: int) -> Evidence:
+        """Why there is a hole in what came, up to boot_us. What went by while this process did not run is not the camera's."""
         if run.lost_since:
             return Evidence(lost_packets=run.lost_since)
+        from_us, to_us = self.stalled
+        if boot_us - to_us <= _AFTER_STALL_US and self._last_arrival_us - to_us <= _BUFFERED_US:
+            said = f"the recorder did not run for {(to_us - from_us) / 1e6:.1f} s: the host was suspended or overloaded"
+            return Evidence(failure=said)
         return Evidence(fault=Fault.SILENT, detail="no video came, and the session went on")
 
     # ---- runs and spans ---------------------------------------------------------------------------------------------
@@ -411,7 +419,7 @@ class StreamRecorder(Intake):
         since_us = boot_us - self._last_arrival_us
         patience_us = 0 if run.lost_since else us_of_90k(self._limit_90k())
         if since_us > patience_us + GRACE_US and self._held is None:
-            out.missing = self._silence(run)
+            out.missing = self._silence(run, boot_us)
 
     def abandon(self, why: str) -> None:
         """An error of ours at this stream: what it holds is given up, and its next sync sample begins a run. The archive seals

@@ -326,3 +326,19 @@ def test_a_leap_in_the_first_moments_does_not_place_the_run_elsewhere() -> None:
     studio.jump(90_000 * 3600)
     studio.play(10)
     assert min(span.from_us for span in studio.index.recorded()) >= WALL_0
+
+
+def test_what_went_by_while_the_recorder_did_not_run_is_not_blamed_on_the_camera() -> None:
+    studio = Studio()
+    studio.open()
+    studio.play(20)
+    stalled_us = studio.boot_us
+    studio._next_tick_us += 8 * SECOND
+    studio.play(8, silent=True)
+    studio.recorder.stalled = (stalled_us, studio.boot_us)
+    studio.play(10)
+    assert [cause for cause, _ in studio.causes()] == ["recorder_failed"]
+    studio.play(5, silent=True)
+    studio.play(10)
+    assert [cause for cause, _ in studio.causes()] == ["recorder_failed", "stream_stalled"]
+    assert studio.unexplained_us() == 0
