@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -75,25 +76,42 @@ def _resolved(text: str, config: Path | None) -> str:
     )
     if url is None:
         known = ", ".join(settings.cameras) or "none yet"
-        raise UsageError(f"{text!r} is neither a URL nor a camera of {settings.path}", remedy=f"cameras: {known}")
+        raise UsageError(
+            f"{text!r} is neither a URL nor a camera of {settings.path}",
+            remedy=f"a URL begins with rtsp://; the cameras are: {known}",
+        )
     return str(url)
 
 
 def _expanded(text: str, config: Path | None) -> str:
     import os
 
-    from longwatch.config import expand, find, load
+    from longwatch.config import expand
     from longwatch.config.problems import Wrong
 
     if "${" not in text:
         return text
-    file: dict[str, str] = {}
+    if config is None:
+        # Nothing but the environment is needed where it knows the name: wrong settings do not stop a probe then.
+        with contextlib.suppress(Wrong):
+            return expand.url(text, expand.Names(os.environ, {}))
     try:
-        secrets_file = load(find(config)).secrets if config is not None else None
+        secrets_file = _settings_secrets(config)
         file = expand.secrets_file(secrets_file) if secrets_file is not None else {}
         return expand.url(text, expand.Names(os.environ, file))
     except Wrong as wrong:
         raise UsageError(wrong.what, remedy=wrong.remedy) from None
+
+
+def _settings_secrets(config: Path | None) -> Path | None:
+    """The secrets file of the settings named, else of those that are there; without settings there is none."""
+    from longwatch.config import find, load
+
+    try:
+        path = find(config)
+    except UsageError:
+        return None
+    return load(path).secrets
 
 
 def _json(report: ProbeReport) -> dict[str, Any]:
@@ -160,7 +178,7 @@ def _words(track: ProbedTrack) -> str:
     if track.bits_per_second is not None:
         parts.append(f"{track.bits_per_second / 1000:.0f} kbit/s")
     if track.gop_s is not None:
-        parts.append(f"a sync sample every {track.gop_s:g} s")
+        parts.append(f"a key frame every {track.gop_s:g} s")
     if known.reorder_depth:
         parts.append("B-frames")
     return ", ".join(parts)

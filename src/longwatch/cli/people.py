@@ -23,6 +23,7 @@ class RoleName(enum.StrEnum):
     ADMIN = "admin"
 
 
+_LEAST = 8
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Role = Annotated[RoleName, typer.Option("--role", help="What it may do.")]
 Cameras = Annotated[
@@ -60,7 +61,8 @@ def user_add(
     Example: `longwatch user add kari --role operator --password-stdin < password.txt`
     """
     password = _password(from_stdin=password_stdin)
-    secrets.register(password)
+    if len(password) >= _LEAST:  # a shorter one is refused, and as a mask it would eat ordinary words of the refusal
+        secrets.register(password)
     answer = _ask(config, "user_add", name=name, role=role.value, password=password, cameras=camera or None)
     if json:
         say_json({"name": name, "role": role.value, "cameras": camera or None} | _without(answer, "password"))

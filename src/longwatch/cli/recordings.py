@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json as json_format
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from longwatch.cli import options
 from longwatch.cli.output import say, say_json, say_rows, warn
 
 _DAY_US = 86_400_000_000
+_FIRST_MOMENT_US = 10**15  # of September 2001: a number of microseconds above it is a time, below it a duration
 
 
 def add_to(app: typer.Typer) -> None:
@@ -87,15 +88,44 @@ def gaps(
         say(f"no gaps from {format_us(from_us)} to {format_us(min(to_us, accounted_until_us))}")
         return
     say_rows(
-        ("FROM", "TO", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"),
+        ("FROM", "TO", "LASTED", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"),
         [
             (
-                format_us(part.from_us), format_us(part.to_us), key.camera, key.stream, str(part.cause),
-                json_format.dumps(dict(part.evidence), ensure_ascii=False, default=str) if part.evidence else "",
+                format_us(part.from_us), format_us(part.to_us),
+                _duration(part.to_us - part.from_us) + (" so far" if part.to_us >= accounted_until_us else ""),
+                key.camera, key.stream, str(part.cause), _evidence(part.evidence),
             )
             for key, part in items
         ],
     )  # fmt: skip
+
+
+def _duration(us: int) -> str:
+    """As a person says it: `20.6 s`, `3 min 05 s`, `2 h 05 min`, `3 d 04 h`."""
+    seconds = us // 1_000_000
+    if seconds < 60:
+        return f"{us / 1_000_000:.1f} s"
+    if seconds < 3_600:
+        return f"{seconds // 60} min {seconds % 60:02} s"
+    if seconds < 86_400:
+        return f"{seconds // 3_600} h {seconds % 3_600 // 60:02} min"
+    return f"{seconds // 86_400} d {seconds % 86_400 // 3_600:02} h"
+
+
+def _evidence(facts: Mapping[str, object]) -> str:
+    """Evidence in words, the sentence first. `--json` has it as it is kept."""
+    said = []
+    for name, value in sorted(facts.items(), key=lambda item: item[0] != "detail"):
+        if value is None or value in ("", []):
+            continue
+        if name.endswith("_us") and isinstance(value, int):
+            label = name.removesuffix("_us")
+            words = format_us(value) if value > _FIRST_MOMENT_US else f"{value / 1_000_000:g} s"
+        else:
+            label = name
+            words = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        said.append(words if name == "detail" else f"{label.replace('_', ' ')}: {words}")
+    return "; ".join(said)
 
 
 def export(
@@ -195,9 +225,15 @@ def check(
 def _summary(result: dict[str, Any]) -> str:
     found = result["findings"]
     mended = sum(1 for finding in found if finding["mended"])
-    looked = (
-        f"{result['segments']} sealed segments, {result['bytes']} bytes, {result['entries']} ledger entries looked at"
-    )
+    counted = [(result["segments"], "sealed segment"), (result["bytes"], "byte"), (result["entries"], "ledger entry")]
+    some = [_counted(number, what) for number, what in counted if number] or ["nothing recorded yet, 0 bytes"]
+    looked = f"looked at {', '.join(some)}"
     if not found:
         return f"{looked}: all as it should be"
     return f"{looked}: {len(found)} finding{'' if len(found) == 1 else 's'}, {mended} mended"
+
+
+def _counted(number: int, what: str) -> str:
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {what.removesuffix('y')}ies" if what.endswith("y") else f"{number} {what}s"

@@ -32,7 +32,7 @@ Timezone = Annotated[str, AfterValidator(values.timezone)]
 Size = Annotated[
     int,
     BeforeValidator(values.size_bytes),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": values.SIZE_PATTERN}, {"type": "integer", "minimum": 0}]}),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": values.SIZE_PATTERN}, {"const": 0}]}),
 ]
 Duration = Annotated[
     int, BeforeValidator(values.duration_s), WithJsonSchema({"type": "string", "pattern": values.DURATION_PATTERN})
@@ -40,7 +40,7 @@ Duration = Annotated[
 KeepFree = Annotated[
     values.KeepFree,
     BeforeValidator(values.keep_free),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"const": 0}]}),
 ]
 Listen = Annotated[values.Listen, BeforeValidator(values.listen), WithJsonSchema({"type": "string"})]
 Network = Annotated[str, BeforeValidator(values.network)]

@@ -15,16 +15,18 @@ _SIZE_UNITS = {
 }  # fmt: skip
 _DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-SIZE_PATTERN = r"^\d+(\.\d+)?\s*([KMGT]i?B|B)?$"
+SIZE_PATTERN = r"^(\d+(\.\d+)?\s*([KMGT]i?B|B)|0)$"
 DURATION_PATTERN = r"^\d+(\.\d+)?\s*[smhdw]$"
 
 
 def size_bytes(value: object) -> int:
-    """`500GB`, `1.5TiB`, or bytes as a number."""
+    """`500GB`, `1.5TiB`. A bare number but 0 is refused: `max_size: 500` was meant as GB, and as bytes it removes everything."""
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]*)", str(value).strip())
     factor = _SIZE_UNITS.get(match[2].upper()) if match else None
     if match is None or factor is None or isinstance(value, bool):
         raise Wrong(f"{value!r} is not a size", "write it as 500GB, 750MB or 2TiB")
+    if not match[2] and float(match[1]) > 0:
+        raise Wrong(f"{value!r} has no unit", f"write it as {match[1]}GB, or {match[1]}MB")
     return round(float(match[1]) * factor)
 
 

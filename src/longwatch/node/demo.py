@@ -211,7 +211,7 @@ def _check_free(listen: Listen) -> None:
             probe.bind((listen.host, listen.port))
             probe.listen(1)
         except OSError as error:
-            remedy = f"choose another port: longwatch demo --listen {Listen(listen.host, listen.port + 1)}"
+            remedy = f"choose another port: .venv/bin/longwatch demo --listen {Listen(listen.host, listen.port + 1)}"
             raise UsageError(f"cannot listen on {listen}", why=str(error.strerror), remedy=remedy) from None
 
 

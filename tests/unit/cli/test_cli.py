@@ -130,6 +130,10 @@ def test_a_user_is_added_with_a_password_from_standard_input(run, config):
     code, _, said = run(*words, "--password-stdin", stdin=b"correct horse battery\n")
     assert code != 0
     assert "kari" in said
+    code, _, said = run(
+        "user", "add", "ola", "--role", "viewer", "--config", config, "--password-stdin", stdin=b"short\n"
+    )
+    assert (code, "the password is too short" in said) == (2, True)
     assert run(*words, stdin=b"x")[0] == 2  # nobody to ask
     assert run(*words, "--password-stdin")[0] == 2  # nothing came
     assert run("user", "add", "ola", "--role", "viewer", "--camera", "nope", "--password-stdin", "--config", config, stdin=b"correct horse\n")[0] == 2  # fmt: skip
@@ -158,7 +162,7 @@ def test_gaps_have_a_cause_each(run, recorded):
     ]
     code, out, _ = run(*words)
     assert len(out.splitlines()) == 3
-    assert out.splitlines()[0].split() == ["FROM", "TO", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"]
+    assert out.splitlines()[0].split() == ["FROM", "TO", "LASTED", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"]
     assert run(*words, "--camera", "gate")[0] == 0
     assert run(*words, "--camera", "nope")[0] == 2
     late = ("gaps", "--config", recorded, "--from", "2026-01-01T00:00:11Z", "--to", "2026-01-01T00:00:12Z")
@@ -176,6 +180,19 @@ def test_by_default_gaps_begin_where_each_camera_was_set_up(run, recorded):
     assert found == [("gate", "unknown"), ("yard", "unknown")]
     asked = json.loads(run(*until, "--from", START)[1])["items"]
     assert ("yard", "never_recorded") in [(g["camera"], g["cause"]) for g in asked]
+
+
+def test_evidence_and_lengths_of_gaps_are_said_in_words():
+    from longwatch.cli.recordings import _duration, _evidence
+
+    facts = {"attempts": 3, "cannot_tell_apart": ["no power", "network"], "detail": "refused", "none": None}
+    assert _evidence(facts) == "refused; attempts: 3; cannot tell apart: no power, network"
+    assert (
+        _evidence({"heard_us": 1_767_225_600_000_000, "step_us": 1_500_000})
+        == "heard: 2026-01-01T00:00:00Z; step: 1.5 s"
+    )
+    lengths = [_duration(s * 1_000_000) for s in (1, 65, 7_500, 100_000)]
+    assert lengths == ["1.0 s", "1 min 05 s", "2 h 05 min", "1 d 03 h"]
 
 
 def test_an_export_names_every_second_that_is_missing(run, recorded, tmp_path):
@@ -224,11 +241,19 @@ def test_nothing_recorded_yet_is_said_without_a_traceback(run, config, tmp_path)
         assert said.startswith("longwatch: ")
 
 
-def test_probe_says_why_a_camera_would_not_be_recorded(run, config):
+def test_probe_says_why_a_camera_would_not_be_recorded(run, config, monkeypatch):
     code, out, _ = run("camera", "probe", "gate", "--json", "--config", config)
     assert (code, json.loads(out)["fault"]) == (1, "unreachable")
     assert run("camera", "probe", "yard", "--config", config)[0] == 2
     assert run("camera", "probe", "http://127.0.0.1/", "--config", config)[0] == 2
+    (config.parent / "probe.env").write_text("PROBE_PASSWORD=pw\n")
+    (config.parent / "probe.env").chmod(0o600)
+    config.write_text(config.read_text() + "secrets: probe.env\n")
+    monkeypatch.chdir(config.parent)
+    monkeypatch.setattr("longwatch.config.loader.SEARCH", (config,))
+    assert run("camera", "probe", "rtsp://u:${PROBE_PASSWORD}@127.0.0.1:1/")[0] == 1, (
+        "asked, with the secret of the settings"
+    )
     assert run("camera", "probe", "rtsp://u:${NOT_SET_ANYWHERE}@127.0.0.1/", "--config", config)[0] == 2
 
 

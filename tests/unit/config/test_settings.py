@@ -157,6 +157,8 @@ WRONG = [
     (minimal(camera="    schedule: [{from: '1:00', to: '25:00'}]\n"), 7, 35, "cameras.gate.schedule.0.to", "not a time of day", "'06:00'"),
     (minimal(camera="    schedule: [{from: '1:00', to: '1:00'}]\n"), 7, 16, "cameras.gate.schedule.0", "the same", "24:00"),
     (minimal("defaults: {colour: red}"), 3, 12, "defaults.colour", "no such key", "transport"),
+    (minimal("retention: {max_size: 500}"), 3, 23, "retention.max_size", "has no unit", "500GB"),
+    (minimal("retention: {keep_free: 5}"), 3, 24, "retention.keep_free", "has no unit", "5GB"),
     (minimal("defaults: {name: x}"), 3, 12, "defaults.name", "belongs to one camera", "move it"),
     (minimal("defaults: {audio: maybe}"), 3, 19, "defaults.audio", "not yes or no", "true or false"),
     ("post: {id: a}\ndata: d\ncameras: {Gate: {streams: {main: rtsp://h/}}}\n", 3, 11, "cameras.Gate", "cannot be an id", "a-z"),
