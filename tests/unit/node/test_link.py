@@ -160,7 +160,9 @@ def test_a_path_too_long_for_a_socket_is_replaced_by_a_short_one_of_its_own(tmp_
     assert short != socket_path(deep / "z", "recorder")
 
 
-def test_the_short_path_does_not_depend_on_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_short_path_does_not_depend_on_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     deep = tmp_path / ("x" * 120)
     before = socket_path(deep, "server")
     monkeypatch.setenv("TMPDIR", str(deep))
