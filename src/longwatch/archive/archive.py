@@ -205,7 +205,7 @@ class Archive:
             await volume.worker.run(volume.measure, self._clock.boottime_us())
         if volume.state is not VolumeState.OK:
             return replace(written, detail=volume.detail)  # why it was not used again says more than that it was not
-        if written.cause is not None:
+        if written.cause is not None and files.broken is not None:
             self._note_failure(volume, written.cause, written.detail)
         return written
 

@@ -65,6 +65,10 @@ class Written:
     whole_volume: bool = False
 
 
+class RemovedError(OSError):
+    """Somebody removed the file that was being written. Its disk is not at fault, and no other file suffers."""
+
+
 def cause_of(error: OSError) -> Cause:
     """A full disk (no bytes, no inodes, a quota, a limit of size) is told apart from a failing one."""
     return Cause.STORAGE_FULL if error.errno in _FULL else Cause.STORAGE_FAILED
@@ -166,7 +170,13 @@ class SegmentFiles:
     def _create(self, op: SegmentOpen) -> OpenFile:
         path = self.path / segment_path(op.key, self._boot, op.run, op.sequence, op.wall_start_us)
         self._make_folder(path.parent)
-        file = OpenFile(op, path, self._flushing.create(path))
+        try:
+            descriptor = self._flushing.create(path)
+        except FileNotFoundError:  # somebody removed the folder since it was made
+            self._known_folders = {self.path}
+            self._make_folder(path.parent)
+            descriptor = self._flushing.create(path)
+        file = OpenFile(op, path, descriptor)
         self._open[op.token] = file
         self._flushing.step("S1")
         self._flushing.write(file.descriptor, [op.header], 0)
@@ -190,6 +200,8 @@ class SegmentFiles:
         start = file.end + bmff.GUARD_BYTES
         if op.row.offset != start or file.sealed:
             raise OSError(errno.EINVAL, f"a fragment made for offset {op.row.offset}, where {start} is next")
+        if os.fstat(file.descriptor).st_nlink == 0:
+            raise RemovedError(errno.ENOENT, f"{file.path} was removed while it was written")
         digest = hashlib.sha256()
         for part in op.parts:
             digest.update(part)
@@ -273,13 +285,19 @@ class SegmentFiles:
                 os.close(file.descriptor)
         if not failed:
             return Written(tuple(states))
-        first = next(iter(failed.values()))
+        first = next((error for error in failed.values() if not isinstance(error, RemovedError)), None)
+        if first is None:
+            first = next(iter(failed.values()))
+        elif self.broken is None:
+            self.broken = cause_of(first)
         cause = cause_of(first)
-        if self.broken is None:
-            self.broken = cause
         self._abandon(failed)
         return self._outcome(
-            states, frozenset(failed), cause, f"{self.path}: {first.strerror or first}", whole=not touched
+            states,
+            frozenset(failed),
+            cause,
+            f"{self.path}: {first.strerror or first}",
+            whole=not touched and self.broken is not None,
         )
 
     def _outcome(
@@ -334,7 +352,13 @@ class SegmentFiles:
             kept = file.kept
             if kept is not None:
                 rows = file.rows[: kept.count]
-                size = seal_file(file.path, kept.durable_bytes, rows, kept.wall_end_us, kept.damaged, self._flushing)
+                try:
+                    size = seal_file(
+                        file.path, kept.durable_bytes, rows, kept.wall_end_us, kept.damaged, self._flushing
+                    )
+                except FileNotFoundError:  # removed by somebody: the next start says that it is gone
+                    del self._abandoned[token]
+                    continue
                 root = segment_root(kept.header_sha256, (row.sha256 for row in rows))
                 mended.append(replace(kept, sealed=True, recovered=True, abandoned=False, root=root, file_bytes=size))
             del self._abandoned[token]

@@ -221,6 +221,28 @@ async def test_a_fragment_in_the_wrong_place_is_not_written(tmp_path: Path):
         assert held([tmp_path / "a"])[0].durable_bytes == before
 
 
+async def test_a_file_that_somebody_removes_fails_alone_and_within_a_tick(tmp_path: Path):
+    folder = tmp_path / "a"
+    async with opened([folder]) as (archive, _):
+        gate, road = stream(archive, GATE), stream(archive, ROAD, base=1000)
+        for source in (gate, road):
+            await archive.tick(archive.volumes[0], source.tick())
+        (victim,) = folder.glob("media/gate/*/*/*.mp4")
+        victim.unlink()
+        victim.parent.rmdir()
+        both = [*gate.tick().media, *road.tick().media]
+        result = await archive.tick(archive.volumes[0], ops.Tick(both, []))
+        assert result.failure is not None
+        assert result.failure.tokens == {gate.token}
+        assert "was removed" in result.failure.detail
+        assert not result.failure.whole_volume
+        assert set(result.acknowledged) == {road.token}
+        assert archive.volumes[0].state is VolumeState.OK
+        again = await archive.tick(archive.volumes[0], gate.tick(reopen=True))
+        assert again.failure is None
+        assert again.acknowledged.keys() == {gate.token}
+
+
 async def test_old_kernels_flush_each_file_and_its_name(tmp_path: Path):
     async with opened([tmp_path / "a"], replace(KEEP_ALL, flushing=ByFile())) as (archive, _):
         assert archive.volumes[0].files is not None
