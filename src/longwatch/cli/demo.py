@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,4 +54,7 @@ def demo(
         kept = f"Recordings are kept in {now.data}." if data is not None else "Nothing is kept."
         say(f"{cameras} simulated camera{'' if cameras == 1 else 's'}. Ctrl-C stops everything. {kept}")
 
-    raise typer.Exit(node_demo.run(cameras, place, data, ready))
+    code = node_demo.run(cameras, place, data, ready)
+    with contextlib.suppress(OSError):  # the terminal may be what ended it
+        say("Stopped.")
+    raise typer.Exit(code)
