@@ -344,6 +344,20 @@ async def test_the_pages_are_served_from_a_list(tmp_path: Path) -> None:
         assert (await client.get("/api/v1/nothing")).status_code == 404
 
 
+async def test_pages_that_are_put_in_place_while_the_server_runs_are_served(tmp_path: Path) -> None:
+    static = tmp_path / "static"
+    async with running_site(tmp_path, static=static) as site, site.client() as client:
+        assert (await client.get("/")).status_code == 404
+        (static / "assets").mkdir(parents=True)
+        (static / "assets" / "index-old.js").write_text("1")
+        (static / "index.html").write_text("old")
+        assert (await client.get("/")).text == "old"
+        (static / "assets" / "index-old.js").unlink()
+        (static / "assets" / "index-new.js").write_text("2")
+        assert (await client.get("/assets/index-new.js")).text == "2"
+        assert (await client.get("/assets/index-old.js")).status_code == 404
+
+
 async def test_every_answer_carries_the_security_headers(site: Running) -> None:
     async with site.client() as client:
         for path in ("/", "/healthz", "/api/v1/cameras", "/nowhere"):

@@ -1,4 +1,8 @@
-"""The console's pages, from a list made at the start: no path of a request ever meets the file system."""
+"""The console's pages, from a list: no path of a request ever meets the file system.
+
+The list is made anew where the folder changed: an upgrade in place, or `make console`, puts in pages whose scripts have
+other names, and a server that knew only the old ones would show an empty page until somebody restarts it.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +23,10 @@ _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json",
 
 def register(api: Api, deps: Deps) -> None:
     """/ and the assets."""
-    pages = {
-        path.relative_to(deps.options.static).as_posix(): path
-        for path in (deps.options.static.rglob("*") if deps.options.static.is_dir() else ())
-        if path.is_file() and not path.is_symlink()
-    }
+    pages = _Pages(deps.options.static)
 
     def served(name: str) -> Response:
-        page = pages.get(name)
+        page = pages.find(name)
         if page is None and name == "index.html":
             return errors.answer(404, "the console is not built", remedy="run `make console`; the API works without it")
         if page is None:
@@ -46,6 +46,39 @@ def register(api: Api, deps: Deps) -> None:
     @api.get("/{name}", ALWAYS, head=True, include_in_schema=False, response_class=Response)
     async def page(name: str) -> Response:
         return served(name)
+
+
+class _Pages:
+    """What is in the folder, by name. Owner of the list: this object; used on the loop alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stamp = self._now()
+        self._known = self._listed()
+
+    def find(self, name: str) -> Path | None:
+        """The file of that name, or None. Costs three stats; the folder is read only where they changed."""
+        stamp = self._now()
+        if stamp != self._stamp:
+            self._stamp, self._known = stamp, self._listed()
+        return self._known.get(name)
+
+    def _now(self) -> tuple[int, ...]:
+        return tuple(_changed_ns(path) for path in (self._root, self._root / "assets", self._root / "index.html"))
+
+    def _listed(self) -> dict[str, Path]:
+        return {
+            path.relative_to(self._root).as_posix(): path
+            for path in (self._root.rglob("*") if self._root.is_dir() else ())
+            if path.is_file() and not path.is_symlink()
+        }
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _type(page: Path) -> str:
