@@ -203,6 +203,8 @@ def test_a_post_that_goes_and_comes_back_needs_no_reload(watched: Watched, post:
         page.get_by_text("The post has not answered").wait_for()
         until(lambda: page.locator(".frame[data-live=yes]").count() == 0, "no tile claims to be live", page, 5.0)
         page.locator("article[data-camera=hall]").get_by_text("The post does not answer.").wait_for()
+        page.locator("article[data-camera=hall]").get_by_text("Recording not known").wait_for()
+        assert page.get_by_text("Every camera is recording.").count() == 0
     finally:
         post.start()
     for camera in ("gate", "hall", "yard"):

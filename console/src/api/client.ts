@@ -63,7 +63,7 @@ async function request(method: string, url: string, body?: unknown, timeoutMs = 
     throw new Problem(
       'The post does not answer',
       slow ? `no answer within ${timeoutMs / 1000} s` : '',
-      'Recording goes on without this page. It tries again by itself.',
+      'Whether it records cannot be seen from here meanwhile. This page tries again by itself.',
       0,
     )
   }

@@ -35,7 +35,7 @@ interface Chunk {
 
 const CHUNK_MS = 5 * 60_000
 const PRELOAD_S = 15
-const NOTICE_MS = 1_600
+const NOTICE_MS = 2_400
 /** A gap of a few frames is said too, about as long as it lasted. */
 const LEAST_NOTICE_MS = 300
 const EDGE_MS = 1_500

@@ -68,6 +68,11 @@ class Session {
     return usableZone(this.post.timezone || undefined)
   }
 
+  /** The post does not answer: what it said of its cameras is old, and whether they record now is not known here. */
+  get silent(): boolean {
+    return this.silentSince !== null
+  }
+
   get mayOperate(): boolean {
     return this.me !== null && this.me.role !== 'viewer'
   }
@@ -161,7 +166,8 @@ class Session {
       this.silentSince = null
       this.problem = null
     } catch (error) {
-      if (error instanceof Problem && error.status === 0) this.silentSince ??= this.nowMs()
+      // A proxy's 502 for a post that is gone is silence too. A refused login is an answer.
+      if (error instanceof Problem && (error.status === 0 || error.status >= 500)) this.silentSince ??= this.nowMs()
       this.failed(error)
     }
   }
