@@ -226,7 +226,9 @@ def _summary(result: dict[str, Any]) -> str:
     found = result["findings"]
     mended = sum(1 for finding in found if finding["mended"])
     counted = [(result["segments"], "sealed segment"), (result["bytes"], "byte"), (result["entries"], "ledger entry")]
-    some = [_counted(number, what) for number, what in counted if number] or ["nothing recorded yet, 0 bytes"]
+    some = [_counted(number, what) for number, what in counted if number] or [
+        "no sealed segment, for there is none yet"
+    ]
     looked = f"looked at {', '.join(some)}"
     if not found:
         return f"{looked}: all as it should be"

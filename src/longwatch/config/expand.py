@@ -29,11 +29,12 @@ _FORM = "write it as rtsp://user:${PASSWORD}@10.0.0.5/stream1, with the password
 
 
 class Names:
-    """What `${NAME}` stands for. The environment comes first, then the secrets file."""
+    """What `${NAME}` stands for. The environment comes first, then the secrets file; None: it could not be read."""
 
-    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str] | None) -> None:
         self._environ = environ
-        self._file = file
+        self._file = file or {}
+        self._remedy = "mend `secrets` first: that file could not be read" if file is None else ""
 
     def value(self, name: str) -> str:
         """Raises Wrong where the name is no name, or unknown."""
@@ -41,7 +42,9 @@ class Names:
             raise Wrong(f"${{{name}}} is not a name", "write ${NAME}, or $${ for a literal ${")
         found = self._environ.get(name, self._file.get(name))
         if found is None:
-            raise Wrong(f"${{{name}}} is not set", f"set {name} in the environment or in the secrets file")
+            raise Wrong(
+                f"${{{name}}} is not set", self._remedy or f"set {name} in the environment or in the secrets file"
+            )
         return found
 
 

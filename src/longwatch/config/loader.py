@@ -119,7 +119,7 @@ def _later(tree: Tree) -> list[Problem]:
     return problems
 
 
-def _secrets(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, str]:
+def _secrets(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, str] | None:
     named = tree.root.get("secrets")
     if not isinstance(named, str):
         return {}
@@ -127,7 +127,7 @@ def _secrets(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, str
         return expand.secrets_file(folder / named)
     except Wrong as wrong:
         problems.append(tree.problem(("secrets",), wrong.what, wrong.remedy))
-        return {}
+        return None
 
 
 def _expand(node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem]) -> None:

@@ -212,6 +212,16 @@ def test_a_secret_never_stands_in_what_is_said(tmp_path: Path):
     assert "hunter2zz" not in secrets.scrub(str(found.cameras["g"].streams.main))
 
 
+def test_a_name_that_is_not_set_sends_to_the_secrets_file_where_that_is_what_is_wrong():
+    found = problems(
+        "post: {id: a}\ndata: d\ncameras: {g: {streams: {main: 'rtsp://u:${NOPE}@h/'}}}\nsecrets: nowhere.env\n"
+    )
+    assert [(p.where, "mend `secrets` first" in p.remedy) for p in found] == [
+        ("cameras.g.streams.main", True),
+        ("secrets", False),
+    ]
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_secrets_file_that_others_can_read_is_refused(folder: Path, mode: int):
     (folder / "secrets.env").chmod(mode)
