@@ -243,7 +243,8 @@ def judge(volumes: Sequence[Path], story: Story, *, play: bool = True) -> Judgem
         elif play and not _plays(path):
             judgement.unplayable.append(str(path))
     try:
-        _compare(volumes, story, judgement, "before recovery")
+        if story.acks:  # before the first, there may be no index yet
+            _compare(volumes, story, judgement, "before recovery")
         asyncio.run(_after_recovery(volumes, story, judgement))
     except LongwatchError as error:
         judgement.lost.append(f"the data folder does not open: {error}")
