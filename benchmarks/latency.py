@@ -1,8 +1,9 @@
 """Added live latency: from the moment a camera's packets arrive at this machine to the chunk at a WebSocket.
 
 A reference client of the same camera notes when each access unit was whole at its socket; a viewer notes when the same access
-unit came out of the WebSocket. Both are in this process, on one monotonic clock. The difference is what the post adds. (The
-camera serves its two clients one after the other, so a fraction of a millisecond of it is the camera's own.)
+unit came out of the WebSocket. Both are in this process, on one monotonic clock. The difference is what the post adds.
+The reference reads its socket every millisecond, so a figure may be a millisecond too small. Every frame that comes out must have
+been seen by the reference too, or the run is void: frames that only one side saw would be left out in silence.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmarks.cost import cameras
 from benchmarks.post import Post, percentile, post, wait_until_recording
 from longwatch.base.clock import SystemClock
 from longwatch.formats.media import Loss, Sample, SenderReport, TrackFormat
-from longwatch.ingest import CameraUrl, Options, RtspSource
+from longwatch.ingest import CameraUrl, Options, RtspSource, polling
 from longwatch.model.sessions import Fault, StreamStatus
 
 SECONDS = 30.0
@@ -82,9 +83,11 @@ def delays(arrived: dict[bytes, list[float]], left: dict[bytes, list[float]], st
     out = []
     for digest, times in left.items():
         for moment in times:
-            before = [t for t in arrived.get(digest, ()) if -0.01 < moment - t < 5]
-            if before and moment > start:
-                out.append(1000 * min(moment - t for t in before))
+            if moment > start:
+                near = [moment - t for t in arrived.get(digest, ()) if -1 < moment - t < 5]
+                if not near:
+                    raise LookupError("a frame came out that the reference never saw")
+                out.append(1000 * min(near, key=abs))
     return out
 
 
@@ -97,7 +100,9 @@ async def run(counts: tuple[int, ...]) -> list[dict[str, object]]:
             with cameras(count) as urls, post(folder, urls) as running:
                 await asyncio.to_thread(wait_until_recording, running, count)
                 witness = Witness()
+                polling.BEAT_S = 0.001  # of this process, not of the post
                 source = RtspSource(CameraUrl.parse(urls[0]), Options(), SystemClock())
+                source.hurry(True)
                 task = asyncio.create_task(source.run(witness))
                 seen: list[dict[bytes, list[float]]] = [defaultdict(list) for _ in range(3)]
                 start = time.monotonic() + 3

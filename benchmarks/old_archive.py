@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.support.big_archive import END_US, key_of, make
 
-from benchmarks.post import Post, drop_caches, percentile, post
+from benchmarks.post import Post, drop_caches, evict, percentile, post
 from longwatch.archive import ArchiveReader
 from longwatch.base.errors import LongwatchError
 from longwatch.base.rfc3339 import format_us
@@ -61,17 +61,19 @@ def open_at(running: Post, path: str, size: int) -> tuple[float, float]:
     return 1000 * (first - start), 1000 * (time.perf_counter() - start)
 
 
-def seeks(running: Post, reader: ArchiveReader, rng: random.Random) -> list[Row]:
+def seeks(running: Post, reader: ArchiveReader, folder: Path, rng: random.Random) -> list[Row]:
     """video.mp4 from anywhere in the real footage: its first byte, and moov with the first group of pictures."""
     segments = reader.segments(key_of(0), END_US - DAY_US, END_US + DAY_US)
     real = [segment for segment in segments if Path(segment.path).exists()]
     begin_us, end_us = real[0].wall_start_us, real[-1].wall_end_us - 3_000_000
     rows = []
-    for cache, count in (("dropped", 60), ("warm", 400)):
+    for cache, count in (("all dropped", 100), ("archive evicted", 200), ("warm", 400)):
         firsts, pictures = [], []
         for _ in range(count):
-            if cache == "dropped" and not drop_caches():
+            if cache == "all dropped" and not drop_caches():
                 break
+            if cache == "archive evicted":
+                evict(folder)
             at_us = rng.randrange(begin_us, end_us)
             span = f"from={format_us(at_us)}&to={format_us(min(at_us + 60_000_000, end_us + 3_000_000))}"
             first, picture = open_at(running, f"/api/v1/cameras/{key_of(0).camera}/video.mp4?{span}", 64_000)
@@ -107,8 +109,12 @@ def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> 
         ("timeline, 30 days, 100 cameras", everyone, 20),
         ("timeline, 30 days, 1 camera, HTTP", one, 40),
     ):
-        if drop_caches():
-            rows.append(figures(name, "dropped", [timed(work) for _ in range(cold) if drop_caches()]))
+        for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
+            values = []
+            for _ in range(cold):
+                forget()
+                values.append(timed(work))
+            rows.append(figures(name, cache, values))
         rows.append(figures(name, "warm", [timed(work) for _ in range(100)]))
     return rows
 
@@ -141,7 +147,7 @@ def starts(config: Path, data: Path) -> Row:
         values.append(1000 * (time.perf_counter() - start))
         process.send_signal(signal.SIGKILL)
         process.wait()
-    return figures("recorder: process start to ready, after kill -9", "dropped", values)
+    return figures("recorder: process start to ready, after kill -9", "all dropped", values)
 
 
 def run(rows: int) -> list[Row]:
@@ -157,7 +163,7 @@ def run(rows: int) -> list[Row]:
         with post(folder, [], retention=KEEP) as running:
             rng = random.Random(seed)
             reader = ArchiveReader([data])
-            table += seeks(running, reader, rng)
+            table += seeks(running, reader, data, rng)
             reader.close()
             table += timelines(running, data, 100, rng)
             config = running.config

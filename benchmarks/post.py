@@ -112,8 +112,17 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def evict(folder: Path) -> None:
+    """Forget what the page cache holds of a folder's files, and nothing else: the footage is cold, the program is not."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(descriptor)
+
+
 def drop_caches() -> bool:
-    """Forget the page cache, so that the next read comes from the disk. Root only; False where it cannot."""
+    """Forget the whole page cache, the program's own pages too. Root only; False where it cannot."""
     os.sync()
     try:
         Path("/proc/sys/vm/drop_caches").write_text("3")
