@@ -31,7 +31,7 @@ WINDOW_S = 30.0
 
 @contextlib.contextmanager
 def cameras(count: int) -> Iterator[list[str]]:
-    """`count` simulated cameras in processes of their own, 50 in each; their URLs."""
+    """`count` simulated cameras in processes of their own, 100 in each; their URLs."""
     processes = []
     urls: list[str] = []
     try:

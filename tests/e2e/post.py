@@ -131,7 +131,7 @@ class RunningPost:
                 if connection.getresponse().status == 200:
                     return
             connection.close()
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two tries at a server that starts, with a deadline
         raise AssertionError(f"the post did not come up:\n{self.log.read_text('utf-8', 'replace')[-4000:]}")
 
     def stop(self) -> None:

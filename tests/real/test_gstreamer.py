@@ -189,4 +189,4 @@ def _wait_until_recorded(data: Path, cameras: dict, wanted_us: int) -> None:
                 reader.close()
                 return
         assert time.monotonic() < deadline, {c: len(found) for c, found in spans.items()} if reader else "no index"
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks at the index, with a deadline; a real recorder writes it in its own time

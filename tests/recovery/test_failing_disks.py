@@ -346,7 +346,7 @@ async def test_what_is_said_after_the_reserve_was_given_up_is_written_too(tmp_pa
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A disk of a few megabytes (param: mount options of a tmpfs)."""
     if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
+        pytest.skip("mounting a small disk needs root")  # a tmpfs of 2 MB is the honest full disk
     mount = tmp_path / "small"
     mount.mkdir()
     made = subprocess.run(

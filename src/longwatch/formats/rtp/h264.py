@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from longwatch.formats.codecs import h264 as codec
 from longwatch.formats.codecs.bits import CodecError
 from longwatch.formats.rtp.clock import DecodeTimes, PictureOrder
-from longwatch.formats.rtp.nal_video import NalVideoReceiver
+from longwatch.formats.rtp.nal_video import NalVideoReceiver, announced_sets
 from longwatch.formats.rtp.receiver import Buffer
 from longwatch.formats.sdp import Media
 
@@ -40,13 +37,8 @@ class H264Receiver(NalVideoReceiver):
     def of(cls, track: int, media: Media, *, reorder: bool) -> H264Receiver:
         """The receiver of a track as SDP announces it. Parameter sets that cannot be used wait for those in-band."""
         receiver = cls(track, media.payload_type, media.clock_rate or 90_000, reorder=reorder)
-        for text in media.fmtp.get("sprop-parameter-sets", "").split(",")[:_MAX_SETS]:
-            try:
-                nal = base64.b64decode(text.strip() + "==", validate=False)
-            except (binascii.Error, ValueError):
-                continue
-            for part in nal.split(b"\x00\x00\x01"):
-                receiver._parameter_set(part.rstrip(b"\x00"))
+        for nal in announced_sets(media.fmtp.get("sprop-parameter-sets", ""), _MAX_SETS):
+            receiver._parameter_set(nal)
         receiver.announced()
         return receiver
 

@@ -7,9 +7,11 @@ cameras never set the marker (FLIR M400), some set it on an SEI or on every slic
 
 from __future__ import annotations
 
+import base64
+import binascii
 import struct
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from longwatch.formats.media import Sample, TrackFormat
 from longwatch.formats.rtp.clock import DecodeTimes
@@ -25,6 +27,19 @@ _MARKER = 0x80_0000  # in the first four bytes
 _SSRC = 0xFFFF_FFFF
 _NO_MIDDLE = -2
 _WAIT_FOR_SYNC_US = 10_000_000
+
+
+def announced_sets(text: str, most: int) -> Iterator[bytes]:
+    """The parameter sets of an `sprop-` parameter: at most `most` in base64, with commas between. What is no base64 is passed
+    over; sets that a camera wrote with start codes in one are taken apart.
+    """
+    for coded in text.split(",")[:most]:
+        try:
+            nals = base64.b64decode(coded.strip() + "==", validate=False)
+        except (binascii.Error, ValueError):
+            continue
+        for nal in nals.split(_START_CODE):
+            yield nal.rstrip(b"\x00")
 
 
 class NalVideoReceiver(TrackReceiver):
