@@ -54,8 +54,8 @@ def precedence(provenance: Provenance, run: int) -> tuple[int, int]:
 
 
 _T = TypeVar("_T")
-_Claim = tuple[int, int, _T]
-"""[from_us, to_us) and who claims it."""
+_Claim = tuple[int, int, _T, int]
+"""[from_us, to_us), who claims it, and its place among those who do: of equals the first wins."""
 
 _Piece = tuple[int, int, _T, tuple[_T, ...]]
 """[from_us, to_us), who has it, and who else claims it. Plain tuples: a month of a hundred cameras makes thousands at once."""
@@ -72,7 +72,7 @@ def _resolve(claims: list[_Claim[_T]], rank: Callable[[_T], tuple[int, int]]) ->
     for number, claim in enumerate(claims, 1):
         if active:
             _retire(active, at_us, claim[0], rank, pieces)
-        at_us, end_us, what = claim
+        at_us, end_us, what, _ = claim
         if not active and (number == len(claims) or claims[number][0] >= end_us):
             pieces.append((at_us, end_us, what, ()))  # alone, as nearly all are
         else:
@@ -88,7 +88,7 @@ def _retire(
     """Write out the pieces of [at_us, until_us) and forget the claims that end in it."""
     while active and at_us < until_us:
         end_us = min(until_us, *(claim[1] for claim in active))
-        best, *others = sorted((claim[2] for claim in active), key=rank)
+        best, *others = [claim[2] for claim in sorted(active, key=lambda claim: (rank(claim[2]), claim[3]))]
         pieces.append((at_us, end_us, best, tuple(others)))
         at_us = end_us
         active[:] = [claim for claim in active if claim[1] > at_us]
@@ -99,7 +99,7 @@ def _rank_of_span(span: RecordedSpan) -> tuple[int, int]:
 
 
 def _rank_of_gap(gap: GapSpan) -> tuple[int, int]:
-    return (1 if gap.cause is Cause.UNKNOWN else 0, gap.from_us)
+    return (1 if gap.cause is Cause.UNKNOWN else 0, 0)
 
 
 def tile(
@@ -120,10 +120,10 @@ def tile(
         return []
     known_us = from_us if accounted_until_us is None else max(from_us, min(to_us, accounted_until_us))
     covered: list[_Claim[RecordedSpan]] = []
-    for span in spans:
+    for order, span in enumerate(spans):
         begin_us, end_us = span.from_us, span.to_us
         if begin_us < to_us and end_us > from_us and begin_us < end_us:
-            covered.append((max(from_us, begin_us), min(to_us, end_us), span))
+            covered.append((max(from_us, begin_us), min(to_us, end_us), span, order))
     missing = _resolve(_gap_claims(gaps, from_us, known_us), _rank_of_gap)
     painter = _Painter(missing, known_us, to_us if set_up_us is None else set_up_us)
     at_us = from_us
@@ -139,12 +139,12 @@ def tile(
 
 def _gap_claims(gaps: Sequence[GapSpan], from_us: int, known_us: int) -> list[_Claim[GapSpan]]:
     claims = []
-    for gap in gaps:
+    for order, gap in enumerate(gaps):
         begin_us, end_us = gap.from_us, gap.to_us
         if end_us is None or end_us > known_us:
             end_us = known_us
         if begin_us < end_us and end_us > from_us:
-            claims.append((max(from_us, begin_us), end_us, gap))
+            claims.append((max(from_us, begin_us), end_us, gap, order))
     return claims
 
 

@@ -153,6 +153,14 @@ def test_any_input_is_tiled_and_each_moment_says_what_is_best_known_of_it(
                 assert laid.cause is (Cause.NEVER_RECORDED if set_up is None or moment < set_up else Cause.UNKNOWN)
 
 
+def test_of_two_gaps_that_are_equally_well_known_the_first_told_is_shown() -> None:
+    """Found by the property test above, after a change that preferred the one that began first."""
+    gaps = [GapSpan(1, None, Cause.STORAGE_FULL, id=1), GapSpan(0, None, Cause.PACKETS_LOST, id=2)]
+    assert [(t.from_us, t.to_us, t.cause) for t in tile([], gaps, 0, 3, 3, 0)] == [
+        (0, 1, Cause.PACKETS_LOST), (1, 3, Cause.STORAGE_FULL),
+    ]  # fmt: skip
+
+
 def test_thirty_days_of_a_hundred_cameras_are_quick() -> None:
     """A day with twenty outages; the stated budget is tens of milliseconds for all cameras, here with room for a busy machine."""
     step_us = 3600_000_000
