@@ -1,6 +1,6 @@
 """`make bench`: every figure in one run, as tables.
 
-python -m benchmarks [cost] [latency] [archive]      all three where none is named
+python -m benchmarks [cost] [latency] [archive] [start]      all four where none is named
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, latency, old_archive
+from benchmarks import cost, latency, old_archive, starts
 
 COUNTS = (10, 50, 200)
 ROWS = 10_000_000
@@ -45,7 +45,7 @@ def show(title: str, rows: list[dict[str, object]]) -> None:
 
 def main() -> None:
     """Run what is named."""
-    chosen = set(sys.argv[1:]) or {"cost", "latency", "archive"}
+    chosen = set(sys.argv[1:]) or {"cost", "latency", "archive", "start"}
     print(machine(), flush=True)
     if "cost" in chosen:
         show("cost per recorded camera, 1080p25, 4 Mbit/s, TCP", asyncio.run(cost.run(COUNTS)))
@@ -53,6 +53,8 @@ def main() -> None:
         show("added live latency, camera's socket to WebSocket", asyncio.run(latency.run((1, 50))))
     if "archive" in chosen:
         show(f"an archive of {ROWS} segments", old_archive.run(ROWS))
+    if "start" in chosen:
+        show("starting each process, medians", starts.run())
 
 
 if __name__ == "__main__":

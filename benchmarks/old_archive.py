@@ -23,10 +23,11 @@ from tests.support.big_archive import END_US, key_of, make
 
 from benchmarks.post import Post, drop_caches, evict, percentile, post
 from longwatch.archive import ArchiveReader
+from longwatch.base import starting
 from longwatch.base.errors import LongwatchError
 from longwatch.base.rfc3339 import format_us
 from longwatch.model.sessions import StreamKey
-from longwatch.timeline import tile
+from longwatch.timeline import Tile, tile
 
 DAY_US = 86_400_000_000
 KEEP = "retention: {max_age: 36500d, keep_free: 0%}"
@@ -67,7 +68,7 @@ def seeks(running: Post, reader: ArchiveReader, folder: Path, rng: random.Random
     real = [segment for segment in segments if Path(segment.path).exists()]
     begin_us, end_us = real[0].wall_start_us, real[-1].wall_end_us - 3_000_000
     rows = []
-    for cache, count in (("all dropped", 100), ("archive evicted", 200), ("warm", 400)):
+    for cache, count in (("all dropped", 300), ("archive evicted", 150), ("warm", 250)):
         firsts, pictures = [], []
         for _ in range(count):
             if cache == "all dropped" and not drop_caches():
@@ -89,24 +90,45 @@ def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> 
     """30 days: of one camera over HTTP, and of all cameras in process, from index to tiles."""
     rows = []
 
-    def everyone() -> None:
-        reader = ArchiveReader([folder])
+    keys: list[StreamKey] = [key_of(number) for number in range(cameras)]
+
+    def stretch() -> tuple[int, int]:
         to_us = END_US - rng.randrange(20 * DAY_US)
-        until_us = reader.accounted_until_us()
-        for number in range(cameras):
-            key: StreamKey = key_of(number)
-            spans = reader.recorded_spans(key, to_us - 30 * DAY_US, to_us)
-            gaps = reader.gaps_of(key, to_us - 30 * DAY_US, to_us)
-            tile(spans, gaps, to_us - 30 * DAY_US, to_us, until_us, 0)
+        return to_us - 30 * DAY_US, to_us
+
+    def everyone(from_us: int, to_us: int) -> list[list[Tile]]:
+        """In one question, as a server's first: connection and schema included."""
+        reader = ArchiveReader([folder])
+        tilings = [tiles for _, tiles in reader.tilings(keys, from_us, to_us)]
         reader.close()
+        return tilings
+
+    def one_after_another(from_us: int, to_us: int) -> list[list[Tile]]:
+        """The same from the rows of each camera: how it was asked before there were days of tiles."""
+        reader = ArchiveReader([folder])
+        until_us = reader.accounted_until_us()
+        tilings = []
+        for key in keys:
+            spans = reader.recorded_spans(key, from_us, to_us)
+            gaps = reader.gaps_of(key, from_us, to_us)
+            tilings.append(tile(spans, gaps, from_us, to_us, until_us, 0))
+        reader.close()
+        return tilings
+
+    starting.is_over()  # as the server does once it is up: else this process looks through all that it ever imported, in the midst of a question
+    for _ in range(3):
+        asked = stretch()
+        if everyone(*asked) != one_after_another(*asked):
+            raise AssertionError(f"days of tiles say something else than the rows do: {asked}")
 
     def one() -> None:
-        to_us = END_US - rng.randrange(20 * DAY_US)
-        span = f"from={format_us(to_us - 30 * DAY_US)}&to={format_us(to_us)}"
+        from_us, to_us = stretch()
+        span = f"from={format_us(from_us)}&to={format_us(to_us)}"
         json.loads(running.get(f"/api/v1/cameras/{key_of(rng.randrange(cameras)).camera}/timeline?{span}"))
 
     for name, work, cold in (
-        ("timeline, 30 days, 100 cameras", everyone, 20),
+        ("timelines, 30 days, 100 cameras", lambda: everyone(*stretch()), 100),
+        ("timelines, 30 days, 100 cameras, one after another", lambda: one_after_another(*stretch()), 20),
         ("timeline, 30 days, 1 camera, HTTP", one, 40),
     ):
         for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
@@ -115,7 +137,32 @@ def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> 
                 forget()
                 values.append(timed(work))
             rows.append(figures(name, cache, values))
-        rows.append(figures(name, "warm", [timed(work) for _ in range(100)]))
+        rows.append(figures(name, "warm", [timed(work) for _ in range(5 * cold)]))
+    return rows
+
+
+def wide(running: Post, folder: Path, rng: random.Random, *, cold: int = 20, warm: int = 100) -> list[Row]:
+    """Over HTTP, of all cameras at once: 30 days that end at any time in the last 20, 30 days up to now, a year; and a month's calendar."""
+
+    def view(days: int, back_days: int) -> object:
+        to_us = END_US - (rng.randrange(back_days * DAY_US) if back_days else 0)
+        span = f"from={format_us(to_us - days * DAY_US)}&to={format_us(to_us)}&width=1440"
+        return running.get(f"/api/v1/timelines?{span}")
+
+    rows = []
+    for name, work in (
+        ("wide view, 30 days, 100 cameras, HTTP", lambda: view(30, 20)),
+        ("wide view, 30 days up to now, 100 cameras, HTTP", lambda: view(30, 0)),
+        ("wide view, a year, 100 cameras, HTTP", lambda: view(365, 0)),
+        ("calendar, a month, 100 cameras, HTTP", lambda: running.get("/api/v1/calendar?month=2025-12")),
+    ):
+        for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
+            values = []
+            for _ in range(cold):
+                forget()
+                values.append(timed(work))
+            rows.append(figures(name, cache, values))
+        rows.append(figures(name, "warm", [timed(work) for _ in range(warm)]))
     return rows
 
 
@@ -166,6 +213,7 @@ def run(rows: int) -> list[Row]:
             table += seeks(running, reader, data, rng)
             reader.close()
             table += timelines(running, data, 100, rng)
+            table += wide(running, data, rng)
             config = running.config
         with contextlib.suppress(FileNotFoundError):
             table.append(starts(config, data))

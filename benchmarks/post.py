@@ -42,12 +42,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: str = "") -> Path:
-    """The settings of a post that records these cameras below `folder`."""
+def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: str = "", detect: bool = False) -> Path:
+    """The settings of a post that records these cameras below `folder`. detect: and looks at them."""
     lines = [
         "post: {id: bench, name: Bench, timezone: UTC}",
         f"data: {folder / 'data'}",
         f"web: {{listen: '127.0.0.1:{port}', tls: off}}",
+        f"defaults: {{detect: {str(detect).lower()}}}",  # mostly recording is what is measured; looking has an exam of its own
         "cameras:" if urls else "cameras: {}",
     ]
     lines += [f"  camera-{n}: {{name: Camera {n}, streams: {{main: '{url}'}}}}" for n, url in enumerate(urls)]
@@ -60,10 +61,10 @@ def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: s
 
 
 @contextlib.contextmanager
-def post(folder: Path, urls: Sequence[str], *, retention: str = "") -> Iterator[Post]:
+def post(folder: Path, urls: Sequence[str], *, retention: str = "", detect: bool = False) -> Iterator[Post]:
     """A post that runs, with a token, until the block ends."""
     port = free_port()
-    config = write_settings(folder, urls, port=port, retention=retention)
+    config = write_settings(folder, urls, port=port, retention=retention, detect=detect)
     added = subprocess.run(
         [*CLI, "token", "add", "bench", "--role", "admin", "--config", str(config)],
         capture_output=True,

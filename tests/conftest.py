@@ -2,16 +2,136 @@
 
 from __future__ import annotations
 
+import functools
+import re
+from collections import Counter
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+from tests.support import made_once
 
+from longwatch.archive import index
 from longwatch.base import secrets
 
+index.RESERVE_BYTES = 4 << 20  # a thousand data folders with 64 MiB each fill the disk that the tests run on
+
 # The suite draws the same examples on every machine, so that a run can be repeated; `pytest --hypothesis-profile=random` draws new
-# ones. Two finds of such a run are open: docs/known-limits.md.
+# ones.
 settings.register_profile("suite", derandomize=True, database=None)
 settings.register_profile("random", derandomize=False)
 settings.load_profile("suite")
+
+_HERE = Path(__file__).parent
+_SMALL = 1
+_PHASES = {"rig": 0, "real": 0, "recovery": 0, "e2e": 2}
+_TOLD_CHARACTERS = 6000
+_WHOLLY_SLOW = {"e2e", "real", "unit/simulate", "unit/web"}
+_MARKED_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
+_EXAMPLES = 40
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What `make check` leaves out it does not import either: half of its time went there."""
+    if "not slow" not in config.option.markexpr or not collection_path.is_relative_to(_HERE):
+        return None
+    if collection_path.is_dir():
+        return True if collection_path.relative_to(_HERE).as_posix() in _WHOLLY_SLOW else None
+    if collection_path.suffix == ".py" and _MARKED_SLOW.search(collection_path.read_text()):
+        return True
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist puts the names of groups into those of tests
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what kills recorders and cuts power, last what runs in a browser, and everything else between them: a page whose seconds
+    are measured never runs beside a rig. Within each, what has to stay on one worker comes first, the most of it first, so that no
+    worker is left with a long rest. (xdist keeps to this order by --no-loadscope-reorder.) Small tests that share what their file makes once stay
+    together too: else each worker makes it.
+    """
+    for item in items:
+        _fewer_examples(item)
+        if _phase(item) != _SMALL or item.get_closest_marker("slow"):
+            # Real processes on a machine that belongs to others too: what fails is told, and tried once more; the end of the run says
+            # which tests needed it (RERUN), and one that needs it often is mended.
+            item.add_marker(pytest.mark.flaky(reruns=1))
+        if _phase(item) == _SMALL and not _group(item) and _shares(item):
+            item.add_marker(
+                pytest.mark.xdist_group(item.path.relative_to(_HERE).with_suffix("").as_posix().replace("/", "-"))
+            )
+    sizes = Counter(_group(item) for item in items)
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        group = _group(item)
+        return _phase(item), -sizes[group] if group else 0
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Failures are told when they happen: of a run that is ended from outside one knows more than an F."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_ToldAtOnce(config))
+
+
+class _ToldAtOnce:
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or report.outcome not in ("failed", "rerun"):
+            return
+        again = " (and is tried again)" if report.outcome == "rerun" else ""
+        reporter.ensure_newline()
+        reporter.write_sep("_", f"{report.when} of {report.nodeid} failed after {report.duration:.0f} s{again}")
+        reporter.write_line(report.longreprtext[-_TOLD_CHARACTERS:])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Groups that are not kept together make two posts of one, and tests that fail for no reason of theirs. A pytest whose numbers of
+    tests xdist cannot write to keeps none, and neither of them says so (pytest-xdist #1386).
+    """
+    made_once.databases()
+    if getattr(session.config.option, "loadgroup", False):  # on a worker, with --dist loadgroup
+        astray = [item.nodeid for item in session.items if _group(item) and "@" not in item.nodeid]
+        if astray:
+            raise pytest.UsageError(
+                f"this xdist keeps no groups together with pytest {pytest.__version__}: {astray[0]}"
+            )
+
+
+def _fewer_examples(item: pytest.Item) -> None:
+    """Of what draws stories and inputs `make test` tries the first few dozen of each, and `make long` all that the test asks for."""
+    drawn = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+    if drawn is None or drawn.max_examples <= _EXAMPLES:
+        return
+    if item.config.option.markexpr == "long":
+        item.add_marker(pytest.mark.long)
+    elif item.config.option.markexpr:  # a test that is run by its name tries all
+        item.obj._hypothesis_internal_use_settings = settings(drawn, max_examples=_EXAMPLES)
+
+
+def _phase(item: pytest.Item) -> int:
+    return _phase_of(item.path)
+
+
+@functools.cache
+def _phase_of(path: Path) -> int:
+    return _PHASES.get(path.relative_to(_HERE).parts[0], _SMALL)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether it uses a fixture that its own file makes once."""
+    info = getattr(item, "_fixtureinfo", None)
+    made = [one for of in info.name2fixturedefs.values() for one in of] if info is not None else []
+    return any(one.scope == "module" and one.baseid.endswith(item.path.name) for one in made)
+
+
+def _group(item: pytest.Item) -> str:
+    mark = item.get_closest_marker("xdist_group")
+    return "" if mark is None else str(mark.args[0] if mark.args else mark.kwargs["name"])
 
 
 @pytest.fixture(autouse=True)

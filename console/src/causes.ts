@@ -12,43 +12,48 @@ export interface CauseWords {
   tone: Tone
 }
 
+import { t } from './i18n'
 import type { IconName } from './parts/icons'
 
-const WORDS: Record<string, CauseWords> = {
-  not_scheduled: { title: 'Not scheduled', says: 'The schedule does not ask for recording at this time.', icon: 'calendar', tone: 'planned' },
-  power_plan: { title: 'Off by power plan', says: 'The energy plan keeps this camera off at this time.', icon: 'leaf', tone: 'planned' },
-  paused_by_operator: { title: 'Paused by operator', says: 'Somebody with the right to do so paused this camera.', icon: 'hand', tone: 'planned' },
-  privacy_pause: { title: 'Privacy pause', says: 'Recording is paused to protect privacy.', icon: 'hand', tone: 'planned' },
-  camera_switched_off: { title: 'Camera switched off', says: 'The camera was cut off from its power.', icon: 'plug', tone: 'fault' },
-  camera_unreachable: { title: 'Camera unreachable', says: 'The camera does not answer on the network.', icon: 'unlink', tone: 'fault' },
-  camera_refused: { title: 'Camera refused', says: 'The camera answers, and refuses to send video.', icon: 'lock', tone: 'fault' },
-  stream_stalled: { title: 'Stream stalled', says: 'The connection stands, and no new picture comes.', icon: 'stall', tone: 'fault' },
-  packets_lost: { title: 'Packets lost', says: 'Parts of the video were lost on the way from the camera.', icon: 'loss', tone: 'fault' },
-  post_power_lost: { title: 'Post lost power', says: 'The recorder itself had no power.', icon: 'bolt', tone: 'fault' },
-  post_stopped: { title: 'Post stopped', says: 'The recorder was stopped in an orderly way.', icon: 'stop', tone: 'fault' },
-  recorder_failed: { title: 'Recorder failed', says: 'The recording program failed and was restarted.', icon: 'warning', tone: 'fault' },
-  storage_full: { title: 'Storage full', says: 'There was no room left to record to.', icon: 'disk', tone: 'fault' },
-  storage_failed: { title: 'Storage failed', says: 'The disk did not take what was written.', icon: 'disk', tone: 'fault' },
-  never_recorded: { title: 'Before set-up', says: 'The camera was not set up yet.', icon: 'dots', tone: 'before' },
-  unknown: { title: 'Cause unknown', says: 'There is no video here, and no evidence that tells why.', icon: 'question', tone: 'fault' },
+/** Causes of a gap, and states of a camera that are none. Their words: i18n, area `causes`. */
+const LOOKS: Record<string, Pick<CauseWords, 'icon' | 'tone'>> = {
+  not_scheduled: { icon: 'calendar', tone: 'planned' },
+  power_plan: { icon: 'leaf', tone: 'planned' },
+  paused_by_operator: { icon: 'hand', tone: 'planned' },
+  privacy_pause: { icon: 'hand', tone: 'planned' },
+  camera_switched_off: { icon: 'plug', tone: 'fault' },
+  camera_unreachable: { icon: 'unlink', tone: 'fault' },
+  camera_refused: { icon: 'lock', tone: 'fault' },
+  stream_stalled: { icon: 'stall', tone: 'fault' },
+  packets_lost: { icon: 'loss', tone: 'fault' },
+  post_power_lost: { icon: 'bolt', tone: 'fault' },
+  post_stopped: { icon: 'stop', tone: 'fault' },
+  recorder_failed: { icon: 'warning', tone: 'fault' },
+  storage_full: { icon: 'disk', tone: 'fault' },
+  storage_failed: { icon: 'disk', tone: 'fault' },
+  never_recorded: { icon: 'dots', tone: 'before' },
+  unknown: { icon: 'question', tone: 'fault' },
+  streaming: { icon: 'stall', tone: 'fault' },
+  waiting: { icon: 'stall', tone: 'fault' },
+  stopped: { icon: 'stop', tone: 'fault' },
+  recording: { icon: 'check', tone: 'planned' },
+  connecting: { icon: 'unlink', tone: 'fault' },
+  starting: { icon: 'stall', tone: 'fault' },
+  not_recorded: { icon: 'calendar', tone: 'planned' },
 }
 
-/** States of a camera that are no cause of a gap. */
-const STATES: Record<string, CauseWords> = {
-  streaming: { title: 'Starting', says: 'The camera sends; the first second is not durable yet.', icon: 'stall', tone: 'fault' },
-  waiting: { title: 'Waiting', says: 'The post waits before it tries the camera again.', icon: 'stall', tone: 'fault' },
-  stopped: { title: 'Stopped', says: 'The recorder does not ask this camera for video.', icon: 'stop', tone: 'fault' },
-  recording: { title: 'Recording', says: 'What the camera sends becomes durable.', icon: 'check', tone: 'planned' },
-  connecting: { title: 'Connecting', says: 'The post is opening the connection to the camera.', icon: 'unlink', tone: 'fault' },
-  starting: { title: 'Starting', says: 'The recorder is starting.', icon: 'stall', tone: 'fault' },
-  not_recorded: { title: 'Not recorded', says: 'The settings say that this camera is not recorded.', icon: 'calendar', tone: 'planned' },
-}
+/** Those of a gap, in the order of the contract's list. */
+export const CAUSES = [
+  'not_scheduled', 'power_plan', 'paused_by_operator', 'camera_switched_off', 'camera_unreachable', 'camera_refused', 'stream_stalled',
+  'packets_lost', 'post_power_lost', 'post_stopped', 'recorder_failed', 'storage_full', 'storage_failed', 'privacy_pause',
+  'never_recorded', 'unknown',
+] as const
 
 export function causeWords(cause: string | null | undefined): CauseWords {
-  const known = cause ? (WORDS[cause] ?? STATES[cause]) : undefined
-  if (known) return known
-  if (!cause) return WORDS.unknown as CauseWords
-  const title = cause.replaceAll('_', ' ')
+  const name = cause || 'unknown'
+  const looks = LOOKS[name]
+  if (looks) return { title: t(`causes.${name}`), says: t(`causes.${name}.says`), ...looks }
+  const title = name.replaceAll('_', ' ')
   return { title: title.charAt(0).toUpperCase() + title.slice(1), says: '', icon: 'question', tone: 'fault' }
 }
 

@@ -1,12 +1,14 @@
 /** Times for people: in the post's own zone, 24 hours, with the zone named. Milliseconds since 1970 in, text out. */
 
+import { number, t, tag } from './i18n'
+
 const formats = new Map<string, Intl.DateTimeFormat>()
 
 function format(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
-  const key = zone + JSON.stringify(options)
+  const key = `${tag()} ${zone}${JSON.stringify(options)}`
   let known = formats.get(key)
   if (!known) {
-    known = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hourCycle: 'h23', ...options })
+    known = new Intl.DateTimeFormat(tag(), { timeZone: zone, hourCycle: 'h23', ...options })
     formats.set(key, known)
   }
   return known
@@ -40,6 +42,16 @@ export function dayShort(ms: number, zone: string): string {
   return format(zone, { day: 'numeric', month: 'short' }).format(ms)
 }
 
+/** "21 Nov 2026". */
+export function fullDay(ms: number, zone: string): string {
+  return format(zone, { day: 'numeric', month: 'short', year: 'numeric' }).format(ms)
+}
+
+/** "Nov 2026", for an axis of months. */
+export function month(ms: number, zone: string): string {
+  return format(zone, { month: 'short', year: 'numeric' }).format(ms)
+}
+
 /** The day too, unless it is today's in that zone. */
 export function moment(ms: number, zone: string, nowMs: number, seconds = true): string {
   const isToday = day(ms, zone) === day(nowMs, zone) && Math.abs(nowMs - ms) < 86_400_000
@@ -64,14 +76,27 @@ export function offsetMs(ms: number, zone: string): number {
   return local - Math.floor(ms / 1000) * 1000
 }
 
+/** When the day began that this moment is of, in that zone. */
+export function midnight(ms: number, zone: string): number {
+  const offset = offsetMs(ms, zone)
+  const guess = Math.floor((ms + offset) / 86_400_000) * 86_400_000 - offset
+  // Where the clocks change on that day, midnight had the other offset.
+  return guess + offset - offsetMs(guess, zone)
+}
+
+/** "2026-11-20" as the moment when that day began, in that zone. */
+export function midnightOf(date: string, zone: string): number {
+  return midnight(Date.parse(`${date}T12:00:00Z`) - offsetMs(Date.parse(`${date}T12:00:00Z`), zone), zone)
+}
+
 /** "0.4 s", "14 s", "3 min 7 s", "2 h 5 min", "4 d 3 h": the two largest units, never more. */
 export function duration(ms: number): string {
   if (ms < 0) ms = 0
-  if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`
+  if (ms < 9_950) return t('common.s', { n: number(ms / 1000, { minimumFractionDigits: 1, maximumFractionDigits: 1 }) })
   const s = Math.round(ms / 1000)
-  if (s < 60) return `${s} s`
   const pair = (big: number, bigUnit: string, small: number, smallUnit: string): string =>
-    small ? `${big} ${bigUnit} ${small} ${smallUnit}` : `${big} ${bigUnit}`
+    small ? `${t(`common.${bigUnit}`, { n: big })} ${t(`common.${smallUnit}`, { n: small })}` : t(`common.${bigUnit}`, { n: big })
+  if (s < 60) return t('common.s', { n: s })
   if (s < 3600) return pair(Math.floor(s / 60), 'min', s % 60, 's')
   if (s < 86_400) return pair(Math.floor(s / 3600), 'h', Math.floor((s % 3600) / 60), 'min')
   return pair(Math.floor(s / 86_400), 'd', Math.floor((s % 86_400) / 3600), 'h')
@@ -79,5 +104,5 @@ export function duration(ms: number): string {
 
 /** Whole seconds, for ages that tick. */
 export function age(ms: number): string {
-  return ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1000))} s` : duration(ms)
+  return ms < 60_000 ? t('common.s', { n: Math.max(0, Math.floor(ms / 1000)) }) : duration(ms)
 }

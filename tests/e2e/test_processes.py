@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+import pty
 import re
 import signal
-import time
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -16,13 +19,14 @@ import pytest
 import websockets
 import websockets.sync.client
 from tests.e2e.post import Cameras
+from tests.support.measured import within
 from tests.support.post import Post, is_running, running_post
 from tests.support.wait import until_now
 
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.simulate.camera import LOT, SimulatedCamera
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-processes")]
 PASSWORD = "c4n4ry-Pa55"
 
 
@@ -42,7 +46,7 @@ def post(tmp_path: Path, cameras: Cameras):
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory):
-    """One post for the tests that leave it as it is."""
+    """One post for the tests that leave it as it is, or as it was: what they kill is started again."""
     made = Cameras()
     gate = made.add("gate", lambda: SimulatedCamera(LOT))
     with running_post(tmp_path_factory.mktemp("shared"), {"gate": gate.url}) as running:
@@ -52,30 +56,37 @@ def shared(tmp_path_factory: pytest.TempPathFactory):
 
 def goes_on(post: Post) -> None:
     """What is durable grows."""
-    before = until_now(lambda: post.recorded_until("gate"), seconds=20)
-    until_now(lambda: post.recorded_until("gate") > before, "recording goes on", 20)
+    before = until_now(lambda: post.recorded_until("gate"))
+    until_now(lambda: post.recorded_until("gate") > before, "recording goes on")
 
 
-def test_killing_the_server_never_interrupts_recording(post: Post) -> None:
+def ends_in_time(post: Post) -> None:
+    with within(5, "the end of all three"):
+        assert post.stop() == 0
+
+
+def test_killing_the_server_never_interrupts_recording(shared: Post) -> None:
+    post = shared
     recorder, server = post.recorder_pid, post.server_pid
     begun = post.recorded_until("gate")
     os.kill(server, signal.SIGKILL)
     until_now(lambda: not is_running(server))
-    until_now(lambda: post.server_pid not in {None, server} and post.answers(), "a new server", 20)
+    until_now(lambda: post.server_pid not in {None, server} and post.answers(), "a new server")
     goes_on(post)
     assert post.recorder_pid == recorder
     tiles = post.get("/api/v1/cameras/gate/timeline", **{"from": begun, "to": post.recorded_until("gate")}).json()[
         "items"
     ]
-    assert [tile["state"] for tile in tiles] == ["recorded"]
+    assert {tile["state"] for tile in tiles} == {"recorded"}  # in two parts where its clock was just learnt
     assert len({tile["run"] for tile in tiles}) == 1
 
 
-def test_a_killed_recorder_is_started_again_and_its_absence_is_a_gap(post: Post) -> None:
+def test_a_killed_recorder_is_started_again_and_its_absence_is_a_gap(shared: Post) -> None:
+    post = shared
     recorder, server = post.recorder_pid, post.server_pid
     begun = post.recorded_until("gate")
     os.kill(recorder, signal.SIGKILL)
-    until_now(lambda: post.recorder_pid not in {None, recorder}, "a new recorder", 20)
+    until_now(lambda: post.recorder_pid not in {None, recorder}, "a new recorder")
     goes_on(post)
     assert post.server_pid == server
     tiles = post.get("/api/v1/cameras/gate/timeline", **{"from": begun, "to": post.recorded_until("gate")}).json()[
@@ -94,9 +105,7 @@ def test_the_supervisors_end_stops_neither_and_the_next_one_adopts_both(post: Po
     post.start()
     until_now(lambda: post.log.read_text().count("adopted") >= 2)
     assert (post.recorder_pid, post.server_pid) == (recorder, server)
-    began = time.monotonic()
-    assert post.stop() == 0
-    assert time.monotonic() - began < 5
+    ends_in_time(post)
     assert not is_running(recorder)
     assert not is_running(server)
 
@@ -111,11 +120,9 @@ def test_sigterm_ends_both_within_five_seconds_whoever_is_watching(post: Post) -
         websockets.sync.client.connect(url, additional_headers=headers, max_size=None) as watching,
         httpx.stream("GET", f"{post.base}/api/v1/cameras/gate/video.mp4", params=span, headers=headers) as download,
     ):
-        assert "mime" in json.loads(watching.recv(10))
+        assert "mime" in json.loads(watching.recv(60))
         assert download.status_code == 200  # and it is never read on
-        began = time.monotonic()
-        assert post.stop() == 0
-        assert time.monotonic() - began < 5
+        ends_in_time(post)
     assert not any(is_running(pid) for pid in pids)
 
 
@@ -129,25 +136,26 @@ def test_the_supervisor_is_small(shared: Post) -> None:
     assert "uvloop" not in maps
 
 
-async def test_live_plays_from_a_real_camera_and_survives_the_recorder(post: Post) -> None:
+async def test_live_plays_from_a_real_camera_and_survives_the_recorder(shared: Post) -> None:
+    post = shared
     url = f"{post.base.replace('http', 'ws')}/api/v1/cameras/gate/live"
     headers = {"Authorization": f"Bearer {post.token}"}
     async with websockets.connect(url, additional_headers=headers, max_size=None) as socket:
-        told = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        told = json.loads(await asyncio.wait_for(socket.recv(), 60))
         assert told["mime"] == 'video/mp4; codecs="avc1.428016,mp4a.40.2"'
         assert (await socket.recv())[4:8] == b"ftyp"
         for _ in range(50):
-            chunk = await asyncio.wait_for(socket.recv(), 10)
+            chunk = await asyncio.wait_for(socket.recv(), 60)
             assert chunk[4:8] == b"moof"
         before = post.recorder_pid
         os.kill(before, signal.SIGKILL)
-        await asyncio.to_thread(until_now, lambda: post.recorder_pid not in {None, before}, "a new recorder", 20)
-        await asyncio.to_thread(until_now, lambda: post.recorded_until("gate"), "it records", 20)
+        await asyncio.to_thread(until_now, lambda: post.recorder_pid not in {None, before}, "a new recorder")
+        await asyncio.to_thread(until_now, lambda: post.recorded_until("gate"), "it records")
         with pytest.raises(TimeoutError):  # what was sent before is read; what comes now is new
             while True:
                 await asyncio.wait_for(socket.recv(), 0.001)
         for _ in range(20):
-            assert await asyncio.wait_for(socket.recv(), 10)
+            assert await asyncio.wait_for(socket.recv(), 60)
 
 
 async def test_live_of_a_camera_that_is_late_begins_when_it_is_there(tmp_path: Path, cameras: Cameras) -> None:
@@ -164,11 +172,11 @@ async def test_live_of_a_camera_that_is_late_begins_when_it_is_there(tmp_path: P
                 return post.get("/api/v1/cameras").json()["items"][0]["state"]
 
             on_its_way = {"connecting", "recorder_failed"}  # the first attempt; the recorder's own start
-            await asyncio.to_thread(until_now, lambda: state() not in on_its_way, "the first attempt", 10)
+            await asyncio.to_thread(until_now, lambda: state() not in on_its_way, "the first attempt")
             assert await asyncio.to_thread(state) == "camera_unreachable"
             assert (await asyncio.to_thread(post.get, "/readyz")).status_code == 503
             await asyncio.to_thread(cameras.start, "gate")
-            assert json.loads(await asyncio.wait_for(socket.recv(), 20))["tracks"][0]["codec"] == "h264"
+            assert json.loads(await asyncio.wait_for(socket.recv(), 60))["tracks"][0]["codec"] == "h264"
     finally:
         await asyncio.to_thread(post.stop)
 
@@ -181,7 +189,7 @@ def test_no_secret_of_a_camera_leaves_the_recorder(tmp_path: Path, cameras: Came
     post = Post(tmp_path, {"vault": url})
     try:
         post.start()
-        until_now(lambda: post.get("/api/v1/cameras").json()["items"][0]["state"] == "camera_refused", seconds=20)
+        until_now(lambda: post.get("/api/v1/cameras").json()["items"][0]["state"] == "camera_refused")
         span = {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
         texts = [
             post.get(path, **params).text
@@ -214,9 +222,7 @@ def test_gaps_have_a_cause_and_times_are_whole(shared: Post) -> None:
 def last_seconds(post: Post, seconds: int) -> dict[str, str]:
     """A span that is recorded whole."""
     started = post.recorded_until("gate")
-    until_now(
-        lambda: parse_us(post.recorded_until("gate")) >= parse_us(started) + (seconds + 1) * 1_000_000, seconds=30
-    )
+    until_now(lambda: parse_us(post.recorded_until("gate")) >= parse_us(started) + (seconds + 1) * 1_000_000)
     return {"from": started, "to": format_us(parse_us(started) + seconds * 1_000_000)}
 
 
@@ -280,12 +286,41 @@ def test_a_camera_that_is_added_to_the_settings_appears_without_a_restart(post: 
     fresh = post.config.with_suffix(".new")
     fresh.write_text(f"{text}  yard:\n    streams: {{main: '{yard.url}'}}\n")
     fresh.replace(post.config)
-    until_now(lambda: len(post.get("/api/v1/cameras").json()["items"]) == 2, "the page knows it", 15)
+    until_now(lambda: len(post.get("/api/v1/cameras").json()["items"]) == 2, "the page knows it")
     post.supervisor.send_signal(signal.SIGHUP)
-    until_now(lambda: post.recorded_until("yard"), "it is recorded", 30)
+    until_now(lambda: post.recorded_until("yard"), "it is recorded")
     assert post.server_pid == server
     post.config.write_text("post: [wrong\n")
     post.supervisor.send_signal(signal.SIGHUP)
     until_now(lambda: "stay in force" in post.log.read_text(), "the server says so")
     goes_on(post)
     assert len(post.get("/api/v1/cameras").json()["items"]) == 2
+
+
+def test_a_person_at_a_terminal_is_told_where_to_look_and_the_set_up_code(tmp_path: Path) -> None:
+    post = Post(tmp_path, {})
+    post.config.write_text(post.config.read_text().replace("cameras:\n", "cameras: {}\n"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "longwatch.node.supervise", "--config", str(post.config)]
+    running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    said = b""
+
+    def told() -> bool:
+        nonlocal said
+        with contextlib.suppress(OSError):  # nothing yet; or nobody has the terminal open any more
+            said += os.read(ours, 65_536)
+        return b"Ctrl-C ends it" in said
+
+    try:
+        until_now(told, "it says so")
+    finally:
+        running.send_signal(signal.SIGTERM)
+        until_now(lambda: told() and running.poll() is not None, "it ends")
+        os.close(ours)
+    text = said.decode()
+    assert f"ridge: open {post.base}/" in text
+    assert re.search(r"set-up code: [A-Z0-9-]{20,}", text)
+    assert '"event"' not in text, "no JSON"
+    assert post.log.exists() is False

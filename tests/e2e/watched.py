@@ -1,11 +1,25 @@
-"""What a page says and asks for, noted."""
+"""Somebody's browser, fresh; and what a page says and asks for, noted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+# What keeps the shell fetches and compiles every page once more: only tests that are about it have it.
+NO_WORKER = "ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error('not in this test'))"
+
+
+def visitor(browser: Browser, *, worker: bool = False, **how: Any) -> BrowserContext:
+    """A browser that has never been here, at a desk unless told otherwise. worker: with the page's service worker."""
+    desk = {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", "reduced_motion": "reduce"}
+    context = browser.new_context(**{**desk, **how})
+    context.set_default_timeout(120_000)
+    if not worker:
+        context.add_init_script(NO_WORKER)
+    return context
 
 
 @dataclass
@@ -18,10 +32,14 @@ class Watched:
     foreign: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
-        self.page.on("console", lambda m: self.console.append(m.text) if m.type in {"error", "warning"} else None)
+        self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("websocket", lambda opened: self._asked(opened.url))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.console.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _asked(self, url: str) -> None:
         parts = urlsplit(url)

@@ -26,6 +26,7 @@ def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "register", lambda secret: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_input_breaks_a_promise(target: str) -> None:
     @settings(max_examples=200, deadline=2000, database=None)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.fuzz.targets_rtp import TARGETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_any_bytes(name: str) -> None:
     @given(st.binary(max_size=600))

@@ -34,6 +34,7 @@ def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_ordered", ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [name for name in TARGETS if name != "sdp"])
 def test_no_input_breaks_a_promise(target: str) -> None:
     @settings(max_examples=150, deadline=2000, database=None)

@@ -119,6 +119,7 @@ class Life:
         assert len([name for name in self.hashes if name not in here]) <= self.removed
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(story=st.lists(st.tuples(ACTIONS, st.integers(0, 99)), min_size=5, max_size=40))
 def test_nothing_acknowledged_is_ever_lost(tmp_path_factory: pytest.TempPathFactory, story: list[tuple[str, int]]):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.recording import SECOND, Studio
 
 from longwatch.model.sessions import Activity, Fault
+from longwatch.model.surroundings import Answer, Learnt, Power, Surroundings
 from longwatch.timeline import State
 
 YEAR = 365 * 86_400 * SECOND
@@ -48,7 +49,7 @@ def test_two_segments() -> None:
         (500, 300),
         (-500, 300),
         pytest.param(500, 10_000, marks=pytest.mark.slow),
-        pytest.param(-500, 10_000, marks=pytest.mark.slow),
+        pytest.param(-500, 10_000, marks=pytest.mark.long),  # as many the other way; 300 of them are above
     ],
 )
 def test_many_segments_with_a_skewed_clock(ppm: int, segments: int) -> None:
@@ -69,7 +70,7 @@ def test_many_segments_with_a_skewed_clock(ppm: int, segments: int) -> None:
     holds(studio)
 
 
-@pytest.mark.parametrize("segments", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("segments", [300, pytest.param(10_000, marks=pytest.mark.long)])  # the same for longer
 def test_many_segments_with_losses_outages_and_leaping_media_time(segments: int) -> None:
     rng = random.Random(11)
     studio = Studio(segment_us=2 * SECOND, ppm=300, fps=2, gop=4, jitter_us=50_000)
@@ -147,10 +148,37 @@ def test_a_host_that_boots_in_1970_and_learns_the_time_later() -> None:
     holds(studio)
 
 
+def around(n: int, boot_us: int) -> Surroundings:
+    """Some state of the world around the camera, learnt just now."""
+    powers, answers = list(Power), list(Answer)
+    learnt = Learnt("arp", boot_us, boot_us + 3600 * SECOND)
+    return Surroundings(
+        address=answers[n % 3], address_learnt=learnt, switch="hut" if n % 5 else "",
+        neighbours_answer=("yard",) if n % 2 else (), neighbours_silent=() if n % 2 else ("yard",),
+        port_power=powers[n // 3 % 3], port_link=powers[n // 9 % 3], port_learnt=learnt, mains=powers[n // 27 % 3],
+        mains_learnt=learnt,
+    )  # fmt: skip
+
+
 happenings = st.lists(
     st.tuples(
         st.sampled_from(
-            ["play", "silent", "lose", "jump", "close", "open", "step", "fail", "mend", "unplanned", "planned", "say"]
+            [
+                "play",
+                "silent",
+                "lose",
+                "jump",
+                "close",
+                "open",
+                "step",
+                "fail",
+                "mend",
+                "unplanned",
+                "planned",
+                "say",
+                "around",
+                "asleep",
+            ]
         ),
         st.integers(1, 100),
     ),
@@ -159,6 +187,7 @@ happenings = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(happenings, st.sampled_from([-500, 0, 500]), st.integers(0, 5))
 def test_whatever_happens_every_second_is_accounted_for(story: list[tuple[str, int]], ppm: int, seed: int) -> None:
@@ -191,6 +220,10 @@ def test_whatever_happens_every_second_is_accounted_for(story: list[tuple[str, i
             studio.not_planned = lambda _: "outside the schedule"
         elif what == "planned":
             studio.not_planned = lambda _: ""
+        elif what == "around":
+            studio.around = around(how_much, studio.boot_us)
+        elif what == "asleep":
+            studio.power_plan = "outside its power windows" if how_much % 2 else ""
         elif what == "say" and not playing:
             studio.say(Activity.WAITING, list(Fault)[how_much % len(Fault)], "no", attempt=how_much)
         studio.play(how_much / 10)

@@ -56,6 +56,7 @@ def _base(codec: Codec) -> Clip:
 codecs = st.sampled_from((Codec.H264, Codec.H265))
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 1 << 30), codec=codecs, marker=st.booleans(), chunk=st.integers(1, 40))
 @settings(max_examples=40, deadline=None)
 def test_without_loss_every_unit_comes_out_as_it_went_in(seed: int, codec: Codec, marker: bool, chunk: int) -> None:
@@ -77,6 +78,7 @@ def test_without_loss_every_unit_comes_out_as_it_went_in(seed: int, codec: Codec
     assert (receiver.lost, receiver.packets, receiver.malformed) == (0, len(flat), 0)
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 1 << 30),
     codec=codecs,

@@ -10,13 +10,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import httpx
 import pytest
+from tests.support.measured import within
 from tests.support.post import free_port
 from tests.support.wait import until_now
 
@@ -43,7 +43,7 @@ class Demo:
         self.base = base
         self.password = password
         self.said = said
-        self.client = httpx.Client(base_url=base, timeout=10)
+        self.client = httpx.Client(base_url=base, timeout=180)
 
     def sign_in(self) -> None:
         answer = self.client.post("/api/v1/login", json={"name": "demo", "password": self.password})
@@ -82,18 +82,17 @@ def test_a_demo_from_its_start_to_ctrl_c(tmp_path: Path):
         assert [line for line in post.said if re.fullmatch(r"user: \S+", line)] == ["user: demo"]
         assert len([line for line in post.said if re.fullmatch(r"password: \S{10,}", line)]) == 1
         post.sign_in()
-        until_now(lambda: [c["state"] for c in post.cameras()] == ["recording"] * 3, "all record", 20)
+        until_now(lambda: [c["state"] for c in post.cameras()] == ["recording"] * 3, "all record")
         assert [c["name"] for c in post.cameras()] == ["Gate", "Yard", "Workshop"]
-        until_now(lambda: all(c["recorded_until"] for c in post.cameras()), "something is kept", 20)
+        until_now(lambda: all(c["recorded_until"] for c in post.cameras()), "something is kept")
         assert post.password not in " ".join(processes().values())
         secret = next(tmp_path.rglob("secrets.env")).read_text().split("=", 1)[1].strip()
         assert secret not in " ".join(processes().values())
         assert secret not in next(tmp_path.rglob("demo.log")).read_text()
         assert secret not in json.dumps(post.cameras())
-        began = time.monotonic()
-        post.child.send_signal(signal.SIGINT)
-        assert post.child.wait(15) == 0
-        assert time.monotonic() - began < 10
+        with within(10):
+            post.child.send_signal(signal.SIGINT)
+            assert post.child.wait(180) == 0
         assert post.child.stderr.read() == ""
     assert list(tmp_path.iterdir()) == []
     assert not [line for line in processes().values() if str(tmp_path) in line]
@@ -106,10 +105,10 @@ def test_a_demo_that_keeps_its_recordings_goes_on_with_them(tmp_path: Path):
     for _ in range(2):
         with demo(scratch, "--cameras", "1", "--data", str(kept)) as post:
             post.sign_in()
-            until_now(lambda post=post: post.cameras()[0]["state"] == "recording", "it records", 20)
+            until_now(lambda post=post: post.cameras()[0]["state"] == "recording", "it records")
             firsts.append(post.cameras()[0]["set_up"])
             post.child.send_signal(signal.SIGTERM)
-            assert post.child.wait(15) == 0
+            assert post.child.wait(180) == 0
     assert firsts[0] == firsts[1]
     assert list(scratch.iterdir()) == []
 
@@ -119,7 +118,7 @@ def test_a_demo_that_is_killed_leaves_nothing_running(tmp_path: Path):
         assert [line for line in processes().values() if str(tmp_path) in line]
         post.child.kill()
         post.child.wait()
-        until_now(lambda: not [line for line in processes().values() if str(tmp_path) in line], "all is over", 15)
+        until_now(lambda: not [line for line in processes().values() if str(tmp_path) in line], "all is over")
 
 
 def test_a_simulated_camera_by_the_command_line():
@@ -142,13 +141,13 @@ def test_a_simulated_camera_by_the_command_line():
     try:
         assert child.stdout.readline().strip() == f"rtsp://127.0.0.1:{port}/main"
         with av.open(
-            f"rtsp://me:k1tt3n@127.0.0.1:{port}/main", options={"rtsp_transport": "tcp"}, timeout=10
+            f"rtsp://me:k1tt3n@127.0.0.1:{port}/main", options={"rtsp_transport": "tcp"}, timeout=180
         ) as container:
             assert next(container.decode(video=0)).width == 768
         with pytest.raises(av.FFmpegError):
-            av.open(f"rtsp://me:wrong@127.0.0.1:{port}/main", options={"rtsp_transport": "tcp"}, timeout=10)
+            av.open(f"rtsp://me:wrong@127.0.0.1:{port}/main", options={"rtsp_transport": "tcp"}, timeout=180)
         child.send_signal(signal.SIGINT)
-        assert child.wait(10) == 0
+        assert child.wait(180) == 0
     finally:
         child.kill()
         child.wait()
@@ -166,7 +165,7 @@ def test_cameras_end_with_their_parent():
     urls = json.loads(child.stdout.readline())
     assert [sorted(u) for u in urls] == [["main"], ["main", "sub"]]
     child.stdin.close()
-    assert child.wait(10) == 0
+    assert child.wait(180) == 0
     child.stdout.close()
 
 
@@ -179,7 +178,7 @@ def test_a_load_of_cameras_is_what_it_says(tmp_path: Path):
     try:
         urls = json.loads(child.stdout.readline())
         assert len(set(urls)) == 5
-        with av.open(urls[3], options={"rtsp_transport": "tcp"}, timeout=10) as container:
+        with av.open(urls[3], options={"rtsp_transport": "tcp"}, timeout=180) as container:
             packets = []
             for packet in container.demux(video=0):
                 if packet.size:
@@ -192,7 +191,7 @@ def test_a_load_of_cameras_is_what_it_says(tmp_path: Path):
         assert {b[0] - a[0] for a, b in itertools.pairwise(packets[1:])} == {3600}  # libav leaves the first untimed
         assert 3.0e6 < sum(size for _, size, _ in packets) * 8 / 4 < 5.0e6
         child.terminate()
-        assert child.wait(10) == 0
+        assert child.wait(180) == 0
     finally:
         child.kill()
         child.wait()

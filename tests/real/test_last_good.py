@@ -28,7 +28,7 @@ def camera_url():
 
     yield json.loads(child.stdout.readline())[0]["main"]
     child.stdin.close()
-    child.wait(10)
+    child.wait(60)
     child.stdout.close()
 
 
@@ -39,17 +39,17 @@ def test_a_slip_and_a_crash_keep_nothing_down(tmp_path: Path, camera_url: str):
         post.config.write_text(right.replace("streams:", "steams:"))
         for role, pid in (("recorder", post.recorder_pid), ("server", post.server_pid)):
             os.kill(pid, signal.SIGKILL)
-            until_now(lambda r=role, p=pid: getattr(post, f"{r}_pid") not in {None, p}, f"the {role} is back", 30)
-        until_now(post.answers, "the server answers", 30)
+            until_now(lambda r=role, p=pid: getattr(post, f"{r}_pid") not in {None, p}, f"the {role} is back")
+        until_now(post.answers, "the server answers")
         before = post.recorded_until("gate")
-        until_now(lambda: post.recorded_until("gate") > before, "it records again", 30)
+        until_now(lambda: post.recorded_until("gate") > before, "it records again")
         assert "steams" in post.log.read_text()
         assert post.stop() == 0
         done = subprocess.run(
             [sys.executable, "-m", "longwatch.cli", "run", "--config", str(post.config)],
             capture_output=True,
             check=False,
-            timeout=30,
+            timeout=180,
         )
         assert done.returncode == 2, "who starts it by hand is told"
         assert b"Did you mean `streams`?" in done.stderr

@@ -1,5 +1,7 @@
 """What a cut leaves of files and rows, made by hand: torn tails, files without rows, rows without seals, removals half done."""
 
+import hashlib
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -15,7 +17,9 @@ from tests.support.fake_stream import FakeStream
 from longwatch.archive import Archive, ArchiveReader, Mode, ops
 from longwatch.base.clock import ManualClock
 from longwatch.formats import bmff
+from longwatch.ledger import segment_root
 from longwatch.model.causes import Cause
+from longwatch.model.sessions import StreamKey
 
 
 def guarded(parts: Sequence[bytes]) -> bytes:
@@ -63,6 +67,7 @@ async def test_whole_fragments_beyond_the_acknowledged_are_kept(tmp_path: Path):
     assert len(closing.fragments) == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(tail=st.integers(1, 6000), zeros=st.booleans(), seed=st.integers(0, 99))
 def test_whatever_the_tail_what_was_acknowledged_stays(
@@ -280,3 +285,52 @@ async def test_a_damaged_index_is_moved_aside_and_made_again(tmp_path: Path):
         assert len(held([tmp_path / "a"])) == 2
     (aside,) = (tmp_path / "a").glob("index.db.damaged-*")
     assert aside.read_bytes().startswith(b"not a database")
+
+
+async def test_what_was_open_is_carried_into_the_ledger_with_the_root_of_what_was_acknowledged(tmp_path: Path):
+    archive, _ = await Archive.open([tmp_path / "a"], KEEP_ALL, ManualClock(), BOOT)
+    source = stream(archive)
+    for n in range(3):
+        await archive.tick(archive.volumes[0], source.tick(reopen=n == 0))
+    (left,) = held([tmp_path / "a"])
+    reader = ArchiveReader([tmp_path / "a"])
+    leaves = [fragment.sha256 for fragment in reader.fragments(left)]
+    header = hashlib.sha256(Path(left.path).read_bytes()[: left.header_bytes]).digest()
+    reader.close()
+    await archive.close(orderly=False)
+    with Path(left.path).open("ab") as file:
+        file.write(b"torn" * 100)
+    async with opened([tmp_path / "a"], boot="cd" * 16):
+        reader = ArchiveReader([tmp_path / "a"])
+        entries = [json.loads(row.entry) for row in reader.entries(0, 100)]
+        reader.close()
+    (told,) = [e["body"] for e in entries if e["kind"] == "segments_recovered"]
+    (run,) = told["runs"]
+    assert (run["camera"], run["boot"], run["run"], run["sequence"]) == ("gate", BOOT, source.run, 0)
+    assert (run["acknowledged_bytes"], run["fragments"]) == (left.durable_bytes, 3)
+    assert run["root"] == segment_root(header, leaves).hex()
+    assert (run["kept_bytes"], run["cut_bytes"]) == (0, 400)
+    (seal,) = [e["body"] for e in entries if e["kind"] == "segment_sealed"]
+    assert seal["recovered"]
+    assert seal["root"] == run["root"], "nothing was kept beyond it"
+
+
+@pytest.mark.slow
+async def test_many_that_were_open_are_told_in_entries_that_a_bundle_can_hold(tmp_path: Path):
+    archive, _ = await Archive.open([tmp_path / "a"], KEEP_ALL, ManualClock(), BOOT)
+    sources = [stream(archive, StreamKey(f"camera-{n:03d}", "main"), base=n * 1000) for n in range(200)]
+    ticks = [source.tick() for source in sources]
+    await archive.tick(
+        archive.volumes[0], ops.Tick([op for t in ticks for op in t.media], [op for t in ticks for op in t.index])
+    )
+    await archive.close(orderly=False)
+    async with opened([tmp_path / "a"], boot="cd" * 16) as (archive, report):
+        assert len(report.recovered) == 200
+        await archive.ledger.publish()
+        reader = ArchiveReader([tmp_path / "a"])
+        rows = [row.entry for row in reader.entries(0, 1000)]
+        reader.close()
+    told = [e for row in rows if (e := json.loads(row))["kind"] == "segments_recovered"]
+    assert len(told) == 3
+    assert sorted(run["camera"] for e in told for run in e["body"]["runs"]) == sorted(s.key.camera for s in sources)
+    assert max(map(len, rows)) <= 65_535

@@ -24,6 +24,8 @@ from longwatch.base.clock import ManualClock
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Loop:
@@ -90,10 +92,10 @@ async def verify_nothing_lost(paths: list[Path], loop: Loop) -> None:
 
 
 async def readmitted(archive: Archive, clock: ManualClock) -> None:
-    """Until the archive has verified every volume by itself."""
+    """Until the archive has verified every volume by itself, and the ledger's files are written again."""
     deadline = time.monotonic() + 20
-    while not all(volume.state is VolumeState.OK for volume in archive.volumes):
-        assert time.monotonic() < deadline, [volume.detail for volume in archive.volumes]
+    while archive.ledger.problems() or not all(volume.state is VolumeState.OK for volume in archive.volumes):
+        assert time.monotonic() < deadline, [[v.detail for v in archive.volumes], archive.ledger.problems()]
         await clock.advance(1)
         await archive.commit([])
 
@@ -241,12 +243,19 @@ async def test_after_a_failed_flush_each_file_answers_for_itself(
         assert volume.state is VolumeState.FAILED
 
 
+def mirrored(archive: Archive) -> bool:
+    told = archive.ledger.describe()
+    return all(mirror["size"] == told["signed"] for mirror in told["mirrors"])
+
+
 async def test_a_disk_that_was_exchanged_under_us_is_not_used_again(tmp_path: Path):
     faults = FailsAt(1, errno.EIO, only=["write"])
     faults.armed = False
     clock = ManualClock()
     async with opened([tmp_path / "a", tmp_path / "b"], replace(KEEP_ALL, flushing=faults), clock) as (archive, _):
         source = stream(archive)
+        await archive.ledger.publish()
+        await until(lambda: mirrored(archive), "no copy of the ledger is being written")
         faults.armed = True
         await archive.tick(archive.volumes[1], source.tick())
         (tmp_path / "b").rename(tmp_path / "out")

@@ -21,9 +21,11 @@ CASES = [
         ("pwrite64", ("EIO", "ENOSPC")),
         ("pwritev", ("EIO", "ENOSPC")),
         ("ftruncate", ("EIO",)),
+        ("rename", ("EIO", "ENOSPC")),
+        ("unlink", ("EIO",)),
     )
     for error in errors
-    for when in ("6", "11..14", "9+5")
+    for when in ("6", "11..14", "9+5", "40..43", "30+9")
 ]
 
 
@@ -36,7 +38,7 @@ def test_nothing_crashes_and_nothing_acknowledged_is_lost(tmp_path: Path, call: 
             sys.executable, "-m", "tests.support.archive_workload", *paths, "--ticks", "30", "--pause-ms", "20", "--seal-every", "4",
             "--sample-bytes", "300",
         ],
-        capture_output=True, text=True, check=False, timeout=100,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
     if "ptrace" in done.stderr and "not permitted" in done.stderr:
         pytest.skip("this machine does not let strace trace")

@@ -11,11 +11,16 @@ from pathlib import Path
 import pytest
 from tests.support.archive_workload import judge, read_story
 
+pytestmark = pytest.mark.slow
+
 CASES = [(step, nth) for step in ("S1", "S2", "S3", "S4", "S5", "S6", "S7") for nth in (2, 13)] + [
     ("D1", 1),
     ("D2", 2),
     ("D3", 1),
     ("D4", 1),
+    *((f"P{step}", nth) for step in range(1, 9) for nth in (1, 2, 5)),
+    ("L1", 1),
+    ("L2", 1),
 ]
 
 
@@ -25,7 +30,7 @@ def run(folder: Path, step: str, nth: int) -> subprocess.CompletedProcess[str]:
             sys.executable, "-m", "tests.support.archive_workload", folder / "a", folder / "b", "--ticks", "14", "--pause-ms", "1",
             "--seal-every", "3", "--sample-bytes", "300", "--end-at", f"{step}:{nth}", *(["--retain-bytes", "30000"] if step[0] == "D" else []),
         ],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=180,
     )  # fmt: skip
 
 

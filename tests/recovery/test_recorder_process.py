@@ -1,115 +1,31 @@
 """The recorder as a process, against a real camera on loopback: killed, stopped, told new settings, and left by its viewers."""
 
 import asyncio
-import contextlib
 import itertools
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.accounted import unexplained_us
+from tests.support.measured import within
+from tests.support.recorder_post import Post
 from tests.support.wait import until
 
-from longwatch.archive import ArchiveReader
 from longwatch.base.errors import LongwatchError
 from longwatch.formats.media import Sample
 from longwatch.model.sessions import StreamKey
 from longwatch.node.link import LinkClient, socket_path
 from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
-from longwatch.timeline import State, Tile, tile
+from longwatch.timeline import State, Tile
 from longwatch.wire.frames import Frame
 from longwatch.wire.media import decode_sample
 
 pytestmark = pytest.mark.slow
 GATE = StreamKey("gate", "main")
 STARTING = "recording of this stream was being started"
-
-
-class Post:
-    """A settings file, its data folder and the recorder's process."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data = folder / "data"
-        self.config = folder / "longwatch.yml"
-        self.process: subprocess.Popen[bytes] | None = None
-        self.log = folder / "log"
-
-    def settings(self, cameras: dict[str, str], extra: str = "") -> None:
-        lines = ["post: {id: post, name: Post, timezone: Europe/Rome}", f"data: {self.data}", "cameras:"]
-        lines += [f"  {name}: {{name: {name}, streams: {{main: '{url}'}}{extra}}}" for name, url in cameras.items()]
-        self.config.write_text("\n".join(lines) + "\n")
-
-    def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "longwatch.node.recorder", "--config", str(self.config)], stderr=log
-            )
-
-    def signal(self, number: int) -> None:
-        assert self.process is not None
-        os.kill(self.process.pid, number)
-
-    async def ended(self, seconds: float = 10) -> int:
-        assert self.process is not None
-        return await asyncio.to_thread(self.process.wait, seconds)
-
-    async def ask(self, kind: str, /, **fields: Any) -> dict[str, Any]:
-        client = LinkClient(socket_path(self.data, "recorder"), "verb")
-        await client.connect()
-        try:
-            return await client.request(kind, **fields)
-        finally:
-            await client.aclose()
-
-    async def stream(self, camera: str = "gate") -> dict[str, Any]:
-        with contextlib.suppress(LongwatchError):
-            status = await self.ask("status")
-            for stream in status["streams"]:
-                if stream["camera"] == camera:
-                    return stream
-        return {}
-
-    async def recording(self, camera: str = "gate") -> None:
-        async def records() -> bool:
-            return bool((await self.stream(camera)).get("recording"))
-
-        await until(records, f"{camera} is recorded", 20)
-
-    def read(self, look: Callable[[ArchiveReader], Any]) -> Any:
-        reader = ArchiveReader([self.data])
-        try:
-            return look(reader)
-        finally:
-            reader.close()
-
-    def tiles(self, key: StreamKey = GATE) -> list[Tile]:
-        def look(reader: ArchiveReader) -> list[Tile]:
-            (set_up_us,) = [row.set_up_us for row in reader.cameras() if (row.camera, row.stream) == key]
-            until_us = reader.accounted_until_us()
-            gaps = [gap for owner, gap in reader.gaps(key.camera, set_up_us, until_us) if owner == key]
-            return tile(reader.recorded_spans(key, set_up_us, until_us), gaps, set_up_us, until_us, until_us, set_up_us)
-
-        return self.read(look)
-
-    def kinds(self) -> list[str]:
-        import json
-
-        return [json.loads(row.entry)["kind"] for row in self.read(lambda reader: reader.entries(0, 10_000))]
-
-
-@pytest.fixture
-async def post(tmp_path: Path) -> AsyncIterator[Post]:
-    made = Post(tmp_path)
-    yield made
-    if made.process is not None and made.process.poll() is None:
-        made.process.kill()
-        made.process.wait()
 
 
 @pytest.fixture
@@ -125,7 +41,7 @@ async def passes(post: Post, seconds: float) -> None:
     async def moved() -> bool:
         return (await post.ask("status"))["accounted_until_us"] >= before + seconds * 1e6
 
-    await until(moved, f"{seconds} s accounted for", seconds + 10)
+    await until(moved, f"{seconds} s accounted for", seconds + 60)
 
 
 def causes(tiles: list[Tile]) -> list[str]:
@@ -148,10 +64,9 @@ async def test_killed_while_recording_nothing_acknowledged_is_lost_and_the_gap_h
     post.signal(signal.SIGKILL)
     await post.ended()
     before = post.tiles()
-    began = time.monotonic()
-    post.start()
-    await until(lambda: post.stream(), "it answers", 10)
-    assert time.monotonic() - began < 5
+    with within(5):
+        post.start()
+        await until(lambda: post.stream(), "it answers")
     await post.recording()
     await passes(post, 2)
     after = post.tiles()
@@ -161,7 +76,7 @@ async def test_killed_while_recording_nothing_acknowledged_is_lost_and_the_gap_h
     assert causes(after) == ["recorder_failed"]
     gap = next(t for t in after if t.cause == "recorder_failed")
     assert gap.evidence["boot"] == "same"
-    assert all(t.gap is not None for t in after if t.state is State.GAP), "no second unexplained"
+    assert post.read(unexplained_us) == 0
     assert "segments_recovered" in post.kinds()
     report = await post.ask("check", mode="hash")
     assert report["findings"] == []
@@ -171,10 +86,9 @@ async def test_sigterm_seals_and_exits_0_within_five_seconds(post: Post, camera:
     post.settings({"gate": camera.url, "dead": "rtsp://127.0.0.1:9/x"})
     post.start()
     await post.recording()
-    began = time.monotonic()
-    post.signal(signal.SIGTERM)
-    assert await post.ended() == 0
-    assert time.monotonic() - began < 5
+    with within(5):
+        post.signal(signal.SIGTERM)
+        assert await post.ended() == 0
     assert post.kinds()[-1] == "recorder_stopped"
     assert "segment_sealed" in post.kinds()
     assert not socket_path(post.data, "recorder").exists()
@@ -195,7 +109,7 @@ async def test_a_wrong_camera_disturbs_no_other_and_says_why(post: Post, camera:
         told = {(await post.stream(name)).get("cause") for name in ("dead", "refused")}
         return told == {"camera_unreachable", "camera_refused"}
 
-    await until(both_told, "both say why", 10)
+    await until(both_told, "both say why")
     await passes(post, 2)
     assert causes(post.tiles()) == []
     assert causes(post.tiles(StreamKey("dead", "main"))) == ["camera_unreachable"]
@@ -211,7 +125,7 @@ async def test_a_camera_that_stops_and_comes_back(post: Post, camera: SimulatedC
     async def cause() -> Any:
         return (await post.stream()).get("cause") == "camera_unreachable"
 
-    await until(cause, "it is missed", 15)
+    await until(cause, "it is missed")
     await passes(post, 2)
     await camera.start()
     await post.recording()
@@ -297,7 +211,7 @@ async def test_a_second_recorder_is_refused_and_a_wrong_file_exits_2(post: Post)
     again = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "longwatch.node.recorder", "--config", str(post.config)],
-        capture_output=True, check=False, timeout=20,
+        capture_output=True, check=False, timeout=180,
     )  # fmt: skip
     assert again.returncode == 1
     assert (await post.stream())["camera"] == "gate"
@@ -305,7 +219,7 @@ async def test_a_second_recorder_is_refused_and_a_wrong_file_exits_2(post: Post)
     wrong = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "longwatch.node.recorder", "--config", str(post.config)],
-        capture_output=True, check=False, timeout=20,
+        capture_output=True, check=False, timeout=180,
     )  # fmt: skip
     assert wrong.returncode == 2
     assert b"line 1" in wrong.stderr
@@ -313,12 +227,10 @@ async def test_a_second_recorder_is_refused_and_a_wrong_file_exits_2(post: Post)
 
 async def test_ready_to_record_within_two_seconds_of_process_start(post: Post, camera: SimulatedCamera) -> None:
     post.settings({"gate": camera.url})
-    began = time.monotonic()
-    post.start()
-    await until(lambda: post.stream(), "it answers", 10)
-    ready_s = time.monotonic() - began
+    with within(4, "two on an idle machine:"):
+        post.start()
+        await until(lambda: post.stream(), "it answers")
     await post.recording()
-    assert ready_s < 4, "two on an idle machine"
 
 
 async def test_what_goes_wrong_at_a_camera_has_its_cause(post: Post, camera: SimulatedCamera) -> None:
@@ -332,28 +244,28 @@ async def test_what_goes_wrong_at_a_camera_has_its_cause(post: Post, camera: Sim
 
         return look
 
-    camera.inject("stall", 4)
-    await until(told("stream_stalled"), "it stalls", 10)
+    camera.inject("stall", 3)
+    await until(told("stream_stalled"), "it stalls")
     await post.recording()
     camera.inject("lose", 3)
-    await until(lambda: "packets_lost" in causes(post.tiles()), "losses are seen", 10)
+    await until(lambda: "packets_lost" in causes(post.tiles()), "losses are seen")
     camera.inject("refuse", 453, 3)
-    await until(told("camera_refused"), "it refuses", 15)
+    await until(told("camera_refused"), "it refuses")
     camera.inject("mend")
     await post.recording()
     await passes(post, 1)
     before = len(causes(post.tiles()))
     camera.inject("jump", 60)
-    await passes(post, 3)
+    await passes(post, 2)
     camera.inject("back", 60)
-    await passes(post, 3)
+    await passes(post, 2)
     camera.inject("parameters", str(ROOM))
-    await passes(post, 4)
+    await passes(post, 3)
     tiles = post.tiles()
     assert set(causes(tiles)) <= {"stream_stalled", "packets_lost", "camera_refused", "camera_unreachable"}
     assert {"stream_stalled", "packets_lost", "camera_refused"} <= set(causes(tiles))
     assert len(causes(tiles)) <= before + 2, "leaps and new parameters lose next to nothing"
-    assert all(t.gap is not None for t in tiles if t.state is State.GAP), "no second unexplained"
+    assert post.read(unexplained_us) == 0
     post.signal(signal.SIGTERM)
     assert await post.ended() == 0
     files = sorted(post.data.glob("media/gate/main/*/*.mp4"))

@@ -10,6 +10,7 @@ The loop device has `--direct-io=off`, without which the FUSE export refuses its
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import shutil
@@ -17,10 +18,11 @@ import struct
 import subprocess
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 _MAGIC = 0x6A736677736872
 _SUPER = struct.Struct("<QQQI")
@@ -34,11 +36,31 @@ FILESYSTEMS = {
     "btrfs": ["mkfs.btrfs", "-q", "-K"],
 }
 SIZE_MB = {"ext4": 192, "xfs": 320, "btrfs": 256}
+_CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x20000, 0x4000, 1 << 18
+HELD_S = 60.0
+_Done = TypeVar("_Done")
+
+
+def apart(work: Callable[[], _Done]) -> _Done:
+    """Do it on a thread whose mounts are its own, and its children's: nobody else's mount namespace can take a copy of them.
+
+    A copy keeps a filesystem alive after it was unmounted here, and the next image mounted from the same file would not be read: the kernel
+    gives the filesystem that still lives, which is an older wreck that the oracle has repaired. Seen where others' tests made namespaces.
+    """
+
+    def alone() -> _Done:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(_CLONE_NEWNS) or libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
+            raise OSError(ctypes.get_errno(), "a mount namespace of the rig's own")
+        return work()
+
+    with ThreadPoolExecutor(1, thread_name_prefix="rig") as own:
+        return own.submit(alone).result()
 
 
 def sh(*command: str | Path) -> str:
     """Run a command of the rig; its output, or an error that carries what it said."""
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=180)
     if done.returncode:
         raise OSError(f"{' '.join(map(str, command))}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
@@ -114,7 +136,7 @@ class LoggedDisk:
                 sh(*step)
         if self._daemon is not None:
             self._daemon.terminate()
-            self._daemon.wait(10)
+            self._daemon.wait(60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +235,22 @@ def mounted(image: Path, folder: Path, fs: str) -> Iterator[Path]:
                 if attempt == 199:
                     raise
                 time.sleep(0.02)  # a reader of the last check may still hold a file for a moment
+        _let_go(image)
+
+
+def _let_go(image: Path) -> None:
+    """Wait until no loop device carries the image. Raises OSError where one does for a minute: somebody else holds the filesystem, and what
+    is mounted from that file next would be that one (`apart`).
+    """
+    deadline = time.monotonic() + HELD_S
+    while any(_backing(loop) == str(image.resolve()) for loop in Path("/sys/block").glob("loop*")):
+        if time.monotonic() > deadline:
+            raise OSError(f"{image} is unmounted here, and somebody else still holds its filesystem")
+        time.sleep(0.01)  # the kernel detaches the device when its last user has gone; there is no event to wait for
+
+
+def _backing(loop: Path) -> str:
+    try:
+        return (loop / "loop/backing_file").read_text().rstrip("\n")
+    except OSError:  # not in use
+        return ""

@@ -8,8 +8,8 @@ from tests.rig.powercut import Case, Wreck
 from tests.support.archive_faults import FAULTS, SOUND
 from tests.support.archive_workload import judge, read_story
 
-WRONG = ("lost", "unplayable", "wrong_rows")
-"""Figures 1, 3 and 4 of the reliability table: each must be 0."""
+WRONG = ("lost", "unplayable", "wrong_rows", "wrong_ledger")
+"""Figures 1, 3 and 4 of the reliability table, and heads of the ledger that do not hold: each must be 0."""
 
 
 def workload(*extra: str) -> tuple[str, ...]:
@@ -64,8 +64,15 @@ def oracle(wreck: Wreck) -> Counter[str]:
         lost=len(judgement.lost),
         unplayable=len(judgement.unplayable),
         wrong_rows=len(judgement.wrong_rows),
+        wrong_ledger=len(judgement.wrong_ledger),
+        heads=len(story.heads),
     )
-    for words in (*judgement.lost[:2], *judgement.unplayable[:2], *judgement.wrong_rows[:2]):
+    for words in (
+        *judgement.lost[:2],
+        *judgement.unplayable[:2],
+        *judgement.wrong_rows[:2],
+        *judgement.wrong_ledger[:2],
+    ):
         counts[f"said: {words}"] += 1
     return counts
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.rig.disks import Aftermath, LoggedDisk, mounted
+from tests.rig.disks import Aftermath, LoggedDisk, apart, mounted
 
 Moment = tuple[int, ...]
 """The sizes of the write logs, one a disk, at one instant."""
@@ -82,6 +82,10 @@ def run(
 
     enough: ends the leg early, once the counts say all that is asked (a negative control that is caught).
     """
+    return apart(lambda: _run(case, folder, oracle, enough))
+
+
+def _run(case: Case, folder: Path, oracle: Oracle, enough: Callable[[Counter[str]], bool]) -> Counter[str]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:

@@ -46,13 +46,13 @@ async def work(volume: Path, cameras: int, seconds: float) -> None:
                 [sys.executable, "-m", "longwatch.node.recorder", "--config", str(config)], stderr=log
             )
         try:
-            await until(lambda: _all_record(volume / "data", names), "every camera is recorded", 30)
+            await until(lambda: _all_record(volume / "data", names), "every camera is recorded")
             say("ready")
             await asyncio.sleep(seconds)  # the span in which cuts are made, not a wait for something
             say("done")
         finally:
             process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.wait, 20)
+            await asyncio.to_thread(process.wait, 180)
 
 
 def _all_record(data: Path, names: list[str]) -> bool:

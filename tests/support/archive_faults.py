@@ -8,10 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from longwatch.archive import Flushing
+from longwatch.archive import Archive, Flushing, publishing
+from longwatch.archive.signed_log import SignedLog
 
 
 class NormalCommits(Flushing):
@@ -158,6 +162,73 @@ class SwallowsErrors(Flushing):
             return
 
 
+class HeadsBeforeTiles(Flushing):
+    """The ledger's head is shown first, and then what it speaks of is written."""
+
+    def __init__(self) -> None:
+        self._late: dict[int, list[tuple[Path, bytes]]] = {}
+
+    def put(self, path: Path, content: bytes) -> None:
+        self._late.setdefault(threading.get_ident(), []).append((path, content))
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def flush_log(self, descriptor: int, top: Path, written: Sequence[Path]) -> None:
+        return
+
+    def replace(self, path: Path, content: bytes) -> None:
+        super().replace(path, content)
+        time.sleep(0.03)  # as slow as a disk of plates: the mistake is the order, not how seldom it shows
+        late = self._late.pop(threading.get_ident(), [])
+        for where, what in late:
+            super().put(where, what)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            super().flush_log(descriptor, path.parent, [where for where, _ in late])
+        finally:
+            os.close(descriptor)
+
+
+class NoLogFlush(Flushing):
+    """Tiles and bundles of the ledger are written and not flushed."""
+
+    def flush_log(self, descriptor: int, top: Path, written: Sequence[Path]) -> None:
+        return
+
+
+class HeadsInPlace(Flushing):
+    """The checkpoint is overwritten where it stands."""
+
+    def replace(self, path: Path, content: bytes) -> None:
+        path.write_bytes(b"")
+        path.write_bytes(content)
+
+
+class HeadsNotFlushed(Flushing):
+    """The checkpoint is renamed into its place, and neither it nor its name is flushed."""
+
+    def replace(self, path: Path, content: bytes) -> None:
+        new = path.with_name("checkpoint.new")
+        new.write_bytes(content)
+        new.rename(path)
+
+
+class ShownBeforeNoted(Flushing):
+    """A head leaves the process before the index has noted that it was signed."""
+
+    def sabotage(self, archive: Archive) -> None:
+        """Each note is committed when the next one comes."""
+        real, owed = publishing.note_signed, []
+
+        def late(*note: Any) -> SignedLog:
+            for earlier in owed:
+                real(*earlier)
+            owed[:] = [note]
+            _, log, signed, text = note
+            return replace(log, size=signed.size, root=signed.root, text=text)
+
+        publishing.note_signed = late
+
+
 FAULTS: dict[str, Callable[[], Flushing]] = {
     "none": Flushing,
     "by-file": ByFile,
@@ -173,6 +244,11 @@ FAULTS: dict[str, Callable[[], Flushing]] = {
     "writes-late": WritesLate,
     "wrong-volume": WrongVolume,
     "forgets-the-last": ForgetsTheLast,
+    "heads-before-tiles": HeadsBeforeTiles,
+    "no-log-flush": NoLogFlush,
+    "heads-in-place": HeadsInPlace,
+    "heads-not-flushed": HeadsNotFlushed,
+    "shown-before-noted": ShownBeforeNoted,
 }
 SOUND = ("none", "by-file", "no-directory-flush")
 """No mistakes, or none that a disk shows: on ext4, xfs and btrfs the flush of a new file takes its name along (measured: 0 lost
@@ -197,7 +273,8 @@ class EndsAt(Flushing):
 class FailsAt(Flushing):
     """The nth operation on the disk fails with `code`, and so do the `more` that follow it.
 
-    only: limits the count to operations of these names (create, write, flush_volume, flush_file, flush_directory, unlink).
+    only: limits the count to operations of these names (create, write, flush_volume, flush_file, flush_directory, unlink; put,
+    flush_log and replace, which are the ledger's files).
     """
 
     def __init__(self, nth: int, code: int = errno.EIO, more: int = 0, only: Sequence[str] = ()) -> None:
@@ -249,3 +326,15 @@ class FailsAt(Flushing):
     def unlink(self, path: Path) -> None:
         self._maybe("unlink")
         super().unlink(path)
+
+    def put(self, path: Path, content: bytes) -> None:
+        self._maybe("put")
+        super().put(path, content)
+
+    def flush_log(self, descriptor: int, top: Path, written: Sequence[Path]) -> None:
+        self._maybe("flush_log")
+        super().flush_log(descriptor, top, written)
+
+    def replace(self, path: Path, content: bytes) -> None:
+        self._maybe("replace")
+        super().replace(path, content)

@@ -9,6 +9,7 @@ Prints one line per fact, unbuffered, each with CLOCK_BOOTTIME in microseconds a
     ack   <boot_us> <token> <volume>/<path> <durable_bytes> <sha256 of those bytes but for the guards> <end_90k> <arrived_boot_us>
     fail  <boot_us> <token> <cause>
     gone  <boot_us> <path>                                              about to be removed by retention: no longer to be missed
+    head  <boot_us> <volume> <size> <root>                              a checkpoint of the ledger is durable on a volume
     done  <boot_us>
 `volume` is the number of the VOLUME, from 0. `arrived_boot_us` is when the last acknowledged sample was made: at a cut at T,
 T - arrived_boot_us of the stream's last ack is what was lost.
@@ -27,11 +28,25 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.archive_faults import FAULTS, EndsAt
 from tests.support.fake_stream import FakeStream
+from tests.support.ledger_oracle import Head, as_closed, as_left, as_recovered, committed
 
-from longwatch.archive import Archive, ArchiveReader, Mode, Options, Retention, RetentionTime, Volume, names, ops
+from longwatch.archive import (
+    Archive,
+    ArchiveReader,
+    Mode,
+    Options,
+    Retention,
+    RetentionTime,
+    Volume,
+    names,
+    ops,
+    publishing,
+)
+from longwatch.archive.signed_log import SignedLog
 from longwatch.base.clock import SystemClock
 from longwatch.base.errors import LongwatchError
 from longwatch.formats import bmff
@@ -99,8 +114,23 @@ class Recorder:
             say("sent", op.token, op.row.end_90k)
 
 
+def announce_heads(archive: Archive) -> None:
+    """Say what each volume shows, once it is durable there."""
+    for number, kept in enumerate(archive.ledger._mirrors):
+        advance = kept.mirror.advance
+
+        def announced(log: SignedLog, reserved_bytes: int, number: int = number, advance: Any = advance) -> bool:
+            done: bool = advance(log, reserved_bytes)
+            if done:
+                say("head", number, log.size, log.root.hex())
+            return done
+
+        kept.mirror.advance = announced  # type: ignore[method-assign]
+
+
 async def work(args: argparse.Namespace) -> None:
     """Open, record, close."""
+    publishing.COALESCE_S = args.pause_ms / 1000  # as often as ticks come: each cut is to hit a publication
     flushing = FAULTS[args.fault]()
     if args.end_at:
         step, _, nth = args.end_at.partition(":")
@@ -109,6 +139,8 @@ async def work(args: argparse.Namespace) -> None:
     retention = Retention(keep_free_fraction=0, max_size_bytes=args.retain_bytes)
     archive, report = await Archive.open(args.volumes, Options(retention, flushing), clock, BOOT)
     say("ready", report.open_us)
+    announce_heads(archive)
+    flushing.sabotage(archive) if hasattr(flushing, "sabotage") else None
     recorders = []
     for n, volume in enumerate(archive.volumes):
         if args.index_alone and n == 0:
@@ -169,6 +201,7 @@ class Story:
     """What a workload said, up to a moment."""
 
     acks: dict[int, Acknowledged] = field(default_factory=dict)
+    heads: list[Head] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     failed: int = 0
     ready: bool = False
@@ -197,6 +230,8 @@ def read_story(lines: Iterable[str], until_boot_us: int | None = None) -> Story:
                 int(words[1]), int(words[2]), int(place), path, int(words[4]), words[5], int(words[6]), int(words[7])
             )
             story.acks[ack.token] = ack
+        elif words[0] == "head" and len(words) == 5:
+            story.heads.append(Head(int(words[2]), int(words[3]), words[4]))
         elif words[0] == "gone" and len(words) == 3:
             story.gone.add(Path(words[2]).name)
         elif words[0] == "fail":
@@ -210,7 +245,9 @@ def read_story(lines: Iterable[str], until_boot_us: int | None = None) -> Story:
 
 @dataclass
 class Judgement:
-    """lost: acknowledged and not there, or not the same bytes, or not in the index (figure 1). unplayable: files that a
+    """wrong_ledger: a head that was shown and does not hold, or whose files are not there, on any volume.
+
+    lost: acknowledged and not there, or not the same bytes, or not in the index (figure 1). unplayable: files that a
     player cannot open, before any repair (3). wrong_rows: rows that point at wrong or missing bytes, after recovery (4).
     """
 
@@ -218,12 +255,13 @@ class Judgement:
     lost: list[str] = field(default_factory=list)
     unplayable: list[str] = field(default_factory=list)
     wrong_rows: list[str] = field(default_factory=list)
+    wrong_ledger: list[str] = field(default_factory=list)
     open_us: int = 0
     recovered: int = 0
 
     @property
     def sound(self) -> bool:
-        return not (self.lost or self.unplayable or self.wrong_rows)
+        return not (self.lost or self.unplayable or self.wrong_rows or self.wrong_ledger)
 
 
 def judge(volumes: Sequence[Path], story: Story, *, play: bool = True) -> Judgement:
@@ -245,6 +283,8 @@ def judge(volumes: Sequence[Path], story: Story, *, play: bool = True) -> Judgem
     try:
         if story.acks:  # before the first, there may be no index yet
             _compare(volumes, story, judgement, "before recovery")
+        if story.acks or story.heads:
+            judgement.wrong_ledger += as_left(volumes, story.heads)
         asyncio.run(_after_recovery(volumes, story, judgement))
     except LongwatchError as error:
         judgement.lost.append(f"the data folder does not open: {error}")
@@ -315,6 +355,7 @@ def _compare(volumes: Sequence[Path], story: Story, judgement: Judgement, when: 
 
 
 async def _after_recovery(volumes: Sequence[Path], story: Story, judgement: Judgement) -> None:
+    before = committed(volumes)
     archive, report = await Archive.open(volumes, Options(Retention(keep_free_fraction=0)), SystemClock(), BOOT)
     try:
         judgement.open_us = report.open_us
@@ -326,8 +367,10 @@ async def _after_recovery(volumes: Sequence[Path], story: Story, judgement: Judg
         for mode in (Mode.HASH, Mode.LEDGER):
             checked = await archive.check(mode)
             judgement.wrong_rows += [f"{f.kind} {f.what}: {f.detail}" for f in checked.findings if f.kind != "orphan"]
+        judgement.wrong_ledger += await as_recovered(archive, volumes, before)
     finally:
         await archive.close()
+    judgement.wrong_ledger += as_closed(volumes)
 
 
 def main(words: Sequence[str]) -> None:

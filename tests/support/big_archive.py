@@ -27,10 +27,15 @@ from pathlib import Path
 
 from tests.support.fake_stream import TRACK, FakeStream
 
-from longwatch.archive import Archive, Options, Retention, fragment_table, names
+from longwatch.archive import Archive, Flushing, Options, Retention, fragment_table, names
+from longwatch.archive.index import Index
+from longwatch.archive.log_key import make_key
+from longwatch.archive.wide_days import WideDays
 from longwatch.base.clock import ManualClock
 from longwatch.formats import bmff
-from longwatch.ledger import entry_bytes, leaf_hash
+from longwatch.ledger import entry_bytes, kinds, leaf_hash, segment_root
+from longwatch.ledger.checkpoint import Checkpoint, sign
+from longwatch.ledger.tiles import Frontier, bundle, tiles_of
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow, Provenance
 
@@ -94,6 +99,16 @@ def make(
     db.execute("COMMIT")
     db.execute("PRAGMA journal_mode = WAL")
     db.close()
+    _wide_days(folder)
+
+
+def _wide_days(folder: Path) -> None:
+    """Days for wide views, as a recorder has made them by then."""
+    index = Index(folder / "index.db", BOOT, ManualClock(END_US), Flushing())
+    days = WideDays(index)
+    while days.step():
+        pass
+    index.close()
 
 
 def _runs(chance: random.Random, segments: int, begin_us: int) -> Iterator[tuple[int, int]]:
@@ -190,16 +205,22 @@ async def _real_media(folder: Path, cameras: int, segments: int) -> None:
     await archive.close()
 
 
-def sparse_files(folder: Path, count: int, *, cameras: int = 20, size_bytes: int = SEGMENT_BYTES) -> None:
-    """`count` segment files of a closed data folder without an index: real heads and tails, holes between."""
+def sparse_files(
+    folder: Path, count: int, *, cameras: int = 20, size_bytes: int = SEGMENT_BYTES, ledger: bool = False
+) -> None:
+    """`count` segment files of a closed data folder without an index: real heads and tails, holes between. ledger: with the published
+    files of a ledger that tells of each, and of a gap every hundred segments.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     identity = {"format": 1, "data_id": "d" * 8, "volume_id": "v" * 8, "volumes": ["v" * 8]}
     (folder / "volume.json").write_text(json.dumps(identity))
     per_camera = -(-count // cameras)
     digests = [hashlib.sha256(bytes([n])).digest() for n in range(86)]
     made = 0
+    told: list[tuple[str, dict[str, object]]] = []
     for camera in range(cameras):
         key = key_of(camera)
+        told.append((kinds.STREAM_SET_UP, {"camera": key.camera, "stream": key.stream, "at_us": 1}))
         for sequence in range(min(per_camera, count - made)):
             made += 1
             wall_us = END_US - (per_camera - sequence) * MINUTE_US
@@ -222,6 +243,35 @@ def sparse_files(folder: Path, count: int, *, cameras: int = 20, size_bytes: int
                 file.write(header)
                 file.seek(rows[-1].offset + rows[-1].size)
                 file.write(struct.pack(">I4s", bmff.GUARD_BYTES, b"free") + closing)
+            if not ledger:
+                continue
+            if sequence % 100 == 50:
+                gap, lost_us = camera * per_camera + sequence, wall_us + 10_000_000
+                told.append((kinds.GAP_OPENED, kinds.gap_opened(key, gap, lost_us, "packets_lost", {"packets": 3})))
+                told.append((kinds.GAP_CLOSED, kinds.gap_closed(gap, lost_us + 400_000)))
+            root = segment_root(hashlib.sha256(header).digest(), digests)
+            body = kinds.sealed(
+                key, BOOT, camera + 1, sequence, root, 86, rows[-1].offset + rows[-1].size, wall_us, wall_us + MINUTE_US, "ntp",
+                closing=hashlib.sha256(closing).digest(),
+            )  # fmt: skip
+            told.append((kinds.SEGMENT_SEALED, body))
+    if ledger:
+        publish(folder, told)
+
+
+def publish(folder: Path, told: Sequence[tuple[str, dict[str, object]]]) -> None:
+    """The files of a log that tells this, signed, and its key."""
+    key = make_key(folder, Flushing())
+    log, origin, frontier = folder / "ledger" / "1", "longwatch/post/dddddddd/1", Frontier()
+    entries = [entry_bytes(seq, END_US, BOOT, kind, body) for seq, (kind, body) in enumerate(told)]
+    tiles = frontier.extend(leaf_hash(entry) for entry in entries)
+    for tile in tiles_of(0, len(entries)):
+        path = log / tile.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tiles.get(tile) or bundle(entries[tile.leaves.start : tile.leaves.stop]))
+    (log / "key.pem").write_text(key.pem)
+    head = Checkpoint(origin, len(entries), frontier.root())
+    (log / "checkpoint").write_text(sign(head, key.sign, key.public), encoding="utf-8")
 
 
 def main() -> None:

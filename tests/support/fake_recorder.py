@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from longwatch.accounting.reasons import reason_of
 from longwatch.base.errors import UsageError
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.sessions import StreamKey
@@ -39,6 +40,7 @@ class FakeRecorder:
         self.answers: dict[str, dict[str, Any]] = {"retention_preview": {"items": []}}
         self.subscribed: list[StreamKey] = []
         self.unknown: set[StreamKey] = set()
+        self.taken: list[dict[str, Any]] = []  # entries, as they were handed over
         self.path = path
         self._link: LinkServer | None = None
         self._peers: dict[StreamKey, Peer] = {}
@@ -55,6 +57,7 @@ class FakeRecorder:
 
     async def _answer(self, peer: Peer, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
         self.requests.append((kind, fields))
+        reason_of(fields.get("reason"), needed=False)  # as the real one does
         if kind == "status":
             return self.status
         if kind == "subscribe":
@@ -67,6 +70,9 @@ class FakeRecorder:
         if kind == "unsubscribe":
             self.subscribed.remove(StreamKey(*fields["stream"]))
             return {}
+        if kind == "entries":
+            self.taken += fields["items"]
+            return {"seqs": list(range(len(self.taken) - len(fields["items"]), len(self.taken)))}
         if kind == "try_now":
             return {}
         if kind in self.answers:

@@ -44,7 +44,7 @@ def missing() -> str:
     """Why the server cannot run here; empty where it can."""
     if not Path(PYTHON).exists():
         return f"{PYTHON} is not there"
-    done = subprocess.run([PYTHON, "-c", _NEEDED], capture_output=True, check=False, timeout=60)
+    done = subprocess.run([PYTHON, "-c", _NEEDED], capture_output=True, check=False, timeout=180)
     return (
         ""
         if done.returncode == 0
@@ -68,7 +68,7 @@ def gst_server(user: str = "", password: str = "") -> Iterator[str]:
     finally:
         child.stdin.close()
         try:
-            child.wait(5)
+            child.wait(60)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

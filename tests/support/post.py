@@ -9,16 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx
+from tests.support.asking import http
+from tests.support.sooner import environment
 from tests.support.wait import until_now
 
 from longwatch.node.server_commands import ask
 from longwatch.node.supervise import lock_holder
 
 PASSWORD = "correct horse battery"
+STOP_S = 180.0
 
 
 def free_port() -> int:
@@ -28,9 +31,12 @@ def free_port() -> int:
 
 
 class Post:
-    """Owner of the supervisor process it started; `stop` ends all three, whoever is left."""
+    """Owner of the supervisor process it started; `stop` ends all three, whoever is left. sooner: what its processes wait less for (tests/support/sooner.py)."""
 
-    def __init__(self, folder: Path, cameras: dict[str, str], more: str = "") -> None:
+    def __init__(
+        self, folder: Path, cameras: dict[str, str], more: str = "", sooner: Mapping[str, str] | None = None
+    ) -> None:
+        self.sooner = dict(sooner or {})
         self.data = folder / "data"
         self.config = folder / "longwatch.yml"
         self.port = free_port()
@@ -39,7 +45,7 @@ class Post:
         listed = "".join(f"  {name}:\n    streams: {{main: '{url}'}}\n" for name, url in cameras.items())
         self.config.write_text(
             f"post: {{id: ridge, timezone: Europe/Oslo}}\ndata: {self.data}\nweb: {{listen: '127.0.0.1:{self.port}'}}\n"
-            f"{more}cameras:\n{listed}"
+            f"{more}defaults: {{detect: false}}\ncameras:\n{listed}"
         )
         self.supervisor: subprocess.Popen[bytes] | None = None
         self.token = ""
@@ -48,21 +54,22 @@ class Post:
         """Start `longwatch run` and wait until its server answers."""
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                [sys.executable, "-m", "longwatch.node.supervise", "--config", str(self.config)], stderr=log, stdout=log
-            )
-        until_now(self.answers, "the server answers", 30)
+                [sys.executable, "-m", "longwatch.node.supervise", "--config", str(self.config)],
+                stderr=log, stdout=log, env=environment(self.sooner),
+            )  # fmt: skip
+        until_now(self.answers, "the server answers", 240)
         if not self.token:
             self.token = ask(self.data, "token_add", name="test", role="admin")["token"]
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.base}/healthz", timeout=2).status_code == 200
+            return http().get(f"{self.base}/healthz", timeout=10).status_code == 200
         except httpx.HTTPError:
             return False
 
     def get(self, path: str, **params: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.get(self.base + path, params=params, headers=headers, timeout=20)
+        return http().get(self.base + path, params=params, headers=headers, timeout=180)
 
     @property
     def recorder_pid(self) -> int | None:
@@ -74,7 +81,10 @@ class Post:
 
     def recorded_until(self, camera: str) -> str:
         """RFC 3339, so that later is greater; "" before there is anything."""
-        items = self.get("/api/v1/cameras").json()["items"]
+        answer = self.get("/api/v1/cameras")
+        items = (
+            answer.json()["items"] if answer.status_code == 200 else [{"id": camera, "recorded_until": ""}]
+        )  # not up yet
         return next(item["recorded_until"] or "" for item in items if item["id"] == camera)
 
     def stop(self) -> int | None:
@@ -82,7 +92,11 @@ class Post:
         status = None
         if self.supervisor is not None:
             self.supervisor.send_signal(signal.SIGTERM)
-            status = self.supervisor.wait(15)
+            try:
+                status = self.supervisor.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.supervisor.kill()
+                self.supervisor.wait()
         for pid in (self.recorder_pid, self.server_pid):
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):
@@ -99,13 +113,15 @@ def is_running(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def running_post(folder: Path, cameras: dict[str, str], more: str = "") -> Iterator[Post]:
+def running_post(
+    folder: Path, cameras: dict[str, str], more: str = "", sooner: Mapping[str, str] | None = None
+) -> Iterator[Post]:
     """A post that records by the time the block begins."""
-    post = Post(folder, cameras, more)
+    post = Post(folder, cameras, more, sooner)
     try:
         post.start()
         for camera in cameras:
-            until_now(lambda name=camera: post.recorded_until(name), f"{camera} is recorded", 30)
+            until_now(lambda name=camera: post.recorded_until(name), f"{camera} is recorded", 240)
         yield post
     finally:
         post.stop()

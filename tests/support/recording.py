@@ -9,14 +9,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from longwatch.accounting import StreamAccount, Tail
+from longwatch.accounting import Known, StreamAccount, Tail
 from longwatch.archive import ops
 from longwatch.causes import Restart
 from longwatch.formats.media import Codec, Kind, Loss, Sample, TrackFormat
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import Activity, Fault, StreamKey, StreamStatus
 from longwatch.model.stores import GapSpan, RecordedSpan
+from longwatch.model.surroundings import UNKNOWN
 from longwatch.recording import Budget, HostTime, LiveTap, Options, Step, StreamRecorder
 from longwatch.timeline import State, Tile, tile
 
@@ -127,24 +129,29 @@ class Studio:
         stream_buffer_bytes: int = 24 << 20,
         last_known_us: int | None = None,
         wall_us: int = WALL_0,
+        boot: str = BOOT,
+        first_run: int = 1,
+        index: Any = None,
     ) -> None:
         self.boot_us = 50 * SECOND
         self.offset_us = wall_us - self.boot_us
         self.synchronised = synchronised
         self.host = HostTime(self.boot_us, self.wall_us, synchronised, last_known_us)
-        self.index = MemoryIndex()
+        self.index: Any = MemoryIndex() if index is None else index
         self.steps: list[Step] = []
         self.random = random.Random(seed)
         self.budget = Budget(256 << 20)
-        runs = iter(range(1, 1 << 40))
+        runs = iter(range(first_run, 1 << 40))
         options = Options(post="post", segment_us=segment_us, stream_buffer_bytes=stream_buffer_bytes)
         self.recorder = StreamRecorder(
-            KEY, BOOT, options, self.host, lambda: next(runs), self.budget, LiveTap(Budget(1 << 20)),
+            KEY, boot, options, self.host, lambda: next(runs), self.budget, LiveTap(Budget(1 << 20)),
             audio=audio, now_boot_us=lambda: self.boot_us,
         )  # fmt: skip
         self.set_up_us = tail.until_us if tail is not None else self.wall_us
         self.account = StreamAccount(KEY, tail or Tail(self.wall_us), restart, self.wall_us)
         self.not_planned: Callable[[int], str] = lambda _: ""
+        self.around = UNKNOWN
+        self.power_plan = ""
         self.failing: tuple[Cause, str] | None = None
         self.fps, self.gop, self.ppm, self.jitter_us = fps, gop, ppm, jitter_us
         self.sent: list[tuple[int, int]] = []  # (boot time of the picture, dts)
@@ -246,7 +253,8 @@ class Studio:
         not_planned = self.recorder.not_planned = self.not_planned(now_us)
         collected = self.recorder.collect(self.boot_us, final=final)
         missing = None if final else collected.missing
-        account = self.account.tick(now_us, collected.stretches, missing, self._status, not_planned)
+        known = Known(self.boot_us, self.around, self.power_plan)
+        account = self.account.tick(now_us, collected.stretches, missing, self._status, not_planned, known)
         cause, detail = self.failing or (None, "")
         failed = frozenset(collected.tokens) if self.failing else frozenset[int]()
         self.index.apply(collected.media, [*self._owed, *collected.index, *account], failed)

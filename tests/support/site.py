@@ -10,14 +10,19 @@ from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
+from tests.support import made_once
 from tests.support.accounts import open_accounts
+from tests.support.fake_exports import NO_LIMIT, FakeMaker, NoNeighbours
 from tests.support.fake_recorder import FakeRecorder
 from tests.support.memory_index import MemoryIndex
 from tests.support.wait import until
 
+from longwatch.accounting.alarm_words import sentence
 from longwatch.accounts import Accounts, Role
+from longwatch.accounts.provider import ProviderOptions
 from longwatch.base.clock import ManualClock
 from longwatch.base.tasks import Tasks
+from longwatch.exports import ExportDesk
 from longwatch.health import RecorderStatus
 from longwatch.live import Hub
 from longwatch.model.causes import Cause
@@ -26,6 +31,10 @@ from longwatch.model.stores import GapSpan, Provenance, RecordedSpan
 from longwatch.node.link import LinkClient, socket_path
 from longwatch.node.server_http import http_server
 from longwatch.node.server_options import Door
+from longwatch.node.watching import Options as WatchingOptions
+from longwatch.node.watching import Watching
+from longwatch.notify import Options as NotifyOptions
+from longwatch.notify.desk import Desk
 from longwatch.playback import Stills
 from longwatch.web import Deps, Options, Site, SiteCamera, create_app
 
@@ -50,7 +59,7 @@ class Running:
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.tokens.get(token, token)}"} if token else {}
-        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=20, verify=False)
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=180, verify=False)
 
     @property
     def ws(self) -> str:
@@ -105,9 +114,11 @@ async def running_site(
     certificate: Path | None = None,
     key: Path | None = None,
     proxies: tuple[str, ...] = (),
+    clock: ManualClock | None = None,
+    provider: ProviderOptions | None = None,
 ) -> AsyncIterator[Running]:
     """Serve until the block ends."""
-    clock = ManualClock()
+    clock = clock or ManualClock()
     recorder = FakeRecorder(socket_path(data, "recorder"))
     recorder.status = status_of_streams()
     await recorder.start()
@@ -118,7 +129,7 @@ async def running_site(
     index = memory_index()
     cameras = (SiteCamera("gate", "Gate", streams=("main", "sub")), SiteCamera("yard", "Yard"))
     site = Site("north-ridge", "North ridge", "Europe/Oslo", cameras)
-    options = Options(static=static or data / "no-console", version="0.1.0")
+    options = Options(static=static or data / "no-console", version="0.1.0", provider=provider)
     deps = Deps(accounts, index, link, RecorderStatus(link, clock), hub, stills, clock, lambda: site, options)
     tokens = {}
     if set_up:
@@ -126,8 +137,32 @@ async def running_site(
             tokens[role.value] = await accounts.add_token(role.value, role)
         tokens["gate-only"] = await accounts.add_token("gate-only", Role.ADMIN, frozenset({"gate"}))
         await accounts.add_user("ada", PASSWORD, Role.ADMIN)
-    app = create_app(deps)
+    deps.exports = exports = ExportDesk(
+        accounts.db, data / "exports", FakeMaker(), NoNeighbours(), clock, lambda: NO_LIMIT
+    )
+    accounts.on_erasure.append(exports.forget)
+    cameras_known = frozenset(camera.id for camera in cameras)
+    deps.events = watching = Watching(
+        data,
+        accounts.db,
+        index,
+        stills,
+        link,
+        clock,
+        lambda: WatchingOptions(90 * 86_400_000_000, cameras_known),
+        deps.read,
+    )
+    accounts.on_erasure.append(watching.forget)
+    deps.notify = desk = Desk(
+        accounts.db, data / "push-key.pem", NotifyOptions("north-ridge", "North ridge"), clock, sentence
+    )
+    await desk.start()
+    await exports.start()
+    with made_once.routes():
+        app = create_app(deps)
     listening = socket.create_server(("127.0.0.1", 0))
+    # asyncio's own loop leaves this to us where a socket is handed in; without it each answer waits 40 ms for an acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listening.getsockname()[1]
     door = Door("127.0.0.1", port, certificate, key, proxies)
     server = http_server(app, door)
@@ -138,6 +173,8 @@ async def running_site(
     try:
         yield Running(app, deps, accounts, recorder, index, clock, door.url.rstrip("/"), tokens)
     finally:
+        await exports.aclose()
+        await desk.aclose()
         await hub.aclose()
         server.should_exit = True
         await serving

@@ -1,16 +1,27 @@
 /** The answers of `/api/v1`, as CONTRACT names them. Times on the wire are RFC 3339 in UTC; here they are left as text. */
 
+import type { PictureArea } from '../masks/areas'
+
 export interface Post {
   id: string
   name: string
   timezone: string
   version?: string
+  /** A hub shows the cameras of many posts. */
+  role?: 'post' | 'hub'
 }
 
 export interface Me {
+  kind?: 'user' | 'token'
+  /** The number that the ledger knows this person by. */
+  subject?: number
   name: string
   role: string
   rights?: string[]
+  /** The only ones this person may see; null: all. */
+  cameras?: string[] | null
+  /** Where the one who asks is signed in. */
+  post?: Post
 }
 
 export interface StreamInfo {
@@ -28,7 +39,10 @@ export interface StreamInfo {
 
 export interface Camera {
   id: string
+  /** At a hub with its post's name before it: "North ridge / Gate". */
   name: string
+  /** What it is called at its post. */
+  own?: string
   kind?: string
   /** `recording`, or why not: one of the causes of a gap. */
   state: string
@@ -39,6 +53,10 @@ export interface Camera {
   next_attempt?: string | null
   recorded_until?: string | null
   set_up?: string | null
+  /** How many parts of its picture are painted over in the recording itself. */
+  masks?: number
+  /** What is hidden when it is shown; the recording contains it. */
+  shades?: PictureArea[]
   streams: StreamInfo[]
 }
 
@@ -70,17 +88,47 @@ export interface GapWire {
   evidence?: Evidence | null
 }
 
+/** Something that was raised, until it is over and dealt with. */
+export interface Alarm {
+  id: number
+  kind: string
+  camera: string | null
+  cause: string | null
+  evidence?: Evidence | null
+  raised: string
+  /** When what was wrong was over; null while it lasts. */
+  ended: string | null
+  acknowledged: { at: string; by: string | null; reason: string | null } | null
+  /** At a hub: said there, and not yet in its post's ledger. state: as of a command. */
+  acknowledging?: { at: string; by: string; reason: string; state: string; why: string | null } | null
+  repeats: number
+  /** What else the post knows of it: gaps, missing_us, mains, battery_percent, reduces. */
+  facts?: Record<string, unknown>
+  /** One plain sentence. */
+  says: string
+}
+
 export interface List<T> {
   items: T[]
   next?: string | null
 }
 
-/** The first message of a live socket. */
+/** The first message of a live socket; one without `mime` only says anew where media time stands on the wall. */
 export interface LiveHello {
-  mime: string
-  tracks?: { kind?: string; codec?: string; width?: number; height?: number; fps?: number | null }[]
+  mime?: string
+  tracks?: { kind?: string; codec?: string; codec_string?: string; width?: number; height?: number; fps?: number | null }[]
   /** Wall time of the first chunk, whose media time is `media_start` seconds. */
   start?: string | null
   media_start?: number | null
-  dropped_tracks?: unknown[]
+  /** Codec of what there is to hear; null where there is nothing. */
+  audio?: string | null
+  dropped_tracks?: { kind: string; codec: string; why: string }[]
+  /** At a hub: in which quality it comes over the post's link, and until when. */
+  via?: LiveVia | null
+}
+
+export interface LiveVia {
+  quality?: 'stills' | 'sub' | 'main' | 'transcode'
+  limit_s?: number
+  ends?: string | null
 }

@@ -1,6 +1,7 @@
 /**
- * The timelines of all cameras over one shared view. Fetches what the view needs and a little around it, renews the end
- * while it grows, and refetches all that is seen now and then, since a cause may be refined after the fact.
+ * The view that all timelines share, and the exact items of single cameras around what is played: those are renewed at
+ * their growing end, and read again now and then, since a cause may be refined after the fact. What is drawn comes from
+ * `wide.svelte.ts`.
  */
 
 import { api } from '../api/client'
@@ -25,9 +26,11 @@ class Timelines {
   following = $state(true)
   /** Where a player is, and on which camera. */
   playhead = $state.raw<{ camera: string; ms: number } | null>(null)
-  /** Rises when items changed: canvases draw again. */
-  version = $state(0)
-  failed = $state('')
+  /** What is to be exported or protected: its beginning and its end. */
+  marked = $state.raw<{ inMs: number | null; outMs: number | null }>({ inMs: null, outMs: null })
+
+  /** Rises when something came that was not here before: lists of parts are read again. */
+  arrivals = 0
 
   private readonly known = new Map<string, Known>()
   private readonly busy = new Map<string, Promise<void>>()
@@ -39,6 +42,12 @@ class Timelines {
 
   of(camera: string): Known | undefined {
     return this.known.get(camera)
+  }
+
+  /** What is known of that camera is old: it is asked for anew. */
+  forget(camera: string): void {
+    this.renewed.delete(camera)
+    this.arrivals += 1
   }
 
   show(spanMs: number): void {
@@ -104,6 +113,17 @@ class Timelines {
     if (session.nowMs() - sinceMs < 12 * 60_000) this.show(15 * 60_000)
   }
 
+  /** Marks an end of a stretch; one that lies on the wrong side of the other takes its place. */
+  mark(which: 'in' | 'out', ms: number): void {
+    const { inMs, outMs } = this.marked
+    if (which === 'in') this.marked = { inMs: ms, outMs: outMs !== null && outMs > ms ? outMs : null }
+    else this.marked = { inMs: inMs !== null && inMs < ms ? inMs : null, outMs: ms }
+  }
+
+  unmark(): void {
+    this.marked = { inMs: null, outMs: null }
+  }
+
   private settleFollowing(): void {
     const { fromMs, toMs } = this.target ?? this.view
     const now = session.nowMs()
@@ -138,23 +158,15 @@ class Timelines {
     this.animating = requestAnimationFrame(step)
   }
 
-  /** Called as time goes by: moves a following view along. */
+  /**
+   * Called as time goes by: moves a following view along, up to the last tick of the clock. Not to this very moment: who watches the view and
+   * calls this would be called again by each millisecond that it took, and on a slow machine for ever.
+   */
   tick(): void {
     if (!this.following || this.target) return
     const span = this.view.toMs - this.view.fromMs
-    const now = session.nowMs()
-    const to = Math.max(now + span * AHEAD_SHARE, now)
-    if (to > this.view.toMs) this.view = { fromMs: to - span, toMs: to }
-  }
-
-  /** Fetches what the view and these cameras lack. Called often; does nothing where nothing is missing. */
-  async fill(cameras: readonly string[]): Promise<void> {
-    const { fromMs, toMs } = this.target ?? this.view
-    const margin = (toMs - fromMs) * 0.25
-    const now = session.nowMs()
-    for (const camera of cameras) {
-      if (!this.busy.has(camera)) void this.ensure(camera, fromMs - margin, Math.min(toMs + margin, now))
-    }
+    const to = session.now + span * AHEAD_SHARE
+    if (to > this.view.toMs + 0.5) this.view = { fromMs: to - span, toMs: to }
   }
 
   /** Makes sure the interval is known for the camera, its growing end included. */
@@ -180,9 +192,8 @@ class Timelines {
   private async ask(camera: string, [fromMs, toMs]: [number, number], replace: boolean): Promise<void> {
     try {
       await this.fetch(camera, fromMs, toMs, replace)
-      this.failed = ''
-    } catch (error) {
-      this.failed = error instanceof Error ? error.message : String(error)
+    } catch {
+      // Asked again when it is needed again; what the post does not say, the timeline's own reading tells of.
     } finally {
       this.busy.delete(camera)
     }
@@ -209,7 +220,6 @@ class Timelines {
       toMs: Math.max(known?.toMs ?? to, to),
       accountedMs: Math.max(known?.accountedMs ?? 0, Math.min(accounted, to)),
     })
-    this.version += 1
   }
 }
 

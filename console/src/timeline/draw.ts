@@ -3,11 +3,11 @@
  * room; what is not known yet is empty; what is held elsewhere is a chequerboard. A gap never vanishes by being short.
  */
 
-import { causeWords, type Tone } from '../causes'
+import type { Tone } from '../causes'
 import { ICONS, type IconName } from '../parts/icons'
 import * as time from '../time'
-import { indexAt, type Item } from './spans'
-import { stepFor, ticks, type Ticks } from './ticks'
+import { LADDER, tileMs, type Found } from './levels'
+import { MONTH, stepFor, ticks, type Tick, type Ticks } from './ticks'
 import type { View } from './view'
 
 export interface Palette {
@@ -24,15 +24,31 @@ export interface Palette {
   ground: string
   playhead: string
   now: string
+  seenMotion: string
+  seenDetection: string
+  seenAlert: string
 }
 
 export interface Lane {
   id: string
-  items: readonly Item[]
-  /** How far this lane's past has been fetched; what lies outside is drawn as being loaded. */
-  knownFromMs: number
-  knownToMs: number
+  /** The best that is at hand of the view, in order; what no piece covers is drawn as being read. */
+  found: readonly Found[]
   selected: boolean
+  /** What retention keeps: [from, to) in milliseconds. */
+  held: readonly (readonly [number, number])[]
+  /** What is on its way from a post: [from, to) in milliseconds, and how much of it is here, 0 to 1. */
+  asked: readonly (readonly [number, number, number])[]
+  /** What was seen: [from, to] in milliseconds, level 0 to 2, how many; in the order of their begin. */
+  seen: readonly (readonly [number, number, number, number])[]
+  /** Recorded while the view was hidden: [from, to) in milliseconds. */
+  blind: readonly (readonly [number, number, ...unknown[]])[]
+}
+
+/** Of each code: how it looks and how much it weighs where two share a pixel. */
+export interface Looks {
+  tone: Tone | 'pending' | 'recorded' | 'gone' | 'post'
+  icon: IconName
+  weight: number
 }
 
 export interface Scene {
@@ -42,16 +58,26 @@ export interface Scene {
   view: View
   lanes: readonly Lane[]
   laneHeight: number
+  /** At the foot of each lane, for what was seen; 0 where nobody looks. */
+  seenHeight: number
   axisHeight: number
   /** How far the lanes are scrolled under the axis. */
   scrollTop: number
   zone: string
   nowMs: number
+  looks: (code: number) => Looks
   playheadMs: number | null
+  /** What is marked to be exported or protected; either end may be missing. */
+  marked: { inMs: number | null; outMs: number | null }
   hover: { x: number; y: number } | null
 }
 
 const MIN_GAP_PX = 2
+/** Parts of the foot that motion, a detection and an alert stand high: they are told apart without colour. */
+const SEEN_TALL = [0.42, 0.72, 1] as const
+const MIN_SEEN_PX = 2
+/** A share of absence is drawn at least this high, so that it is seen. */
+const LEAST_SHARE = 0.34
 const MIN_ICON_PX = 22
 const paths = new Map<IconName, Path2D>()
 
@@ -115,7 +141,7 @@ export class TimelinePainter {
     let lastRight = -Infinity
     for (const tick of major) {
       const x = Math.round(this.x(scene, tick.ms)) + 0.5
-      const label = tick.midnight ? time.day(tick.ms, zone) : time.clock(tick.ms, zone, step < 60_000)
+      const label = labelOf(tick, step, zone)
       const half = c.measureText(label).width / 2
       if (x - half < Math.max(2, lastRight + 8) || x + half > width - 2) continue
       lastRight = x + half
@@ -128,73 +154,164 @@ export class TimelinePainter {
   private lane(scene: Scene, lane: Lane, row: number): void {
     const c = this.context
     const top = scene.axisHeight + row * scene.laneHeight - scene.scrollTop + 3
-    const height = scene.laneHeight - 6
-    if (top > scene.height || top + height < scene.axisHeight) return
+    const whole = scene.laneHeight - 6
+    const height = whole - (scene.seenHeight ? scene.seenHeight + 1 : 0)
+    if (top > scene.height || top + whole < scene.axisHeight) return
     const nowX = this.x(scene, scene.nowMs)
     c.fillStyle = this.palette.lane
-    c.fillRect(0, top, Math.max(0, Math.min(nowX, scene.width)), height)
-    const first = indexAt(lane.items, scene.view.fromMs)
-    let recordedFrom: number | null = null
-    let recordedTo = 0
-    const flush = (): void => {
-      if (recordedFrom === null) return
-      c.fillStyle = lane.selected ? this.palette.recorded : this.palette.recordedSoft
-      c.fillRect(recordedFrom, top, Math.max(0.5, recordedTo - recordedFrom), height)
-      recordedFrom = null
-    }
-    const gaps: { item: Item; from: number; to: number }[] = []
-    for (let i = first; i < lane.items.length; i++) {
-      const item = lane.items[i] as Item
-      if (item.fromMs >= scene.view.toMs) break
-      const from = Math.max(-1, this.x(scene, item.fromMs))
-      const to = Math.min(scene.width + 1, this.x(scene, Math.min(item.toMs, scene.nowMs)))
-      if (item.state === 'gap') gaps.push({ item, from, to })
-      else if (item.state === 'recorded' && item.held !== 'here') {
-        flush()
-        this.chequer(from, top, to - from, height)
-      } else if (item.state === 'recorded') {
-        if (recordedFrom !== null && from - recordedTo > 0.5) flush()
-        recordedFrom ??= from
-        recordedTo = to
-      }
-    }
-    flush()
-    for (const gap of gaps) this.gap(gap.item, gap.from, gap.to, top, height)
-    this.unknownEdges(scene, lane, top, height)
+    c.fillRect(0, top, Math.max(0, Math.min(nowX, scene.width)), whole)
+    const bars = new Bars(scene.looks)
+    for (const piece of lane.found) this.read(scene, piece, bars)
+    bars.end()
+    c.fillStyle = lane.selected ? this.palette.recorded : this.palette.recordedSoft
+    for (const bar of bars.recorded) c.fillRect(bar.from, top, Math.max(0.5, bar.to - bar.from), height)
+    for (const bar of bars.others) this.bar(scene, bar, top, height)
+    this.blind(scene, lane, top, height)
+    this.seen(scene, lane, top + whole)
+    this.unread(scene, lane, top, height)
+    this.held(scene, lane, top)
+    this.asked(scene, lane, top + height)
   }
 
-  private gap(item: Item, from: number, to: number, top: number, height: number): void {
-    if (to <= from && to < 0) return
+  /** The spans of one tile that lie in view, as pixels. */
+  private read(scene: Scene, piece: Found, bars: Bars): void {
+    const stepMs = LADDER[piece.level] as number
+    const origin = piece.tile * tileMs(piece.level)
+    const { at, code, share } = piece.strip
+    const scale = scene.width / (scene.view.toMs - scene.view.fromMs)
+    const x = (ms: number): number => (ms - scene.view.fromMs) * scale
+    const end = Math.min(piece.toMs, scene.nowMs)
+    let n = 0
+    let high = at.length
+    const first = (piece.fromMs - origin) / stepMs
+    while (n + 1 < high) {
+      const middle = (n + high) >> 1
+      if ((at[middle] as number) > first) high = middle
+      else n = middle
+    }
+    for (; n < at.length; n++) {
+      const from = Math.max(piece.fromMs, origin + (at[n] as number) * stepMs)
+      if (from >= end) break
+      const to = n + 1 < at.length ? origin + (at[n + 1] as number) * stepMs : piece.toMs
+      bars.add(x(from), x(Math.min(to, end)), code[n] as number, share[n] as number)
+    }
+  }
+
+  private bar(scene: Scene, bar: Bar, top: number, height: number): void {
+    const looks = scene.looks(bar.code)
+    if (looks.tone === 'post') this.chequer(bar.from, top, bar.to - bar.from, height)
+    else if (looks.tone === 'gone') this.gone(bar, top, height)
+    else if (looks.tone !== 'pending' && looks.tone !== 'recorded') this.gap(bar, looks, top, height)
+  }
+
+  /** Recorded once and removed since: the bar's ghost, so that it is neither footage nor a gap. */
+  private gone(bar: Bar, top: number, height: number): void {
     const c = this.context
-    const words = causeWords(item.cause)
-    const width = Math.max(to - from, MIN_GAP_PX)
-    const left = to - from < MIN_GAP_PX ? (from + to) / 2 - MIN_GAP_PX / 2 : from
-    const ink = words.tone === 'fault' ? this.palette.fault : this.palette.planned
-    if (words.tone === 'before') {
+    c.globalAlpha = 0.55
+    c.strokeStyle = this.palette.recordedSoft
+    c.strokeRect(bar.from + 0.5, top + 0.5, Math.max(1, bar.to - bar.from - 1), height - 1)
+    c.fillStyle = this.palette.recordedSoft
+    c.globalAlpha = 0.18
+    c.fillRect(bar.from, top, bar.to - bar.from, height)
+    c.globalAlpha = 1
+  }
+
+  private gap(bar: Bar, looks: Looks, top: number, height: number): void {
+    const c = this.context
+    const width = Math.max(bar.to - bar.from, MIN_GAP_PX)
+    const left = bar.to - bar.from < MIN_GAP_PX ? (bar.from + bar.to) / 2 - MIN_GAP_PX / 2 : bar.from
+    if (looks.tone === 'before') {
       // Nothing was promised yet: hardly a mark.
+      if (bar.share) return
       c.fillStyle = this.palette.ground
       c.fillRect(left, top, width, height)
       c.fillStyle = this.hatch('before')
       c.fillRect(left, top, width, height)
       return
     }
-    if (to - from >= 0.5) {
-      c.fillStyle = words.tone === 'fault' ? this.palette.faultGround : this.palette.plannedGround
-      c.fillRect(left, top, width, height)
-    }
+    const fault = looks.tone === 'fault'
+    const ink = fault ? this.palette.fault : this.palette.planned
+    // Something is there and something is not: as high as what is absent, and never nothing.
+    const tall = bar.share ? Math.max(LEAST_SHARE, bar.share / 100) * height : height
+    const y = top + height - tall
     if (width < 4) {
       c.fillStyle = ink
-      // Shorter than a pixel of time: a short tick, so that a second does not weigh like an hour, and never nothing.
-      const tall = to - from < 0.5 ? height * 0.5 : height
-      c.fillRect(left, top + height - tall, width, tall)
+      c.fillRect(left, y, width, tall)
       return
     }
-    c.fillStyle = this.hatch(words.tone)
-    c.fillRect(left, top, width, height)
+    c.fillStyle = fault ? this.palette.faultGround : this.palette.plannedGround
+    c.fillRect(left, y, width, tall)
+    c.fillStyle = this.hatch(fault ? 'fault' : 'planned')
+    c.fillRect(left, y, width, tall)
     c.fillStyle = ink
-    c.fillRect(left, top, 1, height)
-    c.fillRect(left + width - 1, top, 1, height)
-    if (width >= MIN_ICON_PX && height >= 14) this.icon(words.icon, left + width / 2, top + height / 2, ink)
+    c.fillRect(left, y, 1, tall)
+    c.fillRect(left + width - 1, y, 1, tall)
+    if (width >= MIN_ICON_PX && tall >= 14) this.icon(looks.icon, left + width / 2, y + tall / 2, ink)
+  }
+
+  /** Recorded, and the view hidden: crossed hatching over the bar, which no gap has, and a crossed-out eye. */
+  private blind(scene: Scene, lane: Lane, top: number, height: number): void {
+    const c = this.context
+    for (const [fromMs, toMs] of lane.blind) {
+      const from = Math.max(-4, this.x(scene, fromMs))
+      const to = Math.min(scene.width + 4, Math.max(from + MIN_SEEN_PX, this.x(scene, Math.min(toMs, scene.nowMs))))
+      if (to < 0 || from > scene.width) continue
+      c.fillStyle = this.hatch('blind')
+      c.fillRect(from, top, to - from, height)
+      c.fillStyle = this.palette.seenAlert
+      c.fillRect(from, top, to - from, 1.5)
+      c.fillRect(from, top + height - 1.5, to - from, 1.5)
+      c.fillRect(from, top, 1.5, height)
+      c.fillRect(to - 1.5, top, 1.5, height)
+      if (to - from >= MIN_ICON_PX && height >= 14) this.icon('hidden', (Math.max(from, 0) + Math.min(to, scene.width)) / 2, top + height / 2, this.palette.seenAlert)
+    }
+  }
+
+  /** What was seen, standing on the foot of the lane; the gravest is drawn last, so that it hides and is never hidden. */
+  private seen(scene: Scene, lane: Lane, foot: number): void {
+    if (!scene.seenHeight) return
+    const c = this.context
+    const inks = [this.palette.seenMotion, this.palette.seenDetection, this.palette.seenAlert] as const
+    inks.forEach((ink, level) => {
+      c.fillStyle = ink
+      const tall = Math.max(2, Math.round(scene.seenHeight * (SEEN_TALL[level] ?? 1)))
+      for (const [fromMs, toMs, of] of lane.seen) {
+        if (of !== level) continue
+        const from = this.x(scene, fromMs)
+        if (from > scene.width) break
+        const to = Math.max(from + MIN_SEEN_PX, this.x(scene, Math.min(toMs, scene.nowMs)))
+        if (to >= 0) c.fillRect(Math.max(from, -4), foot - tall, Math.min(to, scene.width + 4) - Math.max(from, -4), tall)
+      }
+    })
+  }
+
+  /** Kept by a hold: a line along the top, closed at its ends. */
+  private held(scene: Scene, lane: Lane, top: number): void {
+    const c = this.context
+    for (const [fromMs, toMs] of lane.held) {
+      const from = Math.max(-4, this.x(scene, fromMs))
+      const to = Math.min(scene.width + 4, this.x(scene, toMs))
+      if (to < 0 || from > scene.width || to - from < 1) continue
+      c.fillStyle = this.palette.text
+      c.fillRect(from, top - 2, to - from, 2)
+      c.fillRect(from, top - 2, 1.5, 6)
+      c.fillRect(to - 1.5, top - 2, 1.5, 6)
+      if (to - from > 26) this.icon('lock', Math.max(from, 0) + 12, top + 8, this.palette.text)
+    }
+  }
+
+  /** On its way: a line along the foot, thick as far as it has come. */
+  private asked(scene: Scene, lane: Lane, foot: number): void {
+    const c = this.context
+    for (const [fromMs, toMs, share] of lane.asked) {
+      const from = Math.max(-4, this.x(scene, fromMs))
+      const to = Math.max(from + MIN_GAP_PX, Math.min(scene.width + 4, this.x(scene, toMs)))
+      if (to < 0 || from > scene.width) continue
+      c.fillStyle = this.palette.now
+      c.fillRect(from, foot - 2, to - from, 2)
+      c.fillRect(from, foot - 5, (to - from) * share, 5)
+      if (to - from > 26) this.icon('ask', from + 12, foot - 11, this.palette.text)
+    }
   }
 
   /** On a plain patch, so that the hatching does not run through it. */
@@ -216,20 +333,47 @@ export class TimelinePainter {
     c.restore()
   }
 
-  private unknownEdges(scene: Scene, lane: Lane, top: number, height: number): void {
+  private unread(scene: Scene, lane: Lane, top: number, height: number): void {
     const c = this.context
-    const dots = (from: number, to: number): void => {
+    const dots = (fromMs: number, toMs: number): void => {
+      const from = Math.max(0, this.x(scene, fromMs))
+      const to = Math.min(scene.width, this.x(scene, Math.min(toMs, scene.nowMs - 15_000)))
       if (to - from < 2) return
       c.fillStyle = this.palette.muted
       c.globalAlpha = 0.5
-      for (let x = Math.floor(from / 10) * 10; x < to; x += 10) if (x >= from) c.fillRect(x, top + height / 2, 1.5, 1.5)
+      for (let x = Math.ceil(from / 10) * 10; x < to; x += 10) c.fillRect(x, top + height / 2, 1.5, 1.5)
       c.globalAlpha = 1
     }
-    dots(0, Math.min(scene.width, this.x(scene, lane.knownFromMs)))
-    dots(Math.max(0, this.x(scene, lane.knownToMs)), Math.min(scene.width, this.x(scene, scene.nowMs - 15_000)))
+    let known = scene.view.fromMs
+    for (const piece of lane.found) {
+      dots(known, piece.fromMs)
+      known = Math.max(known, piece.toMs)
+    }
+    dots(known, scene.view.toMs)
+  }
+
+  /** What was marked: shaded, with a bracket at each end. */
+  private marked(scene: Scene): void {
+    const c = this.context
+    const { inMs, outMs } = scene.marked
+    if (inMs === null && outMs === null) return
+    const from = inMs === null ? null : this.x(scene, inMs)
+    const to = outMs === null ? null : this.x(scene, outMs)
+    c.fillStyle = this.palette.now
+    if (from !== null && to !== null) {
+      c.globalAlpha = 0.16
+      c.fillRect(from, scene.axisHeight - 5, to - from, scene.height)
+      c.globalAlpha = 1
+    }
+    for (const [x, lean] of [[from, 1], [to, -1]] as const) {
+      if (x === null || x < -8 || x > scene.width + 8) continue
+      c.fillRect(x - (lean < 0 ? 2 : 0), scene.axisHeight - 8, 2, scene.height)
+      c.fillRect(lean > 0 ? x : x - 7, scene.axisHeight - 8, 7, 3)
+    }
   }
 
   private marks(scene: Scene): void {
+    this.marked(scene)
     const c = this.context
     const nowX = Math.round(this.x(scene, scene.nowMs)) + 0.5
     if (nowX >= 0 && nowX <= scene.width) {
@@ -269,22 +413,24 @@ export class TimelinePainter {
     c.stroke()
   }
 
-  private hatch(tone: Tone): CanvasPattern | string {
+  private hatch(tone: Tone | 'blind'): CanvasPattern | string {
     const known = this.hatches.get(tone)
     if (known) return known
-    const ink = tone === 'fault' ? this.palette.fault : this.palette.planned
+    const ink = tone === 'blind' ? this.palette.seenAlert : tone === 'fault' ? this.palette.fault : this.palette.planned
     // A fault's hatching leans one way and is dense, a plan's the other way and is thin: they differ without colour too.
-    const size = tone === 'fault' ? 6 : 9
+    const size = tone === 'fault' ? 6 : tone === 'blind' ? 7 : 9
     const tile = pattern(size, (c) => {
       c.strokeStyle = ink
       c.lineWidth = tone === 'fault' ? 1.5 : 1
       c.globalAlpha = tone === 'before' ? 0.22 : 0.85
-      const lean = tone === 'fault' ? 1 : -1
-      for (const shift of [-size, 0, size]) {
-        c.beginPath()
-        c.moveTo(shift, lean > 0 ? size : 0)
-        c.lineTo(shift + size, lean > 0 ? 0 : size)
-        c.stroke()
+      const leans = tone === 'blind' ? [1, -1] : [tone === 'fault' ? 1 : -1]
+      for (const lean of leans) {
+        for (const shift of [-size, 0, size]) {
+          c.beginPath()
+          c.moveTo(shift, lean > 0 ? size : 0)
+          c.lineTo(shift + size, lean > 0 ? 0 : size)
+          c.stroke()
+        }
       }
     })
     const made = this.context.createPattern(tile, 'repeat')
@@ -314,6 +460,68 @@ export class TimelinePainter {
 }
 
 const TILE_RATIO = 2
+
+function labelOf(tick: Tick, step: number, zone: string): string {
+  if (step >= MONTH) return time.month(tick.ms, zone)
+  if (tick.midnight) return time.day(tick.ms, zone)
+  return step < 1_000 ? time.clockTenths(tick.ms, zone) : time.clock(tick.ms, zone, step < 60_000)
+}
+
+interface Bar {
+  from: number
+  to: number
+  code: number
+  share: number
+}
+
+/** Spans as bars of pixels: neighbours that look the same are one, and of what shares a pixel the gravest is kept. */
+class Bars {
+  readonly recorded: Bar[] = []
+  readonly others: Bar[] = []
+  private small: Bar | null = null
+
+  constructor(private readonly looks: (code: number) => Looks) {}
+
+  add(from: number, to: number, code: number, share: number): void {
+    if (to <= from) return
+    if (to - from >= 1) {
+      this.end()
+      this.put(from, to, code, share)
+      return
+    }
+    const pixel = Math.floor(from)
+    const small = this.small
+    if (small && small.from === pixel) {
+      if (this.looks(code).weight > this.looks(small.code).weight) {
+        small.code = code
+        small.share = share || 50
+      } else if (small.code > 3 && code === 1) small.share ||= 50
+      return
+    }
+    this.end()
+    this.small = { from: pixel, to: pixel + 1, code, share }
+  }
+
+  end(): void {
+    const small = this.small
+    this.small = null
+    if (small) this.put(small.from, small.to, small.code, small.share)
+  }
+
+  private put(from: number, to: number, code: number, share: number): void {
+    const { tone } = this.looks(code)
+    if (tone === 'pending') return
+    // Where something is absent in part, the rest is there.
+    if (tone === 'recorded' || share) join(this.recorded, from, to, 1, 0)
+    if (tone !== 'recorded') join(this.others, from, to, code, share)
+  }
+}
+
+function join(bars: Bar[], from: number, to: number, code: number, share: number): void {
+  const last = bars.at(-1)
+  if (last && last.code === code && last.share === share && from - last.to < 0.6) last.to = to
+  else bars.push({ from, to, code, share })
+}
 
 function pattern(size: number, paint: (context: CanvasRenderingContext2D) => void): HTMLCanvasElement {
   const tile = document.createElement('canvas')

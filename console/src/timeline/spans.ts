@@ -68,16 +68,21 @@ export function splice(items: readonly Item[], fresh: readonly Item[], fromMs: n
 export function recordedFrom(items: readonly Item[], ms: number): Item | null {
   for (let i = indexAt(items, ms); i < items.length; i++) {
     const item = items[i] as Item
-    if (item.state === 'recorded' && item.held !== 'gone') return item
+    if (playable(item)) return item
   }
   return null
+}
+
+/** Recorded, and here: neither removed nor still at a post. */
+function playable(item: Item): boolean {
+  return item.state === 'recorded' && item.held !== 'gone' && item.held !== 'post'
 }
 
 /** The last recorded stretch that begins before the moment. */
 export function recordedBefore(items: readonly Item[], ms: number): Item | null {
   for (let i = Math.min(indexAt(items, ms), items.length - 1); i >= 0; i--) {
     const item = items[i] as Item
-    if (item.state === 'recorded' && item.held !== 'gone' && item.fromMs < ms) return item
+    if (playable(item) && item.fromMs < ms) return item
   }
   return null
 }

@@ -1,7 +1,7 @@
-/** The stretch of time a timeline shows: between a minute and 30 days (and a little), always with `fromMs < toMs`. */
+/** The stretch of time a timeline shows: between a second and a year (and a little), always with `fromMs < toMs`. */
 
-export const MIN_SPAN_MS = 60_000
-export const MAX_SPAN_MS = 31 * 86_400_000
+export const MIN_SPAN_MS = 1_000
+export const MAX_SPAN_MS = 400 * 86_400_000
 
 export interface View {
   fromMs: number

@@ -11,6 +11,9 @@ _MINUTE_US = 60_000_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 OUTSIDE = "outside the schedule"
 NEVER = "record: never"
+ASLEEP = "outside its power windows"
+EDGE_US = 120_000_000
+"""A camera's timer, and its start, may be off by so much from its power windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,18 @@ class Schedule:
             day, at = local.weekday(), local.hour * 60 + local.minute
             self._answer = "" if any(window.holds(day, at) for window in self._windows) else OUTSIDE
         return self._answer
+
+
+class PowerPlan:
+    """When a camera has power, by its `power_windows`; None is always."""
+
+    def __init__(self, windows: Sequence[Window] | None, timezone: str) -> None:
+        self._before = Schedule(windows, timezone)
+        self._after = Schedule(windows, timezone)
+
+    def asleep(self, wall_us: int) -> str:
+        """Why the camera need not have power at that moment; "" where it must: `EDGE_US` after a window began until as long before
+        it ends.
+        """
+        awake = not self._before.not_planned(wall_us - EDGE_US) and not self._after.not_planned(wall_us + EDGE_US)
+        return "" if awake else ASLEEP

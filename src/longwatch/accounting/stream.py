@@ -11,13 +11,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
-from longwatch.archive.ops import GapClose, GapOpen, GapRefine, IndexOp, SpanExtend, StreamSetUp
-from longwatch.causes import Evidence, Restart, Verdict, decide
-from longwatch.model.causes import Cause
-from longwatch.model.sessions import Activity, StreamKey, StreamStatus
+from longwatch.accounting.silence import (
+    HOLD_US,
+    NOTHING_KNOWN,
+    REFINED_AT_MOST,
+    Gap,
+    Known,
+    Silence,
+    Tail,
+    essence,
+)  # fmt: skip
+from longwatch.archive.ops import GapAdopt, GapClose, GapOpen, GapRefine, IndexOp, SpanExtend, StreamSetUp
+from longwatch.causes import RESTART_US, Evidence, Restart, TakenBack, Verdict, decide, restarted, takes_back, went_on
+from longwatch.model.causes import PLANNED, Cause
+from longwatch.model.sessions import Activity, Fault, StreamKey, StreamStatus
 from longwatch.model.stores import Provenance
 
 SEAM_US = 20_000
@@ -25,7 +35,10 @@ SEAM_US = 20_000
 _OVERLAP_US = 1_000_000
 FIRST_WORD_US = 1_000_000
 """So long a new stream's time stays pending while its first session is on its way."""
-_DECIDED = frozenset({Cause.NOT_SCHEDULED, Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PACKETS_LOST})
+SAME_EVENT_US = 90_000_000
+"""What the surroundings tell within this of a gap's beginning speaks for all of it."""
+_DECIDED = PLANNED | {Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PACKETS_LOST}
+_MAY_BE_OFF = frozenset({Cause.CAMERA_UNREACHABLE, Cause.STREAM_STALLED, Cause.CAMERA_SWITCHED_OFF})
 
 gap_tokens: Iterator[int] = itertools.count(1)
 """Numbers for gaps, unique in this process."""
@@ -48,30 +61,6 @@ class Stretch(Protocol):
     def before(self) -> Evidence | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """What the archive knows of a stream when the process starts. until_us: where what was said of it ends.
-
-    open_gap: token and beginning of a gap that the process before this one left open.
-    """
-
-    until_us: int
-    open_gap: tuple[int, int] | None = None
-
-
-class _Gap:
-    __slots__ = ("after_session", "cause", "evidence", "first_attempt", "from_us", "settled", "token")
-
-    def __init__(self, from_us: int, verdict: Verdict, *, after_session: bool) -> None:
-        self.after_session = after_session
-        self.first_attempt: int | None = None
-        self.token = next(gap_tokens)
-        self.from_us = from_us
-        self.cause = verdict.cause
-        self.evidence = verdict.evidence
-        self.settled = verdict.cause in _DECIDED
-
-
 class StreamAccount:
     """Owner of its state: the recorder's loop. restart: how the process before this one ended; None for a new stream.
 
@@ -84,12 +73,18 @@ class StreamAccount:
         self.key = key
         self._set_up = set_up
         self.accounted_until_us = tail.until_us
-        self._tail = tail
         self._restart = restart
         self._ready_us = ready_us
         self._starting = True
         self._end_us = tail.until_us
-        self._gap: _Gap | None = None
+        self._gap: Gap | None = None
+        self._silence = Silence()
+        for past in tail.past:
+            self._silence.gaps.append(
+                Gap(next(gap_tokens), past.from_us, past.cause, dict(past.evidence), past.to_us, True, row=past.id)
+            )
+        self._now_us = self._boot_us = 0
+        self._dismissed: Verdict | None = None  # of a gap that late footage closed in this tick, in part perhaps
         self._run = -1
         self._said_from_us = 0  # of the current span, as the recorder names it
         self._span_from_us = 0  # of the current span, as its row names it
@@ -113,6 +108,18 @@ class StreamAccount:
         """The cause of the open gap and its beginning."""
         return None if self._gap is None else (self._gap.cause, self._gap.from_us)
 
+    @property
+    def evidence(self) -> dict[str, object]:
+        """Of the open gap, as its entry has it; empty where there is none."""
+        return {} if self._gap is None else dict(self._gap.evidence)
+
+    @property
+    def dark_since_us(self) -> int | None:
+        """Wall time since when there is no footage, over all the causes that this had; None while there is."""
+        if self._gap is None:
+            return None
+        return self._silence.gaps[0].from_us if self._silence.gaps else self._gap.from_us
+
     def tick(
         self,
         now_us: int,
@@ -120,27 +127,67 @@ class StreamAccount:
         missing: Evidence | None,
         status: StreamStatus | None,
         not_planned: str,
+        known: Known | None = None,
     ) -> list[IndexOp]:
         """What this tick says of the stream, as operations for the same transaction as its media.
 
-        now_us: wall time. missing: what speaks for why video is missing now; None while it is covered.
+        now_us: wall time. missing: what speaks for why video is missing now; None while it is covered. known: of the world
+        around the stream, where video is missing.
         """
-        ops, self._owed = self._owed, []
-        self._ops = ops
+        known = known or NOTHING_KNOWN
+        self._ops, self._owed = self._owed, []
         self._before_us = min([self.accounted_until_us, *(stretch.from_us for stretch in stretches if stretch.begins)])
-        if self._tail.open_gap is not None:
-            token, from_us = self._tail.open_gap
-            ops.append(GapClose(token, max(from_us, self._end_us)))
-            self._tail = Tail(self._end_us)
+        self._now_us = now_us
+        self._dismissed = None
+        self._boot_us = now_us if known.boot_us is None else known.boot_us
         for stretch in stretches:
             self._cover(stretch)
         if missing is not None:
-            self._miss(now_us, self._gather(missing, status, not_planned), status)
+            self._miss(now_us, self._gather(now_us, missing, status, not_planned, known), status)
+        return self._said(now_us)
+
+    def _said(self, now_us: int) -> list[IndexOp]:
         if self._gap is not None:
             self.accounted_until_us = max(now_us, self._gap.from_us)
         else:
             self.accounted_until_us = min(self._end_us, now_us) if self._run >= 0 else self._end_us
-        return ops
+        said, self._ops = self._ops, []
+        return said
+
+    def plainly(self, now_us: int, stretches: Sequence[Stretch], *, missing: bool, why: str) -> list[IndexOp]:
+        """The same tick after an error of ours ended `tick`: what that had said stands, and the rest is said without judging it.
+        Footage covers, and what is missing is this recorder's failure. why: the error.
+        """
+        verdict = Verdict(Cause.RECORDER_FAILED, {"detail": why})
+        owed, self._owed = self._owed, []
+        self._ops += owed
+        self._now_us = now_us
+        for stretch in stretches:
+            self._cover_plainly(stretch, verdict)
+        if missing and self._gap is None:
+            if not self._set_up:
+                self._begin(min(self._end_us, now_us))
+            self._open(min(self._end_us, now_us), verdict)
+        return self._said(now_us)
+
+    def _cover_plainly(self, stretch: Stretch, verdict: Verdict) -> None:
+        gap = self._gap
+        if stretch.to_us <= (self._end_us if gap is None else gap.from_us):
+            return  # it was said before the error
+        if not self._set_up:
+            self._begin(stretch.from_us)
+        elif gap is not None:
+            self._close(max(gap.from_us, stretch.from_us))
+        elif stretch.from_us > self._end_us:
+            self._open(self._end_us, verdict)
+            self._close(stretch.from_us)
+        if stretch.run != self._run or stretch.from_us != self._said_from_us or stretch.begins:
+            self._run, self._provenance = stretch.run, stretch.provenance
+            self._said_from_us = self._span_from_us = stretch.from_us
+        self._ops.append(SpanExtend(self.key, stretch.run, self._span_from_us, stretch.to_us, stretch.provenance))
+        self._starting, self._restart = False, None
+        self._end_us = stretch.to_us
+        self._silence.over()
 
     def _begin(self, at_us: int) -> None:
         """The first word on a new stream: from here on it is set up."""
@@ -153,6 +200,7 @@ class StreamAccount:
         if stretch.run != self._run or stretch.from_us != self._said_from_us or stretch.begins:
             self._begin_span(stretch)
         elif self._gap is not None and stretch.to_us > self._gap.from_us:
+            self._dismissed = self._gap.verdict
             self._close(self._gap.from_us)
         self._starting = False
         self._restart = None
@@ -161,6 +209,7 @@ class StreamAccount:
                 SpanExtend(self.key, stretch.run, self._span_from_us, stretch.to_us, stretch.provenance)
             )  # fmt: skip
             self._end_us = stretch.to_us
+            self._silence.over()
 
     def _begin_span(self, stretch: Stretch) -> None:
         from_us = stretch.from_us
@@ -170,12 +219,14 @@ class StreamAccount:
             self._begin(from_us)
         elif self._gap is not None:
             self._close(from_us)
+            self._came_back(from_us, fresh=stretch.run != self._run)
         elif 0 < late_us <= SEAM_US and self._run >= 0:
             self._ops.append(SpanExtend(self.key, self._run, self._span_from_us, from_us, self._provenance))
             goes_on = (stretch.run, stretch.provenance) == (self._run, self._provenance)
         elif late_us > 0:
-            self._open(self._end_us, decide(self._unstarted(stretch.before or Evidence())))
+            self._open(self._end_us, self._dismissed or decide(self._unstarted(stretch.before or Evidence())))
             self._close(from_us)
+            self._came_back(from_us, fresh=stretch.run != self._run)
         if goes_on:
             from_us = self._span_from_us  # one row, however often a camera of 400 pictures a second loses one
         elif 0 < self._end_us - from_us < _OVERLAP_US and stretch.to_us > self._end_us:
@@ -186,9 +237,12 @@ class StreamAccount:
         self._provenance = stretch.provenance
 
     def storage_failed(self, cause: Cause, detail: str) -> None:
-        """The last tick's media was not kept, and the archive left its spans out: what they said is a gap, from the next tick on."""
+        """The last tick's media was not kept, and the archive left its spans out: what they said is a gap, from the next tick on.
+        Until that is written, nothing is accounted for beyond its beginning.
+        """
         verdict = decide(Evidence(storage=cause, storage_detail=detail))
         from_us = self._before_us
+        self.accounted_until_us = min(self.accounted_until_us, from_us)
         gap, self._ops = self._gap, []
         if not self._set_up:
             self._begin(from_us)
@@ -199,19 +253,36 @@ class StreamAccount:
             self._ops.append(GapOpen(token, self.key, from_us, verdict.cause, verdict.evidence))
             self._ops.append(GapClose(token, gap.from_us))
         self._owed.extend(self._ops)
+        self._ops = []
 
     # ---- gaps ---------------------------------------------------------------------------------------------------------
 
-    def _gather(self, missing: Evidence, status: StreamStatus | None, not_planned: str) -> Evidence:
-        """All that is known: what the recorder saw, what the source says now, how the process before this one ended."""
+    def _gather(
+        self, now_us: int, missing: Evidence, status: StreamStatus | None, not_planned: str, known: Known
+    ) -> Evidence:
+        """All that is known: what the recorder saw, what the source says now, what is around, how the process before this one
+        ended.
+        """
         evidence = self._unstarted(missing)
+        wall_minus_boot_us = now_us - self._boot_us
         if not_planned:
-            return replace(evidence, not_planned=not_planned)
+            return replace(evidence, not_planned=not_planned, pause=known.pause)
+        seen_us = now_us
         if status is not None and status.fault is not None and status.activity is not Activity.STREAMING:
-            return replace(
-                evidence, not_planned="", fault=status.fault, detail=status.detail, attempts=status.attempt, dropped_bytes=0
+            evidence = replace(
+                evidence, not_planned="", pause=None, fault=status.fault, detail=status.detail, attempts=status.attempt,
+                dropped_bytes=0,
             )  # fmt: skip
-        return evidence
+            if known.boot_us is not None:
+                seen_us = min(now_us, status.since_boot_us + wall_minus_boot_us)
+        learnt_us, heard = self._silence.hear(evidence, seen_us)
+        began_us = self._silence.began_boot_us
+        if began_us is None:
+            began_us = self._boot_us - max(0, now_us - self._end_us)
+        return replace(
+            evidence, around=known.around, power_plan=known.power_plan, dark_boot_us=began_us,
+            wall_minus_boot_us=wall_minus_boot_us, learnt_us=learnt_us, heard=heard, durable_us=known.durable_us,
+        )  # fmt: skip
 
     def _unstarted(self, evidence: Evidence) -> Evidence:
         return replace(evidence, restart=self._restart, starting=True) if self._starting else evidence
@@ -230,13 +301,28 @@ class StreamAccount:
             gap = self._open(min(self._end_us, now_us), verdict)
             gap.settled = _told_anew(gap, status) or gap.settled
         elif verdict.cause is not gap.cause:
-            self._change(gap, verdict, now_us, status)
+            self._change(gap, verdict, evidence, now_us, status)
         elif not gap.settled and _told_anew(gap, status):
             gap.settled = True
             if verdict.evidence != gap.evidence:
                 self._refine(gap, verdict)
+        else:
+            self._say_more(gap, verdict)
 
-    def _change(self, gap: _Gap, verdict: Verdict, now_us: int, status: StreamStatus | None) -> None:
+    def _say_more(self, gap: Gap, verdict: Verdict) -> None:
+        """The cause is the same; where what speaks for it means something new, and goes on to, it is said."""
+        if essence(verdict) == essence(gap.verdict) or gap.cause in _DECIDED or gap.refined >= REFINED_AT_MOST:
+            self._silence.steady()
+        elif (
+            gap.cause is Cause.CAMERA_SWITCHED_OFF
+            and verdict.evidence.get("inferred")
+            and "inferred" not in gap.evidence
+        ):
+            self._silence.steady()  # what a switch said is not weakened by what a neighbour lets one guess
+        elif self._silence.holds((verdict.cause, essence(verdict)), self._boot_us):
+            self._refine(gap, verdict)
+
+    def _change(self, gap: Gap, verdict: Verdict, evidence: Evidence, now_us: int, status: StreamStatus | None) -> None:
         """Later evidence names another cause: it refines the whole gap once, and splits it from then on."""
         if verdict.cause is Cause.UNKNOWN:
             return
@@ -244,25 +330,78 @@ class StreamAccount:
             self._restart = None
             self._close(self._ready_us)
             self._open(self._ready_us, verdict)
+        elif {gap.cause, verdict.cause} <= _MAY_BE_OFF and (
+            Cause.CAMERA_SWITCHED_OFF in {gap.cause, verdict.cause} or gap.evidence.get("fault") == evidence.fault
+        ):
+            self._surroundings_say(gap, verdict, evidence, now_us, status)
         elif gap.settled or verdict.cause in _DECIDED:
             self._close(now_us)
             self._open(now_us, verdict)
         else:
-            gap.settled = _told_anew(gap, status)
+            gap.settled = _told_anew(gap, status) or _is_sure(verdict)
             self._refine(gap, verdict)
 
-    def _refine(self, gap: _Gap, verdict: Verdict) -> None:
+    def _surroundings_say(
+        self, gap: Gap, verdict: Verdict, evidence: Evidence, now_us: int, status: StreamStatus | None
+    ) -> None:
+        """The session says nothing new, and the surroundings do: of the same event, or from now on."""
+        word = (verdict.cause, essence(verdict))
+        if gap.cause is Cause.CAMERA_SWITCHED_OFF:
+            back = takes_back(gap.evidence, evidence, self._boot_us - gap.since_boot_us)
+            if back is TakenBack.NOTHING:
+                self._silence.steady()
+                return
+            whole, hold_us = back is TakenBack.ALL, HOLD_US
+        elif verdict.cause is Cause.CAMERA_SWITCHED_OFF:
+            whole = now_us - gap.from_us <= SAME_EVENT_US and not gap.excused
+            hold_us = RESTART_US if gap.excused else HOLD_US  # its neighbours may only have started sooner
+        else:
+            whole, hold_us = now_us - gap.from_us <= SAME_EVENT_US and "finding" in verdict.evidence, HOLD_US
+        if not self._silence.holds(word, self._boot_us, hold_us):
+            return
+        if whole and gap.refined < REFINED_AT_MOST:
+            gap.settled = gap.settled or _told_anew(gap, status)
+            self._refine(gap, verdict)
+        else:
+            self._close(now_us)
+            self._open(now_us, verdict).settled = True
+
+    def _refine(self, gap: Gap, verdict: Verdict) -> None:
+        if gap.row is not None:
+            self._ops.append(GapAdopt(gap.token, self.key, gap.row, gap.from_us))
+            gap.row = None
+        if verdict.cause is not gap.cause:
+            gap.since_boot_us = self._boot_us
         gap.cause, gap.evidence = verdict
+        gap.refined += 1
         self._ops.append(GapRefine(gap.token, verdict.cause, verdict.evidence))
 
-    def _open(self, from_us: int, verdict: Verdict) -> _Gap:
-        gap = self._gap = _Gap(from_us, verdict, after_session=not self._starting)
+    def _came_back(self, at_us: int, *, fresh: bool) -> None:
+        """Footage again. fresh: of a new session. What was a restart of the camera, or never off, is now known to be that."""
+        from_us = self._silence.dark_from_us(at_us)
+        for gap in list(self._silence.since(from_us)):
+            verdict = restarted(gap.cause, gap.evidence, at_us - from_us) if fresh else went_on(gap.cause, gap.evidence)
+            if verdict is not None:
+                self._refine(gap, verdict)
+        self._silence.over()
+
+    def _open(self, from_us: int, verdict: Verdict) -> Gap:
+        gap = self._gap = Gap(
+            next(gap_tokens), from_us, verdict.cause, verdict.evidence, settled=_is_sure(verdict),
+            after_session=not self._starting, since_boot_us=self._boot_us,
+        )  # fmt: skip
+        if self._silence.began_boot_us is None:
+            self._silence.began_boot_us = self._boot_us - max(0, self._now_us - from_us)
+        self._silence.gaps.append(gap)
         self._ops.append(GapOpen(gap.token, self.key, from_us, verdict.cause, verdict.evidence))
         return gap
 
     def _close(self, to_us: int) -> None:
         gap, self._gap = self._gap, None
         assert gap is not None
+        gap.to_us = to_us
+        if to_us <= gap.from_us and self._silence.gaps and self._silence.gaps[-1] is gap:
+            self._silence.gaps.pop()
         self._ops.append(GapClose(gap.token, to_us))
         self._end_us = max(gap.from_us, to_us)
 
@@ -271,15 +410,25 @@ class StreamAccount:
         self._ops = []
         gap = self._gap
         if after_us < before_us and gap is not None:
-            verdict = Verdict(gap.cause, gap.evidence)
-            settled = gap.settled
+            verdict, settled = gap.verdict, gap.settled
             self._close(before_us)
+            self._silence.gaps.clear()
             self._open(after_us, verdict).settled = settled
+        return self.stepped_plainly(after_us)
+
+    def stepped_plainly(self, after_us: int) -> list[IndexOp]:
+        """The same after an error of ours ended `clock_stepped`: what that had said stands, and nothing more is said."""
         self._ready_us = min(self._ready_us, after_us)
-        return self._ops
+        said, self._ops = self._ops, []
+        return said
 
 
-def _told_anew(gap: _Gap, status: StreamStatus | None) -> bool:
+def _is_sure(verdict: Verdict) -> bool:
+    """Whether the first word on a gap needs no attempt to be borne out: a child of ours that ended did end."""
+    return verdict.cause in _DECIDED or verdict.evidence.get("fault") == Fault.MASKING
+
+
+def _told_anew(gap: Gap, status: StreamStatus | None) -> bool:
     """Whether an attempt has failed since the gap began, and not only the session that ended with it."""
     if status is None or status.fault is None or status.activity is Activity.STREAMING:
         return False

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 
 from longwatch.base.clock import Clock
+from longwatch.base.errors import LongwatchError
 
 _MOST_KEYS = 10_000
+
+
+class ThrottledError(LongwatchError):
+    """Too many tries (429). after_s: when to try again."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__("too many tries", remedy=f"wait {max(1, round(after_s))} s and try again")
+        self.after_s = after_s
+
+
+def place_of(address: str) -> str:
+    """What tries and connections are counted by: an IPv4 address; of IPv6 the network of 64 bits, since whoever has one address of it
+    has all. Not of link-local ones: there everybody shares one network.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return address if found.is_link_local else str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
 
 
 class Limiter:

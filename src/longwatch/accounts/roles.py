@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -11,7 +12,8 @@ class Right(enum.StrEnum):
 
     VIEW = "view"  # live, recordings, timelines
     OPERATE = "operate"  # what changes what a post does now: try now, pause
-    INSPECT = "inspect"  # what proves and audits: retention, evidence, the ledger
+    INSPECT = "inspect"  # what proves: retention, evidence, the ledger
+    AUDIT = "audit"  # who viewed what, of everybody; and erasing the clear text of it
     ADMINISTER = "administer"  # accounts, settings
 
 
@@ -27,8 +29,8 @@ class Role(enum.StrEnum):
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.VIEW}),
     Role.OPERATOR: frozenset({Right.VIEW, Right.OPERATE}),
-    Role.INSPECTOR: frozenset({Right.VIEW, Right.INSPECT}),
-    Role.ADMIN: frozenset(Right),
+    Role.INSPECTOR: frozenset({Right.VIEW, Right.INSPECT, Right.AUDIT}),
+    Role.ADMIN: frozenset(Right) - {Right.AUDIT},  # an administrator is a colleague too
 }
 
 
@@ -37,7 +39,8 @@ class Principal:
     """Someone who has shown who they are.
 
     kind: "user" or "token"; id: row of that kind. cameras: the only ones allowed; None means all. expires_us: wall time at
-    which this proof ends; None for a token. proof: hash of the session's or bearer's token, never the token.
+    which this proof ends; None for a token without end. begun_us: when it began. proof: hash of the session's or bearer's token, never the token. subject: the number by
+    which the ledger knows the account, unique for ever.
     """
 
     kind: str
@@ -47,7 +50,14 @@ class Principal:
     cameras: frozenset[str] | None
     proof: bytes
     expires_us: int | None = None
+    subject: int = -1
+    begun_us: int = 0
 
     def may(self, right: Right, camera: str | None = None) -> bool:
         """Whether this right is held, and held for `camera` where one is meant."""
         return right in RIGHTS[self.role] and (camera is None or self.cameras is None or camera in self.cameras)
+
+
+def cameras_of(stored: Sequence[str] | None) -> frozenset[str] | None:
+    """From a stored list; None means all."""
+    return None if stored is None else frozenset(stored)

@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are mistaken for another
+LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # none that are mistaken for another
 _GROUPS = 5
 
 
@@ -29,7 +29,7 @@ class SetupCode:
         """Whether it is the code, written in capitals or not, with dashes or not."""
         if self._code is None:
             return False
-        return hmac.compare_digest(_plain(tried).encode(), _plain(self._code).encode())
+        return hmac.compare_digest(plain(tried).encode(), plain(self._code).encode())
 
     def remove(self) -> None:
         """An account or token exists: the code is used up."""
@@ -47,7 +47,7 @@ class SetupCode:
 
     def _make(self) -> str:
         self.path.unlink(missing_ok=True)
-        code = "-".join("".join(secrets.choice(_LETTERS) for _ in range(5)) for _ in range(_GROUPS))
+        code = "-".join("".join(secrets.choice(LETTERS) for _ in range(5)) for _ in range(_GROUPS))
         with os.fdopen(
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w", encoding="ascii"
         ) as file:
@@ -57,5 +57,6 @@ class SetupCode:
         return code
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A code as it is compared: in capitals, without dashes and blanks."""
     return text.strip().replace("-", "").replace(" ", "").upper()

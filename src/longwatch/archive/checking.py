@@ -1,8 +1,10 @@
 """Index against files, at three costs, and what can be mended.
 
 `size`: every row has its file, as long as it should be, and every file a row. `hash`: also every fragment's SHA-256, and each
-root. `ledger`: entries without a hole, each with its leaf hash, and each seal equal to its row. Reads on its own read-only
-connection; mends through the index thread. No file is ever removed.
+root. `ledger`: entries without a hole, each with its leaf hash, each seal equal to its row, the published files of every volume, and
+the days for wide views against what they are made of.
+Reads on its own read-only connection; mends through the index thread (published files: `Publisher.republish`). No file is ever
+removed.
 """
 
 from __future__ import annotations
@@ -14,18 +16,22 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from longwatch.archive import fragment_table, names
+from longwatch.archive.checking_published import check_published
 from longwatch.archive.index import Index
 from longwatch.archive.reader import connect_to_read
 from longwatch.archive.recovery import adopt, listed, stream_folders
-from longwatch.archive.retention import Doomed, add_gone, drop_segment
+from longwatch.archive.retention import Doomed, add_gone, drop_segment, tell_removed
 from longwatch.archive.rows import UNVERIFIED, hold
+from longwatch.archive.wide_days import drop_days, wrong_days
 from longwatch.ledger import kinds, leaf_hash, segment_root
 from longwatch.model.sessions import StreamKey
 
+PUBLISHED = "published"
 _CHUNK = 1 << 20
 Mend = Callable[[Callable[[Index], None]], None]
 Progress = Callable[[int, int], None]
@@ -41,7 +47,8 @@ class Mode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be. kind: missing, short, longer, orphan, changed, root, hole, leaf, seal.
+    """Something that is not as it should be. kind: missing, short, longer, orphan, changed, root, hole, leaf, seal, published,
+    wide.
 
     camera: "" where it concerns none. mended: what was done about it, "" where nothing could be.
     """
@@ -72,9 +79,10 @@ class CheckReport:
 
 _ROWS = (
     "SELECT s.id, st.camera, st.name, b.boot, r.number, s.sequence, s.volume_id, s.flags, s.header_bytes, s.durable_bytes,"
-    " s.file_bytes, s.wall_start_us, s.wall_duration_us, s.stream_id, s.run_id, s.confirmed, f.root, f.fragments"
+    " s.file_bytes, s.wall_start_us, s.wall_duration_us, s.stream_id, s.run_id, s.confirmed, f.root, f.fragments,"
+    " coalesce(n.wall_us, s.wall_start_us)"
     " FROM segment s CROSS JOIN stream st ON st.id = s.stream_id CROSS JOIN run r ON r.id = s.run_id"
-    " CROSS JOIN boot b ON b.id = r.boot_id LEFT JOIN fragment_table f ON f.segment_id = s.id"
+    " CROSS JOIN boot b ON b.id = r.boot_id LEFT JOIN fragment_table f ON f.segment_id = s.id LEFT JOIN named n ON n.segment_id = s.id"
     " WHERE s.flags & 1 AND s.id > ? ORDER BY s.id LIMIT 1000"
 )
 
@@ -131,7 +139,7 @@ class _Check:
         folder = self._volumes.get(row[6])
         if folder is None:
             return
-        relative = names.segment_path(key, row[3], row[4], row[5], row[11])
+        relative = names.segment_path(key, row[3], row[4], row[5], row[18])
         path = folder / relative
         try:
             size = path.stat().st_size
@@ -215,6 +223,14 @@ class _Check:
         adopted = "adopted" if done and done[0] else ""
         self._report.findings.append(Finding("orphan", str(path), detail, camera, adopted))
 
+    def wide(self) -> None:
+        """Every day for wide views against the rows that it is made of."""
+        names_of = dict(self._db.execute("SELECT id, camera FROM stream"))
+        for wrong in wrong_days(self._db):
+            repair = ("made again", partial(drop_days, wrong=[wrong]))
+            what = f"day {wrong.day} since 1970 of the wide view"
+            self._found("wide", what, "not what spans and gaps say", names_of.get(wrong.stream_id, ""), repair)
+
     # -- ledger
 
     def ledger(self) -> None:
@@ -231,6 +247,11 @@ class _Check:
             self._entry(seq, entry)
             if self._progress is not None and self._report.entries % 10_000 == 0:
                 self._progress(self._report.entries, self._report.entries)
+
+    def published(self) -> None:
+        """The ledger's files."""
+        for what, detail in check_published(self._db, self._volumes):
+            self._found(PUBLISHED, what, detail)
 
     def _entry(self, seq: int, entry: bytes) -> None:
         try:
@@ -295,13 +316,18 @@ def _forget(row: Sequence[Any], key: StreamKey, path: str) -> Callable[[Index], 
             drop_segment(db, doomed.id)
             hold(db, doomed.stream, doomed.volume, -1, -doomed.bytes)
             add_gone(db, doomed)
-            span = {
-                "camera": key.camera, "stream": key.stream, "why": "missing", "segments": 1, "bytes": doomed.bytes,
-                "from_us": doomed.from_us, "to_us": doomed.to_us, "unconfirmed": int(not doomed.confirmed),
-            }  # fmt: skip
-            index.append(kinds.SEGMENTS_REMOVED, {"streams": [span]})
+            tell_removed(index, [doomed])
 
     return forget
+
+
+def still_wrong(index: Path, volumes: Mapping[int, Path]) -> set[str]:
+    """The published files that are not what the index says, by path."""
+    db = connect_to_read(index)
+    try:
+        return {what for what, _ in check_published(db, volumes)}
+    finally:
+        db.close()
 
 
 def run_check(
@@ -322,6 +348,8 @@ def run_check(
         check = _Check(db, volumes, report, repair, progress)
         if mode is Mode.LEDGER:
             check.ledger()
+            check.published()
+            check.wide()
         else:
             check.files(read=mode is Mode.HASH)
     finally:

@@ -61,9 +61,7 @@ class Flushing:
 
     def flush_volume(self, descriptor: int) -> None:
         """syncfs(2): all that was written on this disk, data and directories, is durable when it returns."""
-        if _libc.syncfs(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
+        _syncfs(descriptor)
 
     def flush_file(self, descriptor: int) -> None:
         """fdatasync(2) of one file."""
@@ -76,6 +74,39 @@ class Flushing:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    # -- the ledger's files (publishing_mirror.py)
+
+    def put(self, path: Path, content: bytes) -> None:
+        """A file of the log, whole; not flushed. One that is there is removed first: no checkpoint speaks of it yet."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        _write_whole(path, content)
+
+    def flush_log(self, descriptor: int, top: Path, written: Sequence[Path]) -> None:
+        """All of `written`, and their names, are durable when it returns. descriptor: of the volume; top: its path, which was there
+        before.
+        """
+        if self.reports_syncfs_errors():
+            _syncfs(descriptor)
+            return
+        folders: set[Path] = set()
+        for path in written:
+            _fsync(path)
+            folders.update(parent for parent in path.parents if parent.is_relative_to(top))
+        for folder in sorted(folders, reverse=True):
+            _fsync(folder)
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """A file that is changed as a whole: write new, flush, rename, flush the directory. Durable when it returns."""
+        new = path.with_name(f"{path.name}.new")
+        new.unlink(missing_ok=True)
+        _write_whole(new, content)
+        _fsync(new)
+        self.step("P5")
+        new.rename(path)
+        self.step("P6")
+        _fsync(path.parent)
 
     def forget(self, descriptor: int, start: int, end: int) -> int:
         """What is durable from `start` to `end`, which lies behind it, need not stay in memory; returns where the next such stretch begins. Advice: that a
@@ -109,6 +140,30 @@ class Flushing:
         finally:
             os.close(descriptor)
             path.unlink(missing_ok=True)
+
+
+def _syncfs(descriptor: int) -> None:
+    if _libc.syncfs(descriptor) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        view, written = memoryview(content), 0
+        while written < len(view):
+            written += os.pwrite(descriptor, view[written:], written)
+    finally:
+        os.close(descriptor)
 
 
 def _read_direct(path: Path, size: int) -> bytes:

@@ -6,9 +6,10 @@ transaction that returned is on the disk. Steps S5 and S6 of docs/design/segment
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -18,13 +19,20 @@ import structlog
 
 from longwatch.archive.flushing import Flushing
 from longwatch.base.clock import Clock
-from longwatch.base.errors import LongwatchError
+from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.ledger import entry_bytes, leaf_hash
+from longwatch.ledger.tiles import MAX_ENTRY_BYTES
 
 APPLICATION_ID = 0x4C4F4E47  # "LONG"
 RESERVE_BYTES = 64 << 20
+CACHE_KIB = 4096
+"""Of pages, in memory: a tick of 128 streams touches some 1.3 MiB. It fills within an hour and is what the recorder grows by."""
 _LEAST_RESERVE_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
+
+
+class EntryTooLongError(UsageError):
+    """An entry that no bundle can hold."""
 
 
 def schema() -> str:
@@ -77,6 +85,11 @@ class Index:
         self._connection: sqlite3.Connection | None = None
 
     @property
+    def next_seq(self) -> int:
+        """The number of the next entry. From another thread: about that number."""
+        return self._next_seq
+
+    @property
     def connection(self) -> sqlite3.Connection:
         """The open connection, made again where an error closed it. Raises sqlite3.Error."""
         if self._connection is None:
@@ -95,7 +108,8 @@ class Index:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._flushing.synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA recursive_triggers = ON")  # so that what REPLACE replaces is heard of too
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute("PRAGMA wal_autocheckpoint = 2000")
             bring_up(connection)
             last = connection.execute("SELECT max(seq) FROM ledger").fetchone()[0]
@@ -107,20 +121,22 @@ class Index:
         return connection
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, durable when it ends. Raises sqlite3.Error, after which nothing of it stands."""
+    def transaction(self, before: str = "S5", after: str = "S6") -> Iterator[sqlite3.Connection]:
+        """All or nothing, durable when it ends. Raises sqlite3.Error, after which nothing of it stands. before, after: the steps that
+        it is, for tests that end or fail there.
+        """
         connection = self.connection
         connection.execute("BEGIN IMMEDIATE")
         seq = self._next_seq
         try:
             yield connection
-            self._flushing.step("S5")
+            self._flushing.step(before)
             connection.execute("COMMIT")
         except BaseException:
             self._next_seq = seq
             self._roll_back(connection)
             raise
-        self._flushing.step("S6")
+        self._flushing.step(after)
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         try:
@@ -139,18 +155,42 @@ class Index:
                 _log.warning("the index did not close", error=str(error))
 
     def append(self, kind: str, body: Mapping[str, object]) -> int:
-        """One entry of the ledger, within the open transaction. Returns its number."""
+        """One entry of the ledger, within the open transaction. Returns its number.
+
+        Raises UsageError where it is longer than a bundle can hold: who writes long ones splits them.
+        """
         seq = self._next_seq
         entry = entry_bytes(seq, self._clock.wall_us(), self.boot, kind, whole_numbers(body))
+        if len(entry) > MAX_ENTRY_BYTES:
+            raise EntryTooLongError(
+                f"the entry {kind} is {len(entry)} bytes long", why=f"at most {MAX_ENTRY_BYTES} can be published",
+                remedy="say it shorter, or in several entries",
+            )  # fmt: skip
         self.connection.execute(
             "INSERT INTO ledger (seq, leaf, entry) VALUES (?, ?, ?)", (seq, leaf_hash(entry), entry)
         )
         self._next_seq += 1
         return seq
 
+    def take_over(self, entries: Sequence[bytes]) -> None:
+        """Entries that were written before, and come back from the published files; within the open transaction, in order."""
+        first = self._next_seq
+        self.connection.executemany(
+            "INSERT INTO ledger (seq, leaf, entry) VALUES (?, ?, ?)",
+            ((seq, leaf_hash(entry), entry) for seq, entry in enumerate(entries, first)),
+        )
+        self._next_seq = first + len(entries)
+
+    def wall_us(self) -> int:
+        """What the host's clock says."""
+        return self._clock.wall_us()
+
     def close(self) -> None:
-        """Fold the log into the file and let go."""
+        """Fold the log into the file and let go. A reader that is still there holds up neither."""
         if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):  # the log is as durable as the file
+                self._connection.execute("PRAGMA busy_timeout = 200")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._connection = None
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
 
-from longwatch.archive import ops
-from longwatch.archive.index import Index, whole_numbers
+from longwatch.archive import act_rows, ops
+from longwatch.archive.correcting import Corrected, Correction, correct
+from longwatch.archive.index import EntryTooLongError, Index
 from longwatch.archive.rows import (
     GapPlace,
     close_gap,
+    enter,
     extend_span,
     insert_segment,
     next_commit,
@@ -26,13 +30,17 @@ from longwatch.archive.rows import (
     run_row,
     seal_rows,
     segment_flags,
+    set_up,
 )  # fmt: skip
+from longwatch.archive.sayable import by_hash, sayable
 from longwatch.archive.segment_files import SegmentState
 from longwatch.ledger import kinds
+from longwatch.ledger.canonical import NotCanonicalError
 from longwatch.model.sessions import StreamKey
 
 _PENDING_LIMIT = 100_000  # operations kept while the index fails: hours of a large post
-_GAPS_KNOWN = 20_000  # tokens that may still be refined; the oldest are forgotten
+_GAPS_KNOWN = 40  # closed gaps of a stream that may still be refined; the oldest are forgotten
+_RUNS_KNOWN = 256  # runs that ended whose rows are known by heart; of older ones they are looked up
 _log = structlog.get_logger(__name__)
 
 
@@ -54,8 +62,10 @@ class IndexRows:
         self._release_reserve = release_reserve
         self._streams: dict[StreamKey, int] = {}
         self._runs: dict[int, int] = {}
+        self._ended: deque[int] = deque()  # the runs among them that are over
         self._segments: dict[int, int] = {}
         self._gaps: dict[int, GapPlace] = {}
+        self._closed: dict[int, deque[int]] = {}  # by stream, the tokens of its closed gaps
         self._undo: list[Callable[[], object]] = []
         self._pending_states: dict[int, SegmentState] = {}
         self._pending_ops: list[ops.IndexOp] = []
@@ -144,12 +154,12 @@ class IndexRows:
         first = [op for op in self._pending_ops if isinstance(op, ops.RunStart)]
         for start in first:
             self._run_start(db, start)
-        for state in self._pending_states.values():
-            self._segment(db, state)
         for op in self._pending_ops:
             handler = _HANDLERS.get(type(op))
             if handler is not None:
                 handler(self, db, op)
+        for state in self._pending_states.values():  # last: what is missing within a segment is told before its seal
+            self._segment(db, state)
 
     # -- streams and runs
 
@@ -177,7 +187,7 @@ class IndexRows:
 
     def _run(self, db: sqlite3.Connection, number: int, key: StreamKey) -> int:
         """The row of a run; one whose start was never told is made, so that its media has a place."""
-        run = self._runs.get(number)
+        run = self._known_run(db, number)
         if run is None:
             _log.error("a run without a start", run=number, camera=key.camera, stream=key.stream)
             run = run_row(db, self._index.boot, number, self.stream_id(db, key), None)
@@ -185,22 +195,48 @@ class IndexRows:
             self._undo.append(lambda: self._runs.pop(number, None))
         return run
 
+    def _known_run(self, db: sqlite3.Connection, number: int) -> int | None:
+        """Its row. A camera that comes back every few seconds makes thousands a day: of those that are long over it is read."""
+        known = self._runs.get(number)
+        if known is None and self._ended:
+            row = db.execute(
+                "SELECT run.id FROM run JOIN boot ON boot.id = run.boot_id WHERE number = ? AND boot = ?",
+                (number, self._index.boot),
+            ).fetchone()
+            known = None if row is None else int(row[0])
+        return known
+
     def _placement(self, db: sqlite3.Connection, op: ops.Placement) -> None:
-        if op.run not in self._runs:
+        run = self._known_run(db, op.run)
+        if run is None:
             _log.error("a run that never began is placed", run=op.run)
             return
         db.execute(
             "INSERT INTO placement (run_id, at_90k, wall_us, rate_ppb, provenance, reason) VALUES (?, ?, ?, ?, ?, ?)",
-            (self._runs[op.run], op.at_90k, op.wall_us, op.rate_ppb, int(op.provenance), op.reason),
+            (run, op.at_90k, op.wall_us, op.rate_ppb, int(op.provenance), op.reason),
         )
 
     def _run_end(self, db: sqlite3.Connection, op: ops.RunEnd) -> None:
-        if op.run not in self._runs:
+        run = self._known_run(db, op.run)
+        if run is None:
             _log.error("a run that never began ends", run=op.run)
             return
-        db.execute(
-            "UPDATE run SET end_boot_us = ?, detail = ? WHERE id = ?", (op.boot_us, op.detail, self._runs[op.run])
-        )
+        db.execute("UPDATE run SET end_boot_us = ?, detail = ? WHERE id = ?", (op.boot_us, op.detail, run))
+        self._ended.append(op.run)
+        self._undo.append(self._ended.pop)
+        if len(self._ended) > _RUNS_KNOWN:
+            self._forget_run()
+
+    def _forget_run(self) -> None:
+        number = self._ended.popleft()
+        run = self._runs.pop(number, None)
+
+        def undo() -> None:
+            self._ended.appendleft(number)
+            if run is not None:
+                self._runs[number] = run
+
+        self._undo.append(undo)
 
     # -- segments
 
@@ -236,8 +272,7 @@ class IndexRows:
     # -- spans and gaps
 
     def _set_up(self, db: sqlite3.Connection, op: ops.StreamSetUp) -> None:
-        stream = self.stream_id(db, op.key)
-        db.execute("UPDATE stream SET set_up_us = coalesce(set_up_us, ?) WHERE id = ?", (op.at_us, stream))
+        set_up(self._index, self.stream_id(db, op.key), op.key, op.at_us)
 
     def _span(self, db: sqlite3.Connection, op: ops.SpanExtend) -> None:
         extend_span(
@@ -247,24 +282,29 @@ class IndexRows:
     def _gap_open(self, db: sqlite3.Connection, op: ops.GapOpen) -> None:
         gap = next_gap(db)
         place = GapPlace(gap, self.stream_id(db, op.key), op.from_us)
-        evidence = whole_numbers(op.evidence)
+        evidence = sayable(op.evidence)
         db.execute("INSERT INTO gap VALUES (?, ?, ?, NULL, ?, ?)", (*place, str(op.cause), _json(evidence)))
         self._gaps[op.token] = place
-        if len(self._gaps) > _GAPS_KNOWN:
-            del self._gaps[next(iter(self._gaps))]
         self._undo.append(lambda: self._gaps.pop(op.token, None))
         self._index.append(kinds.GAP_OPENED, kinds.gap_opened(op.key, gap, op.from_us, str(op.cause), evidence))
+
+    def _gap_adopt(self, db: sqlite3.Connection, op: ops.GapAdopt) -> None:
+        self._gaps[op.token] = GapPlace(op.gap, self.stream_id(db, op.key), op.from_us)
+        self._undo.append(lambda: self._gaps.pop(op.token, None))
 
     def _gap_refine(self, db: sqlite3.Connection, op: ops.GapRefine) -> None:
         place = self._gaps.get(op.token)
         if place is None:
             _log.error("a gap that was never opened is refined", token=op.token)
             return
-        evidence = whole_numbers(op.evidence)
-        db.execute(
+        evidence = sayable(op.evidence)
+        found = db.execute(
             "UPDATE gap SET cause = ?, evidence = ? WHERE stream_id = ? AND from_us = ? AND id = ?",
             (str(op.cause), _json(evidence), place.stream_id, place.from_us, place.id),
         )
+        if not found.rowcount:  # a correction of time moved it since: what stands there now has a number of its own
+            _log.warning("a gap that is no more is not refined", gap=place.id)
+            return
         self._index.append(kinds.GAP_REFINED, kinds.gap_refined(place.id, str(op.cause), evidence))
 
     def _gap_close(self, db: sqlite3.Connection, op: ops.GapClose) -> None:
@@ -273,11 +313,51 @@ class IndexRows:
             _log.error("a gap that was never opened is closed", token=op.token)
             return
         close_gap(self._index, db, place, op.to_us)
+        closed = self._closed.setdefault(place.stream_id, deque())
+        closed.append(op.token)
+        self._undo.append(closed.pop)
+        if len(closed) > _GAPS_KNOWN:
+            self._forget(closed)
+
+    def _forget(self, closed: deque[int]) -> None:
+        """The oldest closed gap of a stream: nobody refines it any more (accounting keeps 16 of a silence)."""
+        token = closed.popleft()
+        place = self._gaps.pop(token, None)
+
+        def undo() -> None:
+            closed.appendleft(token)
+            if place is not None:
+                self._gaps[token] = place
+
+        self._undo.append(undo)
+
+    def correct(self, correction: Correction, streams: Sequence[int], *, last: bool) -> Corrected:
+        """Place runs anew, now. Gaps that moved go on under the numbers they get. Raises sqlite3.Error, where nothing of it stands."""
+        if self.failed or self._doubt is not None:
+            raise sqlite3.OperationalError(self.failed or "the index failed a moment ago")
+        done = correct(self._index, correction, streams, last=last)
+        for old, place in done.gaps:
+            for token, known in self._gaps.items():
+                if known.id == old:
+                    self._gaps[token] = place
+        return done
 
     # -- entries and heartbeat
 
     def _entry(self, _: sqlite3.Connection, op: ops.Entry) -> None:
-        self._index.append(op.kind, op.body)
+        try:
+            enter(self._index, op)
+        except (
+            EntryTooLongError,
+            NotCanonicalError,
+            RecursionError,
+        ) as error:  # it must not stop what else the tick says
+            _log.error("an entry cannot be published and is told by its hash", kind=op.kind, error=str(error)[:200])
+            why = "too_long" if isinstance(error, EntryTooLongError) else "not_canonical"
+            enter(self._index, replace(op, body=by_hash(op.body, {why: ascii(str(error))[1:-1][:200]})))
+
+    def _act(self, db: sqlite3.Connection, op: ops.Act) -> None:
+        act_rows.write(self._index, db, op)
 
     def _heartbeat(self, db: sqlite3.Connection, op: ops.Heartbeat) -> None:
         db.execute(
@@ -294,10 +374,12 @@ _HANDLERS: Mapping[type, Callable[[IndexRows, sqlite3.Connection, Any], None]] =
     ops.StreamSetUp: IndexRows._set_up,  # noqa: SLF001  # the table of its own methods
     ops.SpanExtend: IndexRows._span,  # noqa: SLF001  # the table of its own methods
     ops.GapOpen: IndexRows._gap_open,  # noqa: SLF001  # the table of its own methods
+    ops.GapAdopt: IndexRows._gap_adopt,  # noqa: SLF001  # the table of its own methods
     ops.GapRefine: IndexRows._gap_refine,  # noqa: SLF001  # the table of its own methods
     ops.GapClose: IndexRows._gap_close,  # noqa: SLF001  # the table of its own methods
     ops.Entry: IndexRows._entry,  # noqa: SLF001  # the table of its own methods
     ops.Heartbeat: IndexRows._heartbeat,  # noqa: SLF001  # the table of its own methods
+    **dict.fromkeys(act_rows.ACTS, IndexRows._act),  # noqa: SLF001  # the table of its own methods
 }
 
 

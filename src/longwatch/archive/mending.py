@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from longwatch.archive.flushing import Flushing
 from longwatch.formats import bmff
@@ -22,7 +23,8 @@ _TAIL_BYTES = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Mended:
     """A file after mending. rows: its fragments. end: of the last one. kept, cut: bytes beyond what was acknowledged that
-    were whole, and that were not. whole: it had been closed already. lost_bytes: acknowledged and not there.
+    were whole, and that were not. whole: it had been closed already. lost_bytes: acknowledged and not there. closing_sha256: of its
+    closing box.
     """
 
     rows: list[FragmentRow] = field(repr=False)
@@ -32,7 +34,15 @@ class Mended:
     cut_bytes: int
     whole: bool
     damaged: bool
+    closing_sha256: bytes = field(repr=False)
     lost_bytes: int = 0
+
+
+class Closed(NamedTuple):
+    """A file that was closed: its length, and the SHA-256 of its closing box."""
+
+    file_bytes: int
+    sha256: bytes
 
 
 def lift(descriptor: int, guards: Iterable[int]) -> None:
@@ -63,16 +73,18 @@ def tail_fragments(descriptor: int, start: int, size: int, end_90k: int) -> list
     return rows
 
 
-def read_closing(descriptor: int, size: int) -> bmff.Closing | None:
-    """The closing box at the end of a file; None where there is none that can be read."""
+def read_closing(descriptor: int, size: int) -> tuple[bmff.Closing, bytes] | None:
+    """The closing box at the end of a file, and its SHA-256; None where there is none that can be read."""
     try:
         tail = os.pread(descriptor, 16, max(0, size - 16))
         length = bmff.closing_size(tail)
         if length is None or length > size:
             return None
-        return bmff.parse_closing(os.pread(descriptor, length, size - length))
+        box = os.pread(descriptor, length, size - length)
+        closed = bmff.parse_closing(box)
     except bmff.BmffError:
         return None
+    return None if closed is None else (closed, hashlib.sha256(box).digest())
 
 
 def mend_file(
@@ -95,9 +107,9 @@ def mend_file(
         size = os.fstat(descriptor).st_size
         acked_end = acknowledged[-1].offset + acknowledged[-1].size if acknowledged else header_bytes
         rows = [row for row in acknowledged if row.offset + row.size <= size]
-        closed = read_closing(descriptor, size)
-        if closed is not None and size - closed.size >= acked_end and _agrees(closed, acknowledged):
-            return _already_closed(closed, size, acked_end)
+        found = read_closing(descriptor, size)
+        if found is not None and size - found[0].size >= acked_end and _agrees(found[0], acknowledged):
+            return _already_closed(*found, size, acked_end)
         end = rows[-1].offset + rows[-1].size if rows else min(header_bytes, size)
         more = (
             tail_fragments(descriptor, end, size, rows[-1].end_90k if rows else wall_end.start_90k)
@@ -107,16 +119,17 @@ def mend_file(
         rows += more
         kept = sum(row.size for row in more)
         end = rows[-1].offset + rows[-1].size if rows else end
-        total = _close(descriptor, end, rows, wall_end.of(rows), damaged, flushing)
+        closed = _close(descriptor, end, rows, wall_end.of(rows), damaged, flushing)
         flushing.flush_file(descriptor)
         return Mended(
             rows,
             end,
-            total,
+            closed.file_bytes,
             kept,
             max(0, size - end),
             whole=False,
             damaged=damaged,
+            closing_sha256=closed.sha256,
             lost_bytes=max(0, acked_end - size),
         )
     finally:
@@ -136,6 +149,10 @@ class WallEnd:
         end_90k = rows[-1].end_90k if rows else self.start_90k
         return self.wall_us + (end_90k - self.at_90k) * 100 // 9
 
+    def moved(self, by_us: int) -> WallEnd:
+        """The same, placed elsewhere."""
+        return WallEnd(self.at_90k, self.wall_us + by_us, self.start_90k)
+
 
 def _agrees(closed: bmff.Closing, acknowledged: Sequence[FragmentRow]) -> bool:
     """The box speaks of the same bytes as the index does."""
@@ -143,25 +160,25 @@ def _agrees(closed: bmff.Closing, acknowledged: Sequence[FragmentRow]) -> bool:
     return [row.sha256 for row in closed.fragments[: len(mine)]] == mine
 
 
-def _already_closed(closed: bmff.Closing, size: int, acked_end: int) -> Mended:
+def _already_closed(closed: bmff.Closing, digest: bytes, size: int, acked_end: int) -> Mended:
     """The cut fell between the flush of the closing box and the commit: nothing is to be done."""
     rows = [
         FragmentRow(row.offset, row.size, row.start_90k, row.end_90k, row.sync_offsets_90k, row.sha256)
         for row in closed.fragments
     ]
     end = rows[-1].offset + rows[-1].size if rows else acked_end
-    return Mended(rows, end, size, end - acked_end, 0, whole=True, damaged=closed.damaged)
+    return Mended(rows, end, size, end - acked_end, 0, whole=True, damaged=closed.damaged, closing_sha256=digest)
 
 
 def _close(
     descriptor: int, end: int, rows: Sequence[FragmentRow], wall_end_us: int, damaged: bool, flushing: Flushing
-) -> int:
+) -> Closed:
     box = bmff.closing(rows, b"", wall_end_us=wall_end_us, damaged=damaged, recovered=True)
     os.ftruncate(descriptor, end)
     flushing.write(descriptor, [bmff.guard(len(box)), box], end)
     flushing.flush_file(descriptor)
     lift(descriptor, [*_guards(descriptor, rows), end])
-    return end + bmff.GUARD_BYTES + len(box)
+    return Closed(end + bmff.GUARD_BYTES + len(box), hashlib.sha256(box).digest())
 
 
 def _guards(descriptor: int, rows: Sequence[FragmentRow]) -> Iterator[int]:
@@ -174,12 +191,12 @@ def _guards(descriptor: int, rows: Sequence[FragmentRow]) -> Iterator[int]:
 
 def seal_file(
     path: Path, end: int, rows: Sequence[FragmentRow], wall_end_us: int, damaged: bool, flushing: Flushing
-) -> int:
-    """Cut a file back to `end`, close it and flush it. Returns its size. Raises OSError."""
+) -> Closed:
+    """Cut a file back to `end`, close it and flush it. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        size = _close(descriptor, end, rows, wall_end_us, damaged, flushing)
+        closed = _close(descriptor, end, rows, wall_end_us, damaged, flushing)
         flushing.flush_file(descriptor)
-        return size
+        return closed
     finally:
         os.close(descriptor)

@@ -14,9 +14,12 @@ from pathlib import Path
 import structlog
 
 from longwatch.archive.index import Index
+from longwatch.archive.log_files import LEDGER
+from longwatch.archive.log_opening import OpenedLog, open_log
 from longwatch.archive.options import Options
-from longwatch.archive.rebuild import rebuild
+from longwatch.archive.rebuild import read_closed_files, rebuild
 from longwatch.archive.recovery import Recovery, RecoveryReport
+from longwatch.archive.restoring_meaning import retell
 from longwatch.archive.retention import Keeper
 from longwatch.archive.volumes import (
     INDEX,
@@ -62,26 +65,43 @@ class Opening:
                 rows.append(int(row[0]))
         return rows
 
-    def recover(self, volumes: Mapping[int, Path]) -> RecoveryReport:
-        """Rebuild where the index was lost; finish removals; mend what a cut left open."""
+    def recover(self, volumes: Mapping[int, Path], first: Identity, absent: int) -> tuple[RecoveryReport, OpenedLog]:
+        """Hold the ledger against its files; rebuild where the index was lost; finish removals; mend what a cut left open.
+
+        absent: how many volumes of the folder are not there.
+        """
         began = time.monotonic_ns()
         flushing = self._options.flushing
-        unclosed = []
-        lost = self._lost and any((path / MEDIA).is_dir() for path in volumes.values())
-        if lost:
-            _log.warning("the index is lost and is made again from the files")
-            unclosed = rebuild(self.index, volumes).unclosed
+        unclosed: list[tuple[int, Path]] = []
+        lost = self._lost and any((path / MEDIA).is_dir() or (path / LEDGER).is_dir() for path in volumes.values())
+        found = read_closed_files(volumes) if lost else None
+        with self.index.transaction("L1", "L2") as db:
+            log = open_log(
+                self.index, volumes, self.index.path.parent, self._options.post, first.data_id, absent, flushing, index_lost=lost
+            )  # fmt: skip
+            restored = log.restored
+            if restored is not None and restored.entries and found is None:
+                found = read_closed_files(
+                    volumes
+                )  # the index is older than the ledger's files: media may be there that it lacks
+            if found is not None:
+                _log.warning("rows are made again from the files", index_lost=lost)
+                unclosed = rebuild(self.index, found).unclosed
+            if restored is not None and restored.entries:
+                end = restored.after_size + restored.entries
+                retell(self.index, restored.after_size, end, all_here=absent == 0)
+            db.execute("DELETE FROM meta WHERE name = 'lost'")
         finished = Keeper(self.index, volumes, self._options).finish()
         report = Recovery(self.index, volumes, flushing).run(unclosed)
         report.rebuilt = lost
+        report.entries_restored = log.restored.entries if log.restored is not None else 0
         report.removals_finished = finished
         report.recover_us = (time.monotonic_ns() - began) // 1000
-        return report
+        return report, log
 
 
 def open_index(path: Path, identity: Identity, clock: Clock, boot: str, options: Options) -> Opening:
     """The index of the folder `identity` names. Raises LongwatchError where it belongs to another, or is of a newer format."""
-    lost = not path.exists()
     index = Index(path, boot, clock, options.flushing)
     try:
         known = _read(index, identity)
@@ -90,9 +110,9 @@ def open_index(path: Path, identity: Identity, clock: Clock, boot: str, options:
             raise
         index.close()
         _move_aside(path, clock.wall_us(), str(error))
-        lost = True
         index = Index(path, boot, clock, options.flushing)
         known = _read(index, identity)
+    lost = index.connection.execute("SELECT 1 FROM meta WHERE name = 'lost'").fetchone() is not None
     if lost:
         options.flushing.flush_directory(path.parent)
     return Opening(index, known, options, lost=lost)
@@ -101,9 +121,9 @@ def open_index(path: Path, identity: Identity, clock: Clock, boot: str, options:
 def _read(index: Index, identity: Identity) -> dict[str, str]:
     db = index.connection
     row = db.execute("SELECT value FROM meta WHERE name = 'data_id'").fetchone()
-    if row is None:
+    if row is None:  # `lost` goes with the transaction that fills it: a start that is cut begins again
         with index.transaction():
-            db.execute("INSERT INTO meta VALUES ('data_id', ?)", (identity.data_id,))
+            db.execute("INSERT INTO meta VALUES ('data_id', ?), ('lost', 1)", (identity.data_id,))
     elif row[0] != identity.data_id:
         raise LongwatchError(
             f"{index.path} belongs to data folder {row[0]}, its volume to {identity.data_id}",
@@ -129,6 +149,7 @@ class OpenedFolder:
     places: list[Place]
     rows: list[int]
     locks: list[Lock]
+    log: OpenedLog
 
 
 def open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) -> OpenedFolder:
@@ -167,12 +188,12 @@ def _open_folder(paths: list[Path], options: Options, clock: Clock, boot: str) -
                 ]
                 locks.append(Lock(place.path))
         rows = opening.register(places)
-        report = opening.recover(
-            {row: p.path for row, p in zip(rows, places, strict=True) if p.state is VolumeState.OK}
-        )
+        well = {row: p.path for row, p in zip(rows, places, strict=True) if p.state is VolumeState.OK}
+        here = {p.identity.volume_id for p in places if p.identity is not None and p.state is VolumeState.OK}
+        report, log = opening.recover(well, first, len(set(first.volumes) - here))
         report.fresh = fresh
         report.warnings.extend(f"{p.path}: {p.detail}" for p in places if p.state is not VolumeState.OK)
-        return OpenedFolder(opening.index, report, places, rows, locks)
+        return OpenedFolder(opening.index, report, places, rows, locks, log)
     except BaseException:
         if opening is not None:
             opening.index.close()

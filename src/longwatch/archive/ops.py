@@ -7,10 +7,12 @@ the volume's I/O thread and the index's writer thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from longwatch.model.alarms import AlarmKind
 from longwatch.model.causes import Cause
+from longwatch.model.holds import HoldEnd
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow, Provenance
 
@@ -129,6 +131,16 @@ class GapRefine:
 
 
 @dataclass(frozen=True, slots=True)
+class GapAdopt:
+    """A gap that the process before this one told is known by `token` from now on. gap, from_us: of its row."""
+
+    token: int
+    key: StreamKey
+    gap: int
+    from_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class GapClose:
     """A gap ends; where to_us <= from_us it never was, and its row goes (the ledger keeps the story)."""
 
@@ -137,11 +149,159 @@ class GapClose:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Of whom an entry speaks. subject: a number for the person; 0 is the command line of the post. text: canonical JSON with
+    what may be erased later (name, address, reason); it is kept beside the ledger, and never in it.
+    """
+
+    subject: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the ledger (docs/ref/ledger-format.md): kind and body in canonical JSON, made by `ledger`."""
+    """One entry of the ledger (docs/ref/ledger-format.md): kind and body in canonical JSON, made by `ledger`.
+
+    person: adds `person` to the body, a commitment made by the archive.
+    """
 
     kind: str
     body: dict[str, object]
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRaise:
+    """A row of `alarm` and its entry. id: never used before. subject: what within the kind it is about. since_us: wall time at which
+    what is wrong began. facts: what else the entry says (docs/ref/ledger-format.md).
+    """
+
+    id: int
+    kind: AlarmKind
+    camera: str
+    subject: str
+    raised_us: int
+    since_us: int
+    cause: str = ""
+    evidence: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRefine:
+    """The cause of a standing alarm is known better."""
+
+    id: int
+    cause: str
+    evidence: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRepeat:
+    """Said again. repeats: how often by now. facts: how it stands."""
+
+    id: int
+    repeats: int
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmEnd:
+    """What was wrong is over. why: in words."""
+
+    id: int
+    ended_us: int
+    why: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmAcknowledge:
+    """Somebody deals with an alarm, and says why. ended_us: given for those that stand until acknowledged: they end with it.
+
+    For `Archive.act`: UsageError where there is no such alarm, or it was acknowledged before.
+    """
+
+    id: int
+    person: Person
+    ended_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PauseBegin:
+    """Somebody pauses a camera; one that is paused already is paused anew. until_us: None is until resumed."""
+
+    camera: str
+    cause: Cause
+    since_us: int
+    until_us: int | None
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class PauseEnd:
+    """A pause is over: by somebody's word, or since its time was (person is None). No row: nothing is written."""
+
+    camera: str
+    why: str
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldPlace:
+    """Somebody protects footage of `cameras` (of `streams`; empty: all) from removal. authority: "" where nobody is named.
+    until_us: the hold's own end; None: none. For `Archive.act`.
+    """
+
+    cameras: Sequence[str]
+    streams: Sequence[str]
+    from_us: int
+    to_us: int
+    until_us: int | None
+    authority: str
+    placed_us: int
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRelease:
+    """A hold is over: by somebody's word, or by itself (person is None). For `Archive.act`: UsageError where there is none."""
+
+    id: int
+    why: HoldEnd
+    ended_us: int
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWarn:
+    """In `days` at most, from goes_us on, max_age takes from a hold."""
+
+    id: int
+    days: int
+    goes_us: int
+
+
+SECRET_CHANGED = "(secret, changed)"  # noqa: S105 - what stands in the place of one
+"""What an entry says in the place of a value whose secret changed, and nothing else of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsKeep:
+    """Settings are applied: the entries that say what changed, and the form that the next start compares with: JSON `{flat,
+    fingerprints, salt}`. After an index was lost `flat` alone is put together from the entries again.
+    """
+
+    entries: Sequence[Entry]
+    kept: str = field(repr=False)
+    alarms: Sequence[AlarmRaise] = ()  # raised with them
+
+
+@dataclass(frozen=True, slots=True)
+class LogSeen:
+    """The log of the folder as the recorder knows it by now: number and key."""
+
+    seen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +315,14 @@ class Heartbeat:
 
 
 MediaOp = SegmentOpen | FragmentAppend | SegmentSeal
-IndexOp = StreamSetUp | RunStart | Placement | RunEnd | SpanExtend | GapOpen | GapRefine | GapClose | Entry | Heartbeat
+Act = (
+    AlarmRaise | AlarmRefine | AlarmRepeat | AlarmEnd | AlarmAcknowledge | PauseBegin | PauseEnd | SettingsKeep | LogSeen
+    | HoldPlace | HoldRelease | HoldWarn
+)  # fmt: skip
+"""What `act_rows` writes: alarms, pauses, settings, holds. Those of a person go through `Archive.act`, in a transaction of their own."""
+IndexOp = (
+    StreamSetUp | RunStart | Placement | RunEnd | SpanExtend | GapOpen | GapAdopt | GapRefine | GapClose | Entry | Heartbeat | Act
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

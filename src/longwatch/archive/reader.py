@@ -6,43 +6,51 @@ never scans segments: spans, gaps and what is gone have tables of their own, and
 
 from __future__ import annotations
 
-import functools
-import json
+import operator
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from longwatch.archive import fragment_table, names
+from longwatch.archive import act_rows, fragment_table, hold_rows, names
+from longwatch.archive.mentions import find
 from longwatch.archive.rows import DAMAGED, RECOVERED, SEALED, UNVERIFIED
+from longwatch.archive.time_review import Doubt, review
 from longwatch.archive.volumes import INDEX, read_identity
+from longwatch.archive.wide_days import read_tiles, read_wide, told_evidence
 from longwatch.base.errors import LongwatchError
+from longwatch.model.alarms import Alarm
+from longwatch.model.audit import Mention, Question
 from longwatch.model.causes import Cause
+from longwatch.model.holds import Hold, merged
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import FragmentRow, GapSpan, Held, Provenance, RecordedSpan, SegmentRow
-from longwatch.timeline import precedence
+from longwatch.model.stores import FragmentRow, GapSpan, Held, Provenance, RecordedSpan, SegmentRow, discarded
+from longwatch.timeline import Tile
+from longwatch.timeline.placing import best_placed, by_precedence, split
+from longwatch.timeline.wide import WideRows
 
 DAY_US = 86_400_000_000
 _SEGMENT = (
     "SELECT s.id, b.boot, r.number, s.sequence, s.volume_id, s.flags, s.provenance, s.fragments, s.header_bytes, s.durable_bytes,"
-    " s.start_90k, s.duration_90k, s.wall_start_us, s.wall_duration_us"
-    " FROM segment s CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id WHERE "
+    " s.start_90k, s.duration_90k, s.wall_start_us, s.wall_duration_us, coalesce(n.wall_us, s.wall_start_us)"
+    " FROM segment s CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id"
+    " LEFT JOIN named n ON n.segment_id = s.id WHERE "
 )
 
 
+# a month of a hundred cameras makes thousands of rows, and a named tuple's own __new__ costs as much again
+_new = tuple.__new__
+_HERE = Held.HERE
 _PROVENANCE = tuple(Provenance)
 _CAUSE = {str(cause): cause for cause in Cause}
 
 
-@functools.lru_cache(1024)
-def _evidence(text: str) -> dict[str, object]:
-    """The same words make the same dict: nobody changes what a frozen row holds."""
-    found: dict[str, object] = json.loads(text)
-    return found
+_Asked = tuple[int, int | None]
+_T = TypeVar("_T")
 
 
 class CameraRow(NamedTuple):
@@ -84,10 +92,18 @@ class LedgerRow:
     entry: bytes = field(repr=False)
 
 
+class NotReadyError(LongwatchError):
+    """There is no index yet, or one without its tables: the recorder has not begun, or is just making it. Worth another try."""
+
+
+def _unreadable(error: sqlite3.Error) -> LongwatchError:
+    return LongwatchError("the index cannot be read", why=str(error), remedy="is the recorder running?")
+
+
 class ArchiveReader:
     """Implements model.stores.SegmentSource. volumes: as for `Archive.open`, the first holds the index.
 
-    Thread-safe: one connection a thread. Raises LongwatchError where there is no index to read.
+    Thread-safe: one connection a thread. Raises NotReadyError where there is no index yet, LongwatchError where it cannot be read.
     """
 
     def __init__(self, volumes: Sequence[Path]) -> None:
@@ -110,9 +126,7 @@ class ArchiveReader:
         try:
             return self._db().execute(sql, values).fetchall()
         except sqlite3.Error as error:
-            raise LongwatchError(
-                "the index cannot be read", why=str(error), remedy="is the recorder running?"
-            ) from error
+            raise _unreadable(error) from error
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -159,8 +173,9 @@ class ArchiveReader:
             length,
             wall,
             wall_length,
+            named_us,
         ) = row
-        path = self._folder(volume) / names.segment_path(key, boot, run, sequence, wall)
+        path = self._folder(volume) / names.segment_path(key, boot, run, sequence, named_us)
         return SegmentRow(
             segment, key, boot, run, sequence, str(path), bool(flags & SEALED), header, durable, start, start + length, wall,
             wall + wall_length, Provenance(provenance), b"", count, bool(flags & DAMAGED), bool(flags & RECOVERED),
@@ -190,6 +205,30 @@ class ArchiveReader:
         rows = fragment_table.unpack(row[0][0], segment.header_bytes)
         return [fragment for fragment in rows if fragment.offset + fragment.size <= segment.durable_bytes]
 
+    def segment_named(self, key: StreamKey, boot: str, run: int, sequence: int) -> SegmentRow | None:
+        """A segment by its identity; None where it is not here (any more)."""
+        stream = self._stream(key)
+        rows = self._rows(
+            _SEGMENT + "b.boot = ? AND r.number = ? AND s.sequence = ? AND s.stream_id = ? AND s.fragments > 0",
+            (boot, run, sequence, -1 if stream is None else stream),
+        )
+        return self._segment(key, rows[0]) if rows else None
+
+    def unconfirmed(self, after: int, limit: int) -> list[SegmentRow]:
+        """Sealed segments that no hub is known to hold, of all streams, in order of their rows, from row `after` on."""
+        names = {row[0]: StreamKey(row[1], row[2]) for row in self._rows("SELECT id, camera, name FROM stream")}
+        rows = self._rows(
+            _SEGMENT.replace("SELECT s.id", "SELECT s.stream_id, s.id")
+            + "s.id > ? AND s.confirmed = 0 AND s.flags & ? AND s.fragments > 0 ORDER BY s.id LIMIT ?",
+            (after, SEALED, limit),
+        )
+        return [self._segment(names[row[0]], row[1:]) for row in rows]
+
+    def root(self, segment: SegmentRow) -> bytes:
+        """The RFC 6962 root of a sealed segment's leaves, as sealed; b"" where it is open or gone."""
+        row = self._rows("SELECT root FROM fragment_table WHERE segment_id = ?", (segment.id,))
+        return bytes(row[0][0]) if row else b""
+
     def read(self, segment: SegmentRow, offset: int, size: int) -> bytes:
         """See SegmentSource. Of a sealed segment also the closing box, so it may be short at the end of the file."""
         end = offset + size if segment.sealed else min(offset + size, segment.durable_bytes)
@@ -215,7 +254,7 @@ class ArchiveReader:
         found = [self._segment(key, row) for row in rows]
         holding = [segment for segment in found if segment.wall_end_us > at_us]
         if holding:
-            return min(holding, key=_precedence)
+            return min(holding, key=by_precedence)
         return found[0] if found else None
 
     # -- the timeline
@@ -225,6 +264,11 @@ class ArchiveReader:
         return [
             CameraRow(*row) for row in self._rows("SELECT camera, name, set_up_us FROM stream ORDER BY camera, name")
         ]
+
+    def set_up_us(self, key: StreamKey) -> int | None:
+        """Since when one of them is set up; None where that is not known."""
+        row = self._rows("SELECT set_up_us FROM stream WHERE camera = ? AND name = ?", (key.camera, key.stream))
+        return None if not row or row[0][0] is None else int(row[0][0])
 
     def _stream(self, key: StreamKey) -> int | None:
         known: dict[StreamKey, int] | None = getattr(self._local, "streams", None)
@@ -250,21 +294,22 @@ class ArchiveReader:
             window,
         )
         gone: dict[int, list[tuple[int, int, int]]] = {}
-        for run, first, last, confirmed in self._rows(
-            "SELECT run_id, from_us, to_us, confirmed FROM gone_span NOT INDEXED"
+        for run, first, last, fate in self._rows(
+            "SELECT run_id, from_us, to_us, fate FROM gone_span NOT INDEXED"
             " WHERE stream_id = ? AND from_us >= ? AND from_us < ? AND to_us > ?"
             " UNION ALL"
-            " SELECT run_id, from_us, to_us, confirmed FROM gone_span INDEXED BY gone_span_long"
+            " SELECT run_id, from_us, to_us, fate FROM gone_span INDEXED BY gone_span_long"
             " WHERE stream_id = ? AND from_us < ? AND to_us - from_us > 86400000000 AND to_us > ?",
             window,
         ):
-            gone.setdefault(run, []).append((first, last, confirmed))
-        spans = []
+            gone.setdefault(run, []).append((first, last, fate))
+        spans: list[RecordedSpan] = []
         for first, last, provenance, run, number in rows:
+            span = _new(RecordedSpan, (first, last, number, _PROVENANCE[provenance], _HERE, None))
             if run in gone:
-                spans += _split(RecordedSpan(first, last, number, _PROVENANCE[provenance]), gone[run])
+                spans += split(span, gone[run])
             else:
-                spans.append(RecordedSpan(first, last, number, _PROVENANCE[provenance]))
+                spans.append(span)
         return spans
 
     def gaps(self, camera: str | None, from_us: int, to_us: int) -> list[tuple[StreamKey, GapSpan]]:
@@ -291,12 +336,86 @@ class ArchiveReader:
             " ORDER BY from_us, id",
             (stream, from_us - DAY_US, to_us, from_us, stream, from_us - DAY_US, from_us),
         )
-        return [GapSpan(row[0], row[1], _CAUSE[row[2]], _evidence(row[3]), row[4]) for row in rows]
+        gaps = [
+            _new(GapSpan, (from_us, to_us, _CAUSE[cause], told_evidence(text), gap, None))
+            for from_us, to_us, cause, text, gap in rows
+        ]
+        thrown = self._discarded(stream, from_us, to_us)
+        return sorted(gaps + thrown, key=operator.itemgetter(0)) if thrown else gaps
 
-    def accounted_until_us(self) -> int:
+    def _discarded(self, stream: int, from_us: int, to_us: int) -> list[GapSpan]:
+        """Gaps that footage left which no event needed, by their begin; stretches that touch, of one run after another too, are one."""
+        rows = self._rows(
+            "SELECT from_us, to_us FROM gone_span INDEXED BY gone_span_discarded"
+            " WHERE stream_id = ? AND from_us >= ? AND from_us < ? AND to_us > ? AND fate = 2"
+            " UNION ALL"
+            " SELECT from_us, to_us FROM gone_span INDEXED BY gone_span_long"
+            " WHERE stream_id = ? AND from_us < ? AND to_us - from_us > 86400000000 AND to_us > ? AND fate = 2"
+            " ORDER BY 1",
+            (stream, from_us - DAY_US, to_us, from_us, stream, from_us - DAY_US, from_us),
+        )
+        return [discarded(begin, end) for begin, end in merged(rows)]
+
+    def wide(self, keys: Sequence[StreamKey], from_us: int, to_us: int, *, whole_quarters: bool = False) -> WideRows:
+        """What of a stretch is not held footage, for many streams at once (wide_days.read_wide); those that the archive does not know
+        never recorded. What the exact timeline says, without evidence and runs.
+        """
+        return self._asked_of_all(
+            keys, lambda db, asked: read_wide(db, asked, from_us, to_us, whole_quarters=whole_quarters)
+        )
+
+    def _asked_of_all(self, keys: Sequence[StreamKey], read: Callable[[sqlite3.Connection, list[_Asked]], _T]) -> _T:
+        """In one transaction. Streams are handed on by their ids, and since when they are set up; 0 is one that is not known."""
+        known = {StreamKey(row[1], row[2]): row for row in self._rows("SELECT id, camera, name, set_up_us FROM stream")}
+        asked = [(0, None) if key not in known else (known[key][0], self._set_up(key, known[key][3])) for key in keys]
+        db = self._db()
+        try:
+            db.execute("BEGIN")
+            try:
+                return read(db, asked)
+            finally:
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
+
+    def tilings(self, keys: Sequence[StreamKey], from_us: int, to_us: int) -> list[tuple[int, list[Tile]]]:
+        """Of each stream up to when it is accounted for, and its exact timeline, as of one moment: what `tile` makes of its spans and gaps.
+        Of many streams from days that were made beforehand (wide_days.read_tiles).
+        """
+        until_us, tilings = self._asked_of_all(keys, lambda db, asked: read_tiles(db, asked, from_us, to_us))
+        return [(until_us, tiles) for tiles in tilings]
+
+    def _set_up(self, key: StreamKey, set_up_us: int | None) -> int | None:
+        """Of an index that was rebuilt from files the first footage is all there is to go by."""
+        return self.stats(key).first_us if set_up_us is None else set_up_us
+
+    def gone(self, key: StreamKey, from_us: int, to_us: int) -> list[tuple[int, int]]:
+        """What retention removed of the stretch, by its begin."""
+        stream = self._stream(key)
+        if stream is None:
+            return []
+        window = (stream, from_us - DAY_US, to_us, from_us, stream, from_us - DAY_US, from_us)
+        rows = self._rows(
+            "SELECT from_us, to_us FROM gone_span NOT INDEXED WHERE stream_id = ? AND from_us >= ? AND from_us < ? AND to_us > ?"
+            " UNION ALL SELECT from_us, to_us FROM gone_span INDEXED BY gone_span_long"
+            " WHERE stream_id = ? AND from_us < ? AND to_us - from_us > 86400000000 AND to_us > ? ORDER BY 1",
+            window,
+        )
+        return [(row[0], row[1]) for row in rows]
+
+    def accounted_until_us(self, key: StreamKey | None = None) -> int:  # noqa: ARG002 - at a post it is one for all
         """Up to when the recorder has accounted for every second; 0 before its first word."""
         row = self._rows("SELECT accounted_until_us FROM heartbeat")
         return int(row[0][0]) if row else 0
+
+    def doubts(self) -> list[Doubt]:
+        """What stands where no good clock put it (time_review.py)."""
+        try:
+            return review(self._db())
+        except sqlite3.Error as error:
+            raise LongwatchError(
+                "the index cannot be read", why=str(error), remedy="is the recorder running?"
+            ) from error
 
     # -- figures
 
@@ -317,6 +436,10 @@ class ArchiveReader:
         )
         return StreamStats(held[0][0], held[0][1], first[0][0] if first else None, last[0][0] if last else None)
 
+    def paths(self) -> list[str]:
+        """Where its volumes are."""
+        return [row.path for row in self.volumes_state()]
+
     def volumes_state(self) -> list[VolumeRow]:
         """Every volume that the index knows, in order."""
         states = []
@@ -333,10 +456,53 @@ class ArchiveReader:
             states.append(VolumeRow(uuid, str(path) if present else where, present, free, size, held[0][0], held[0][1]))
         return states
 
+    # -- alarms
+
+    def alarms(
+        self,
+        *,
+        everything: bool = False,
+        before: int | None = None,
+        limit: int = 1000,
+        cameras: Sequence[str] | None = None,
+    ) -> list[Alarm]:
+        """See `act_rows.read_alarms`."""
+        try:
+            return act_rows.read_alarms(
+                self._db(), everything=everything, before=before, limit=limit, cameras=cameras
+            )  # fmt: skip
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
+
+    def holds(self, *, everything: bool = False, number: int | None = None) -> list[Hold]:
+        """See `hold_rows.read_holds`. Empty where the recorder has not yet brought the index up to date."""
+        try:
+            return hold_rows.read_holds(self._db(), everything=everything, number=number)
+        except sqlite3.Error as error:
+            if "no such table" in str(error):
+                return []
+            raise _unreadable(error) from error
+
+    def alarm(self, number: int) -> Alarm | None:
+        """One by its number."""
+        found = self.alarms(everything=True, before=number + 1, limit=1)
+        return found[0] if found and found[0].id == number else None
+
+    def alarm_counts(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """See `act_rows.alarm_counts`."""
+        try:
+            return act_rows.alarm_counts(self._db())
+        except sqlite3.Error as error:
+            raise _unreadable(error) from error
+
     def ledger_size(self) -> int:
         """How many entries the ledger has."""
         last = self._rows("SELECT max(seq) FROM ledger")[0][0]
         return 0 if last is None else int(last) + 1
+
+    def audit(self, asked: Question) -> list[Mention]:
+        """Entries about people, in the order they happened, with their clear text where it is still there."""
+        return find(self._rows, asked)
 
     def entries(self, first: int, limit: int) -> list[LedgerRow]:
         """Entries from number `first` on."""
@@ -345,9 +511,9 @@ class ArchiveReader:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write. Raises LongwatchError where there is no index."""
+    """A connection that cannot write, to an index that is made. Raises NotReadyError and LongwatchError."""
     if not path.exists():
-        raise LongwatchError(
+        raise NotReadyError(
             f"{path} does not exist", remedy="start the recorder: it makes the index, anew from the files if need be"
         )
     try:
@@ -356,8 +522,12 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
         db.execute("PRAGMA busy_timeout = 2000")
         db.execute("PRAGMA query_only = ON")
+        made = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise LongwatchError(f"{path} cannot be read", why=str(error)) from error
+    if not made:  # the file is there before its tables are, which come in one transaction (index.bring_up)
+        db.close()
+        raise NotReadyError(f"{path} has nothing in it yet", remedy="the recorder is making it: try again in a moment")
     return db
 
 
@@ -367,48 +537,3 @@ def _identity(path: Path) -> str | None:
     except LongwatchError:
         return None
     return None if identity is None else identity.volume_id
-
-
-def _precedence(segment: SegmentRow) -> Any:
-    return precedence(segment.provenance, segment.run)
-
-
-def best_placed(segments: Sequence[SegmentRow]) -> list[SegmentRow]:
-    """Without those that better placed segments of other runs cover wholly. Order is kept."""
-    if len({segment.run for segment in segments}) < 2:
-        return list(segments)
-    kept: list[SegmentRow] = []
-    covered: list[tuple[int, int]] = []
-    for segment in sorted(segments, key=_precedence):
-        if not _is_covered(segment, covered):
-            kept.append(segment)
-            covered.append((segment.wall_start_us, segment.wall_end_us))
-    return sorted(kept, key=lambda segment: (segment.wall_start_us, segment.id))
-
-
-def _is_covered(segment: SegmentRow, by: Sequence[tuple[int, int]]) -> bool:
-    at_us = segment.wall_start_us
-    for start_us, end_us in sorted(
-        span for span in by if span[1] > segment.wall_start_us and span[0] < segment.wall_end_us
-    ):
-        if start_us > at_us:
-            return False
-        at_us = max(at_us, end_us)
-    return at_us >= segment.wall_end_us and at_us > segment.wall_start_us
-
-
-def _split(span: RecordedSpan, gone: Sequence[tuple[int, int, int]]) -> list[RecordedSpan]:
-    """A span in pieces: what is held here, and what is gone."""
-    pieces = []
-    at_us = span.from_us
-    for first, last, confirmed in sorted(gone):
-        begin, end = max(first, at_us), min(last, span.to_us)
-        if begin >= end:
-            continue
-        if begin > at_us:
-            pieces.append(RecordedSpan(at_us, begin, span.run, span.provenance))
-        pieces.append(RecordedSpan(begin, end, span.run, span.provenance, Held.GONE, bool(confirmed)))
-        at_us = end
-    if at_us < span.to_us:
-        pieces.append(RecordedSpan(at_us, span.to_us, span.run, span.provenance))
-    return pieces

@@ -1,7 +1,7 @@
 """The index made again from the files alone: head and tail of each, never the media between.
 
-What the closing boxes say is believed and marked unverified until `check --hash` has read the media. Gaps, what is gone, and
-the ledger cannot be read from media: the timeline shows `unknown` there, and the ledger begins with an entry that says so.
+What the closing boxes say is believed and marked unverified until `check --hash` has read the media. Gaps and what is gone cannot
+be read from media: the restored ledger tells them (`restoring_meaning`); where that is lost too, the timeline shows `unknown` there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from longwatch.archive import fragment_table, names
 from longwatch.archive.index import Index
 from longwatch.archive.recovery import listed, stream_folders
+from longwatch.archive.retention import drop_segment
 from longwatch.archive.rows import (
     DAMAGED,
     RECOVERED,
@@ -58,10 +59,19 @@ class _File:
     closing: bmff.Closing
 
 
-def rebuild(index: Index, volumes: Mapping[int, Path]) -> Rebuilt:
-    """Rows of every closed segment, in one transaction with an `index_rebuilt` entry. Raises sqlite3.Error."""
-    result = Rebuilt()
-    files: list[_File] = []
+@dataclass(slots=True)
+class ClosedFiles:
+    """What the files of a folder say, read before a transaction begins."""
+
+    files: list[_File] = field(default_factory=list)
+    unclosed: list[tuple[int, Path]] = field(default_factory=list)
+    strangers: int = 0
+
+
+def read_closed_files(volumes: Mapping[int, Path]) -> ClosedFiles:
+    """Head and tail of every file, by run and sequence."""
+    result = ClosedFiles()
+    files = result.files
     with ThreadPoolExecutor(_THREADS, "rebuild") as pool:
         for (volume, path), read in pool.map(lambda item: (item, _read(*item)), _every_file(volumes), chunksize=1):
             if read is None:
@@ -71,11 +81,33 @@ def rebuild(index: Index, volumes: Mapping[int, Path]) -> Rebuilt:
             else:
                 result.unclosed.append((volume, path))
     files.sort(key=lambda f: (f.identity.boot, f.identity.run, f.identity.sequence))
-    with index.transaction() as db:
-        _insert(db, files)
-        index.append(kinds.INDEX_REBUILT, {"segments": len(files), "unclosed": len(result.unclosed)})
-    result.segments = len(files)
     return result
+
+
+def rebuild(index: Index, found: ClosedFiles) -> Rebuilt:
+    """Rows of every closed segment, with an `index_rebuilt` entry, within the caller's transaction. Raises sqlite3.Error."""
+    files = list(_unknown(index.connection, found.files))
+    _insert(index.connection, files)
+    index.append(kinds.INDEX_REBUILT, {"segments": len(files), "unclosed": len(found.unclosed)})
+    return Rebuilt(len(files), found.unclosed, found.strangers)
+
+
+def _unknown(db: sqlite3.Connection, files: list[_File]) -> Iterator[_File]:
+    """Those without a row. A row that is still open is older than its file, and goes."""
+    known = {
+        (boot, number, sequence): (segment, flags)
+        for boot, number, sequence, segment, flags in db.execute(
+            "SELECT b.boot, r.number, s.sequence, s.id, s.flags FROM segment s JOIN run r ON r.id = s.run_id"
+            " JOIN boot b ON b.id = r.boot_id"
+        )
+    }
+    for file in files:
+        row = known.get((file.identity.boot, file.identity.run, file.identity.sequence))
+        if row is None:
+            yield file
+        elif not row[1] & SEALED:
+            drop_segment(db, row[0])
+            yield file
 
 
 def _every_file(volumes: Mapping[int, Path]) -> Iterator[tuple[int, Path]]:
@@ -185,11 +217,14 @@ def _run_of(
     db.execute("INSERT OR IGNORE INTO camera VALUES (?, ?)", (identity.camera, identity.camera))
     stream = int(db.execute("SELECT id FROM stream WHERE camera = ? AND name = ?", key).fetchone()[0])
     run = run_row(db, identity.boot, identity.run, stream, None)
-    db.execute("UPDATE run SET end_boot_us = 0, detail = 'rebuilt from files' WHERE id = ?", (run,))
     db.execute(
-        "INSERT INTO placement (run_id, at_90k, wall_us, rate_ppb, provenance, reason) VALUES (?, ?, ?, 0, ?, 'rebuilt')",
-        (run, identity.start_90k, identity.wall_start_us, identity.provenance),
+        "UPDATE run SET end_boot_us = 0, detail = 'rebuilt from files' WHERE id = ? AND end_boot_us IS NULL", (run,)
     )
+    if db.execute("SELECT 1 FROM placement WHERE run_id = ?", (run,)).fetchone() is None:
+        db.execute(
+            "INSERT INTO placement (run_id, at_90k, wall_us, rate_ppb, provenance, reason) VALUES (?, ?, ?, 0, ?, 'rebuilt')",
+            (run, identity.start_90k, identity.wall_start_us, identity.provenance),
+        )
     runs[identity.boot, identity.run] = (stream, run)
     return stream, run
 

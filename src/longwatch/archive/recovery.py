@@ -7,16 +7,18 @@ thread, before any tick.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from longwatch.archive import fragment_table, names
+from longwatch.archive.clock_rows import placed_as, total_shift
 from longwatch.archive.flushing import Flushing
 from longwatch.archive.index import Index
 from longwatch.archive.mending import Mended, WallEnd, mend_file
@@ -33,24 +35,34 @@ from longwatch.archive.rows import (
     segment_flags,
 )  # fmt: skip
 from longwatch.archive.segment_files import SegmentState
+from longwatch.archive.supply import last_mains
 from longwatch.base.errors import LongwatchError
 from longwatch.formats import bmff
 from longwatch.ledger import kinds, segment_root
+from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import FragmentRow, Provenance
+from longwatch.model.stores import FragmentRow, GapSpan, Provenance
+from longwatch.model.surroundings import MainsState
 
 _THREADS = 8
 _HEADER_BYTES = 1 << 16
+_TOLD_AT_ONCE = 90  # in one entry, which is at most 65,535 bytes
 DAY_US = 86_400_000_000
+_BEYOND_BEAT_US = 5_000_000  # a tick, and what recovery kept beyond it
+_LATEST_US = 1 << 62
+_LAST_ENTRIES = 300  # between a stop that was asked for and its end: the seals of all streams
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamTail:
-    """Where a stream's story stands. accounted_to_us: the latest end of its spans and gaps; None where there are none."""
+    """Where a stream's story stands. accounted_to_us: the latest end of its spans and gaps; None where there are none.
+    gaps: those that lead up to there, one after the other, the oldest first: later evidence may still refine them.
+    """
 
     accounted_to_us: int | None
     span_end_us: int | None
+    gaps: tuple[GapSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +82,22 @@ class RecoveredSegment:
 class RecoveryReport:
     """What a start found. fresh: a new data folder. rebuilt: the index was lost and made again from the files.
 
+    entries_restored: of the ledger, taken from the published files.
+
+    mains: what the ledger said last of the post's supply; None where it never did. stop_asked: number of the entry by which
+    a person stopped the post, where that is how it ended.
     missing: acknowledged and not there (never, unless a disk lied or a person removed it). unusable: files that hold
     nothing whole; they stay. waiting: open segments on volumes that are absent.
     """
 
     fresh: bool = False
     rebuilt: bool = False
+    entries_restored: int = 0
     heartbeat: Heartbeat | None = None
     orderly_stop: bool = False
     same_boot: bool = False
+    mains: MainsState | None = None
+    stop_asked: int | None = None
     streams: dict[StreamKey, StreamTail] = field(default_factory=dict)
     recovered: list[RecoveredSegment] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -109,6 +128,7 @@ class _Candidate:
     wall_end: WallEnd
     provenance: Provenance
     damaged: bool
+    shift_us: int = 0  # by how much it was placed anew: what the file says of itself is the time it was begun with
 
 
 class Recovery:
@@ -119,11 +139,14 @@ class Recovery:
         self._volumes = volumes
         self._flushing = flushing
         self.report = RecoveryReport()
+        self._told: list[tuple[_Candidate, RecoveredSegment]] = []
+        self._lost: list[_Candidate] = []
 
     def run(self, unclosed: Sequence[tuple[int, Path]] = ()) -> RecoveryReport:
         """All of it. unclosed: files that a rebuild found without a closing box. Raises sqlite3.Error, OSError."""
         db = self._index.connection
         self._read_heartbeat(db)
+        self.report.mains = last_mains(db)
         candidates = list(self._open_segments(db))
         for volume, path in unclosed:
             self._take_in(path, volume, candidates)
@@ -145,14 +168,17 @@ class Recovery:
             self.report.heartbeat = Heartbeat(*row[:4])
             self.report.orderly_stop = bool(row[4])
             self.report.same_boot = row[0] == self._index.boot
+            self.report.stop_asked = _stop_asked(db) if row[4] else None
 
     def _open_segments(self, db: sqlite3.Connection) -> Iterator[_Candidate]:
         """R2: the rows that no seal closed."""
         rows = db.execute(
             "SELECT s.id, st.camera, st.name, b.boot, r.number, s.sequence, s.volume_id, o.header_sha256, s.header_bytes,"
-            " o.fragments, s.wall_start_us, s.start_90k, s.duration_90k, s.wall_duration_us, s.provenance, s.flags"
+            " o.fragments, s.wall_start_us, s.start_90k, s.duration_90k, s.wall_duration_us, s.provenance, s.flags,"
+            " coalesce(n.wall_us, s.wall_start_us)"
             " FROM open_segment o CROSS JOIN segment s ON s.id = o.segment_id CROSS JOIN stream st ON st.id = s.stream_id"
             " CROSS JOIN run r ON r.id = s.run_id CROSS JOIN boot b ON b.id = r.boot_id"
+            " LEFT JOIN named n ON n.segment_id = s.id"
         ).fetchall()
         for row in rows:
             key = StreamKey(row[1], row[2])
@@ -160,10 +186,11 @@ class Recovery:
             if folder is None:
                 self.report.waiting += 1
                 continue
-            path = folder / names.segment_path(key, row[3], row[4], row[5], row[10])
+            path = folder / names.segment_path(key, row[3], row[4], row[5], row[16])
             yield _Candidate(
                 row[0], key, row[3], row[4], row[5], row[6], path, row[7], row[8], fragment_table.unpack(row[9], row[8]),
                 row[10], row[11], WallEnd(row[11] + row[12], row[10] + row[13], row[11]), Provenance(row[14]), bool(row[15] & 2),
+                row[10] - row[16],
             )  # fmt: skip
 
     # -- orphans: files whose row was never committed
@@ -205,7 +232,8 @@ class Recovery:
         days = {
             names.date_of(row[0])
             for row in db.execute(
-                "SELECT s.wall_start_us FROM open_segment o CROSS JOIN segment s ON s.id = o.segment_id"
+                "SELECT coalesce(n.wall_us, s.wall_start_us) FROM open_segment o CROSS JOIN segment s ON s.id = o.segment_id"
+                " LEFT JOIN named n ON n.segment_id = s.id"
             )
         }
         beat = self.report.heartbeat
@@ -228,8 +256,7 @@ class Recovery:
             for candidate, whole in zip(candidates, mended, strict=True):
                 if whole is not None:
                     self._seal(db, candidate, whole)
-            if self.report.recovered:
-                self._index.append(kinds.SEGMENTS_RECOVERED, self._story())
+            self._tell()
         return bool(self.report.recovered)
 
     # -- mending
@@ -237,11 +264,12 @@ class Recovery:
     def _mend(self, candidate: _Candidate) -> Mended | None:
         try:
             return mend_file(
-                candidate.path, candidate.header_bytes, candidate.rows, candidate.wall_end, self._flushing,
+                candidate.path, candidate.header_bytes, candidate.rows, candidate.wall_end.moved(-candidate.shift_us), self._flushing,
                 damaged=candidate.damaged,
             )  # fmt: skip
         except FileNotFoundError:
             self.report.missing.append(str(candidate.path))
+            self._lost.append(candidate)
             return None
         except OSError as error:
             self.report.warnings.append(f"{candidate.path} could not be mended: {error}")
@@ -265,16 +293,26 @@ class Recovery:
             beat = self.report.heartbeat
             if beat is not None:
                 db.execute("UPDATE run SET end_boot_us = ?, detail = 'cut' WHERE end_boot_us IS NULL", (beat.boot_us,))
-            if self.report.recovered or self.report.missing:
-                self._index.append(kinds.SEGMENTS_RECOVERED, self._story())
+            self._tell()
 
-    def _story(self) -> dict[str, object]:
-        recovered = self.report.recovered
-        return {
-            "segments": len(recovered), "adopted": sum(s.adopted for s in recovered),
-            "kept_bytes": sum(s.kept_bytes for s in recovered), "cut_bytes": sum(s.cut_bytes for s in recovered),
-            "missing": [Path(path).name for path in self.report.missing],
-        }  # fmt: skip
+    def _tell(self) -> None:
+        """What was open as the last tick left it, and what became of it: sealed, adopted, cut back, or not there. As many entries as it
+        takes.
+        """
+        for first in range(0, max(len(self._told), len(self._lost)), _TOLD_AT_ONCE):
+            told = self._told[first : first + _TOLD_AT_ONCE]
+            self._index.append(
+                kinds.SEGMENTS_RECOVERED,
+                {
+                    "segments": len(told), "adopted": sum(s.adopted for _, s in told),
+                    "kept_bytes": sum(s.kept_bytes for _, s in told), "cut_bytes": sum(s.cut_bytes for _, s in told),
+                    "runs": [
+                        {**_as_left(c), "kept_bytes": s.kept_bytes, "cut_bytes": s.cut_bytes, "from_us": s.from_us, "to_us": s.to_us}
+                        for c, s in told
+                    ],
+                    "missing": [_as_left(c) for c in self._lost[first : first + _TOLD_AT_ONCE]],
+                },
+            )  # fmt: skip
 
     def _seal(self, db: sqlite3.Connection, c: _Candidate, m: Mended) -> None:
         stream = _stream(db, c.key)
@@ -282,14 +320,21 @@ class Recovery:
         if not m.rows and not c.row:
             self.report.unusable.append(str(c.path))
             return
+        named_us, shift_us = c.wall_start_us, 0 if c.row else total_shift(db, run)
+        if shift_us:  # a file of a run that was placed anew came back
+            moved_us = named_us + shift_us
+            c = replace(c, wall_start_us=moved_us, wall_end=c.wall_end.moved(shift_us), provenance=placed_as(db, run))
         wall_end_us = c.wall_end.of(m.rows)
         opened = SegmentOpen(0, c.key, c.run, c.sequence, c.start_90k, c.wall_start_us, c.provenance, b"")
         state = SegmentState(
             0, opened, c.boot, c.volume, c.header_sha256, c.header_bytes, m.end, m.file_bytes,
             m.rows[-1].end_90k if m.rows else c.start_90k, wall_end_us, fragment_table.pack(m.rows, c.header_bytes), len(m.rows),
             m.damaged, True, segment_root(c.header_sha256, (row.sha256 for row in m.rows)), recovered=not m.whole,
+            closing_sha256=m.closing_sha256,
         )  # fmt: skip
         segment = c.row or insert_segment(db, state, stream, run, segment_flags(state))
+        if shift_us:
+            db.execute("INSERT INTO named VALUES (?, ?)", (segment, named_us))
         db.execute(
             "UPDATE segment SET flags = ?, fragments = ?, durable_bytes = ?, file_bytes = ?, duration_90k = ?,"
             " wall_duration_us = ? WHERE id = ?",
@@ -305,11 +350,14 @@ class Recovery:
             self._yield_gap(db, stream, c.wall_start_us)
             db.execute("UPDATE stream SET set_up_us = coalesce(set_up_us, ?) WHERE id = ?", (c.wall_start_us, stream))
             take_back_gone(db, run, c.sequence, c.wall_start_us, wall_end_us)
-        self.report.recovered.append(
-            RecoveredSegment(c.key, str(c.path), c.wall_start_us, wall_end_us, m.kept_bytes, m.cut_bytes, not c.row)
+        sealed = RecoveredSegment(
+            c.key, str(c.path), c.wall_start_us, wall_end_us, m.kept_bytes, m.cut_bytes, not c.row
         )
+        self.report.recovered.append(sealed)
+        self._told.append((c, sealed))
         if m.lost_bytes:
             self.report.missing.append(str(c.path))
+            self._lost.append(c)
 
     def _yield_gap(self, db: sqlite3.Connection, stream: int, from_us: int) -> None:
         """An open gap ends where media, whose rows the cut took, began."""
@@ -341,17 +389,69 @@ class Recovery:
             close_gap(self._index, db, GapPlace(gap, stream, from_us), until_us)
 
     def _tails(self, db: sqlite3.Connection) -> None:
+        """Where each stream's account stands. What lies beyond the last heartbeat was told by a clock that has been put back since:
+        the account goes on from what the last clock told.
+        """
+        beat = self.report.heartbeat
+        last_us = _LATEST_US if beat is None else max(beat.wall_us, beat.accounted_until_us) + _BEYOND_BEAT_US
         for stream, camera, name in db.execute("SELECT id, camera, name FROM stream").fetchall():
             spans = db.execute(
-                "SELECT max(to_us) FROM (SELECT to_us FROM recorded_span WHERE stream_id = ? ORDER BY from_us DESC LIMIT 20)",
-                (stream,),
+                "SELECT max(to_us) FROM (SELECT to_us FROM recorded_span WHERE stream_id = ?1 AND from_us <= ?2"
+                " ORDER BY from_us DESC LIMIT 20) WHERE to_us <= ?2",
+                (stream, last_us),
             ).fetchone()[0]
-            gaps = db.execute(
-                "SELECT max(to_us) FROM (SELECT to_us FROM gap WHERE stream_id = ? ORDER BY from_us DESC LIMIT 20)",
-                (stream,),
-            ).fetchone()[0]
-            ends = [end for end in (spans, gaps) if end is not None]
-            self.report.streams[StreamKey(camera, name)] = StreamTail(max(ends) if ends else None, spans)
+            gaps = [
+                GapSpan(row[0], row[1], Cause(row[2]), json.loads(row[3]), row[4])
+                for row in db.execute(
+                    "SELECT from_us, to_us, cause, evidence, id FROM gap WHERE stream_id = ? AND from_us <= ?"
+                    " ORDER BY from_us DESC LIMIT 20",
+                    (stream, last_us),
+                )
+                if row[1] is not None and row[1] <= last_us
+            ]
+            ends = [end for end in (spans, *(gap.to_us for gap in gaps)) if end is not None]
+            end_us = max(ends) if ends else self._end_beyond(db, stream)
+            self.report.streams[StreamKey(camera, name)] = StreamTail(end_us, spans, _leading_to(end_us, gaps))
+
+    def _end_beyond(self, db: sqlite3.Connection, stream: int) -> int | None:
+        """Of a stream that only a clock that was put back since told of: up to the last heartbeat. None for one that nothing was told of."""
+        told = db.execute(
+            "SELECT 1 FROM recorded_span WHERE stream_id = ?1 UNION ALL SELECT 1 FROM gap WHERE stream_id = ?1 LIMIT 1",
+            (stream,),
+        ).fetchone()
+        return None if told is None or self.report.heartbeat is None else self.report.heartbeat.accounted_until_us
+
+
+def _stop_asked(db: sqlite3.Connection) -> int | None:
+    """The entry `stop_asked` that led to the stop with which the ledger ends; None where nobody asked."""
+    rows = db.execute("SELECT seq, entry FROM ledger ORDER BY seq DESC LIMIT ?", (_LAST_ENTRIES,))
+    for seq, entry in rows:
+        kind = json.loads(entry)["kind"]
+        if kind == kinds.STOP_ASKED:
+            return int(seq)
+        if kind == kinds.START:
+            return None
+    return None
+
+
+def _leading_to(end_us: int | None, newest_first: Sequence[GapSpan]) -> tuple[GapSpan, ...]:
+    """The gaps that end at end_us, without anything between them; the oldest first."""
+    leading: list[GapSpan] = []
+    for gap in newest_first:
+        if gap.to_us != end_us:
+            break
+        leading.insert(0, gap)
+        end_us = gap.from_us
+    return tuple(leading)
+
+
+def _as_left(c: _Candidate) -> dict[str, object]:
+    """A segment as the index knew it: what of it was acknowledged, by the root of its leaves. An adopted one had no row."""
+    return {
+        "camera": c.key.camera, "stream": c.key.stream, "boot": c.boot, "run": c.run, "sequence": c.sequence,
+        "acknowledged_bytes": c.rows[-1].offset + c.rows[-1].size if c.rows else 0, "fragments": len(c.rows),
+        "root": segment_root(c.header_sha256, (row.sha256 for row in c.rows)).hex() if c.row else "",
+    }  # fmt: skip
 
 
 def _stream(db: sqlite3.Connection, key: StreamKey) -> int:
@@ -375,6 +475,9 @@ def stream_folders(volume: Path) -> Iterator[Path]:
             yield media / camera / stream
 
 
+_BEGINS_WITHIN_US = 100_000
+
+
 def cover(db: sqlite3.Connection, stream: int, run: int, from_us: int, to_us: int, provenance: int) -> None:
     """The run's recorded spans cover [from_us, to_us): the last one is drawn out, or a new one made."""
     row = db.execute(
@@ -383,6 +486,9 @@ def cover(db: sqlite3.Connection, stream: int, run: int, from_us: int, to_us: in
         (stream, to_us, run),
     ).fetchone()
     if row is None or row[1] < from_us:
+        extend_span(db, stream, run, from_us, to_us, provenance)
+    elif row[1] < to_us and row[2] != provenance and row[0] < from_us and row[1] - from_us < _BEGINS_WITHIN_US:
+        extend_span(db, stream, run, row[0], from_us, row[2])  # its time is believed otherwise from here on
         extend_span(db, stream, run, from_us, to_us, provenance)
     elif row[1] < to_us:
         extend_span(db, stream, run, row[0], to_us, row[2])

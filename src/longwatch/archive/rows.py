@@ -5,12 +5,18 @@ Every function works within the caller's transaction, on the index thread.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import NamedTuple
 
+from longwatch.archive import ops
+from longwatch.archive.clock_rows import note_clock
 from longwatch.archive.index import Index
+from longwatch.archive.mentions import remember
 from longwatch.archive.segment_files import SegmentState
-from longwatch.ledger import kinds
+from longwatch.archive.supply import note_mains
+from longwatch.ledger import kinds, people
+from longwatch.model.sessions import StreamKey
 
 SEALED, DAMAGED, RECOVERED, UNVERIFIED, ABANDONED = 1, 2, 4, 8, 16
 
@@ -72,9 +78,19 @@ def seal_rows(index: Index, db: sqlite3.Connection, segment: int, state: Segment
     opened = state.opened
     body = kinds.sealed(
         opened.key, state.boot, opened.run, opened.sequence, state.root, state.count, state.durable_bytes,
-        opened.wall_start_us, state.wall_end_us, opened.provenance.name.lower(), recovered=state.recovered, damaged=state.damaged,
+        opened.wall_start_us, state.wall_end_us, opened.provenance.name.lower(), closing=state.closing_sha256,
+        recovered=state.recovered, damaged=state.damaged,
     )  # fmt: skip
     index.append(kinds.SEGMENT_SEALED, body)
+
+
+def set_up(index: Index, stream: int, key: StreamKey, at_us: int) -> None:
+    """From at_us on the recorder answers for a stream; the first word stands, and is an entry."""
+    first = index.connection.execute(
+        "UPDATE stream SET set_up_us = ? WHERE id = ? AND set_up_us IS NULL", (at_us, stream)
+    ).rowcount
+    if first:
+        index.append(kinds.STREAM_SET_UP, {"camera": key.camera, "stream": key.stream, "at_us": at_us})
 
 
 def hold(db: sqlite3.Connection, stream: int, volume: int, segments: int, size: int) -> None:
@@ -140,3 +156,21 @@ def close_gap(index: Index, db: sqlite3.Connection, place: GapPlace, to_us: int)
             (to_us, place.stream_id, place.from_us, place.id),
         )
     index.append(kinds.GAP_CLOSED, kinds.gap_closed(place.id, to_us, never_was=never_was))
+
+
+def enter(index: Index, entry: ops.Entry) -> int:
+    """One entry, and the clear text behind its commitment beside it. Returns its number."""
+    person = entry.person
+    if person is None:
+        seq = index.append(entry.kind, entry.body)
+        note_clock(index.connection, seq, index.boot, entry.kind, entry.body)
+        note_mains(index.connection, seq, entry.kind)
+        return seq
+    salt = os.urandom(people.SALT_BYTES)
+    seq = index.append(entry.kind, {**entry.body, "person": people.mention(person.subject, salt, person.text)})
+    wall_us = index.wall_us()
+    index.connection.execute(
+        "INSERT INTO personal VALUES (?, ?, ?, ?, ?)", (seq, person.subject, wall_us, salt, person.text)
+    )
+    remember(index.connection, seq, entry.kind, entry.body, person.subject, wall_us)
+    return seq

@@ -9,7 +9,7 @@
 
 -- Single values: data_id; longest_segment_us (the longest segment ever opened: how far before a window a segment that
 -- reaches into it may begin); next_gap; commits (how many transactions of ticks there were: a commit that failed may have
--- landed after all, and is then not written twice).
+-- landed after all, and is then not written twice); mains (seq of the newest entry power_changed).
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value ANY NOT NULL
@@ -150,7 +150,8 @@ CREATE TABLE gap (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gap_long ON gap (stream_id, from_us) WHERE to_us IS NULL OR to_us - from_us > 86400000000;
 
--- What retention removed: still recorded, no longer held. One row per stretch of one run, by sequence, merged.
+-- What was removed. One row per stretch of one run and one fate, by sequence, merged. fate: 0 still recorded, no longer held; 1 the same,
+-- and a hub held it; 2 discarded: of a camera that records by events, looked at, and nothing was seen. That is a gap, `not_scheduled`.
 CREATE TABLE gone_span (
     stream_id INTEGER NOT NULL,
     from_us INTEGER NOT NULL,
@@ -158,11 +159,12 @@ CREATE TABLE gone_span (
     to_us INTEGER NOT NULL,
     first_sequence INTEGER NOT NULL,
     last_sequence INTEGER NOT NULL,
-    confirmed INTEGER NOT NULL,
+    fate INTEGER NOT NULL,
     PRIMARY KEY (stream_id, from_us, run_id, first_sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gone_span_long ON gone_span (stream_id, from_us) WHERE to_us - from_us > 86400000000;
 CREATE INDEX gone_span_by_run ON gone_span (run_id, first_sequence);
+CREATE INDEX gone_span_discarded ON gone_span (stream_id, from_us) WHERE fate = 2;
 
 -- The append-only log. leaf: SHA-256(0x00 || entry); entry: canonical JSON (docs/ref/ledger-format.md). Written in the
 -- transaction of what it speaks of, numbered from 0 without a hole, and never changed.
@@ -181,3 +183,216 @@ CREATE TABLE heartbeat (
     accounted_until_us INTEGER NOT NULL,
     orderly INTEGER NOT NULL
 ) STRICT;
+
+-- The log of this folder: one row. number: of its folder, ledger/NUMBER; it rises where a log could not be kept and another was
+-- begun. signed_size, signed_root, checkpoint: the largest head ever signed; nothing smaller and nothing else is signed
+-- after it. key: the raw Ed25519 public key it is signed with.
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    key BLOB NOT NULL,
+    signed_size INTEGER NOT NULL,
+    signed_root BLOB NOT NULL,
+    checkpoint TEXT NOT NULL
+) STRICT;
+
+-- Clear text and salt behind the commitments of entries about people. Erased by age and on demand: the row goes, the entry
+-- stays. subject: a number for the person; 0 is the command line of the post.
+CREATE TABLE personal (
+    seq INTEGER PRIMARY KEY,
+    subject INTEGER NOT NULL,
+    wall_us INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX personal_by_age ON personal (wall_us);
+CREATE INDEX personal_by_subject ON personal (subject, seq);
+
+-- Which entries speak of a person: one row per entry with `person`, kept after its text is erased. at_us: when it happened,
+-- as its body says, else when it was written. camera: '' where it is about none. The audit is a range of these.
+CREATE TABLE mention (
+    seq INTEGER PRIMARY KEY,
+    at_us INTEGER NOT NULL,
+    subject INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    camera TEXT NOT NULL
+) STRICT;
+CREATE INDEX mention_by_time ON mention (at_us, seq, subject, kind, camera);
+CREATE INDEX mention_by_subject ON mention (subject, at_us, seq, kind, camera);
+
+-- The keys of the entries that were taken last from elsewhere (the server's outbox), written with them: one that is handed over
+-- again, because its answer was lost, is not entered twice.
+CREATE TABLE receipt (
+    key TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipt_by_seq ON receipt (seq);
+
+-- Cameras that an operator paused. until_us: NULL is until resumed. kind: paused_by_operator or privacy_pause.
+-- seq: the entry that says who and why.
+CREATE TABLE pause (
+    camera TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    since_us INTEGER NOT NULL,
+    until_us INTEGER,
+    seq INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What was raised, until it is over and dealt with. ended_us: what was wrong is over; NULL while it lasts.
+-- acknowledged_seq: the entry that says who and why; NULL until then. repeats: how often it was said again.
+-- body: JSON, as the entry `alarm_raised` has it.
+CREATE TABLE alarm (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    camera TEXT NOT NULL,
+    raised_us INTEGER NOT NULL,
+    ended_us INTEGER,
+    acknowledged_seq INTEGER,
+    repeats INTEGER NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX alarm_open ON alarm (id) WHERE ended_us IS NULL;
+CREATE INDEX alarm_unacknowledged ON alarm (id) WHERE acknowledged_seq IS NULL;
+CREATE INDEX alarm_by_time ON alarm (raised_us);
+
+-- Segments that a correction of time placed elsewhere than their file's name says: wall_us is what the name was made of.
+CREATE TABLE named (
+    segment_id INTEGER PRIMARY KEY REFERENCES segment,
+    wall_us INTEGER NOT NULL
+) STRICT;
+
+-- Where the host's clock began to be followed anew: a start of the recorder, a step, a clock that became unsteady. seq: the entry
+-- that says so. offset_us: wall time minus CLOCK_BOOTTIME as believed from boot_us on. first_gap: the number of the next gap.
+-- start: with a start of the recorder. shift_us: by how much corrections have moved what this clock told.
+CREATE TABLE clock (
+    seq INTEGER PRIMARY KEY,
+    boot_id INTEGER NOT NULL REFERENCES boot,
+    boot_us INTEGER NOT NULL,
+    offset_us INTEGER NOT NULL,
+    provenance INTEGER NOT NULL,
+    first_gap INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    shift_us INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX clock_by_boot ON clock (boot_id, boot_us);
+
+-- A day (UTC, since 1970) of a stream for wide views, packed (timeline/wide.py): what of it is not held footage. Made from the rows
+-- above by the recorder once the day is accounted for (archive/wide_days.py), and nothing but what they say: the triggers drop the
+-- row with every change of what it was made from, whoever makes it. A day without a row is read from the rows themselves.
+-- By day first: a month of all cameras is one range.
+CREATE TABLE wide_day (
+    day INTEGER NOT NULL,
+    stream_id INTEGER NOT NULL REFERENCES stream,
+    pieces BLOB NOT NULL,
+    PRIMARY KEY (day, stream_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER wide_day_span_new AFTER INSERT ON recorded_span BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN NEW.from_us / 86400000000 AND NEW.to_us / 86400000000 AND stream_id = NEW.stream_id;
+END;
+CREATE TRIGGER wide_day_span_old AFTER DELETE ON recorded_span BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN OLD.from_us / 86400000000 AND OLD.to_us / 86400000000 AND stream_id = OLD.stream_id;
+END;
+-- A span that only grows, as with every tick, leaves the days before its end alone. To look first is quicker than to delete nothing.
+CREATE TRIGGER wide_day_span_end AFTER UPDATE ON recorded_span
+WHEN OLD.from_us = NEW.from_us AND OLD.run_id = NEW.run_id AND OLD.provenance = NEW.provenance AND OLD.stream_id = NEW.stream_id
+    AND EXISTS (SELECT 1 FROM wide_day WHERE stream_id = NEW.stream_id
+        AND day BETWEEN min(OLD.to_us, NEW.to_us) / 86400000000 AND max(OLD.to_us, NEW.to_us) / 86400000000) BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN min(OLD.to_us, NEW.to_us) / 86400000000 AND max(OLD.to_us, NEW.to_us) / 86400000000
+        AND stream_id = NEW.stream_id;
+END;
+CREATE TRIGGER wide_day_span_other AFTER UPDATE ON recorded_span
+WHEN OLD.from_us <> NEW.from_us OR OLD.run_id <> NEW.run_id OR OLD.provenance <> NEW.provenance OR OLD.stream_id <> NEW.stream_id BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN min(OLD.from_us, NEW.from_us) / 86400000000 AND max(OLD.to_us, NEW.to_us) / 86400000000
+        AND stream_id IN (OLD.stream_id, NEW.stream_id);
+END;
+
+-- An open gap reaches as far as time does.
+CREATE TRIGGER wide_day_gap_new AFTER INSERT ON gap BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN NEW.from_us / 86400000000 AND coalesce(NEW.to_us, 9000000000000000000) / 86400000000
+        AND stream_id = NEW.stream_id;
+END;
+CREATE TRIGGER wide_day_gap_old AFTER DELETE ON gap BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN OLD.from_us / 86400000000 AND coalesce(OLD.to_us, 9000000000000000000) / 86400000000
+        AND stream_id = OLD.stream_id;
+END;
+CREATE TRIGGER wide_day_gap_end AFTER UPDATE ON gap
+WHEN OLD.from_us = NEW.from_us AND OLD.cause = NEW.cause AND OLD.stream_id = NEW.stream_id AND OLD.to_us IS NOT NEW.to_us BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN
+        min(coalesce(OLD.to_us, 9000000000000000000), coalesce(NEW.to_us, 9000000000000000000)) / 86400000000 AND
+        max(coalesce(OLD.to_us, 9000000000000000000), coalesce(NEW.to_us, 9000000000000000000)) / 86400000000
+        AND stream_id = NEW.stream_id;
+END;
+CREATE TRIGGER wide_day_gap_other AFTER UPDATE ON gap
+WHEN OLD.from_us <> NEW.from_us OR OLD.cause <> NEW.cause OR OLD.stream_id <> NEW.stream_id BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN min(OLD.from_us, NEW.from_us) / 86400000000 AND
+        max(coalesce(OLD.to_us, 9000000000000000000), coalesce(NEW.to_us, 9000000000000000000)) / 86400000000
+        AND stream_id IN (OLD.stream_id, NEW.stream_id);
+END;
+
+CREATE TRIGGER wide_day_gone_new AFTER INSERT ON gone_span BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN NEW.from_us / 86400000000 AND NEW.to_us / 86400000000 AND stream_id = NEW.stream_id;
+END;
+CREATE TRIGGER wide_day_gone_old AFTER DELETE ON gone_span BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN OLD.from_us / 86400000000 AND OLD.to_us / 86400000000 AND stream_id = OLD.stream_id;
+END;
+CREATE TRIGGER wide_day_gone_other AFTER UPDATE ON gone_span BEGIN
+    DELETE FROM wide_day WHERE day BETWEEN min(OLD.from_us, NEW.from_us) / 86400000000 AND max(OLD.to_us, NEW.to_us) / 86400000000
+        AND stream_id IN (OLD.stream_id, NEW.stream_id);
+END;
+
+-- Before it was set up it never recorded; after, it is unknown.
+CREATE TRIGGER wide_day_set_up AFTER UPDATE OF set_up_us ON stream WHEN OLD.set_up_us IS NOT NEW.set_up_us BEGIN
+    DELETE FROM wide_day WHERE stream_id = NEW.id;
+END;
+
+-- The same day as an exact tiling (timeline/days.py), for timelines of many streams at once. Made with the row above, and dropped with it.
+CREATE TABLE tile_day (
+    day INTEGER NOT NULL,
+    stream_id INTEGER NOT NULL REFERENCES stream,
+    tiles BLOB NOT NULL,
+    PRIMARY KEY (day, stream_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER tile_day_dropped AFTER DELETE ON wide_day BEGIN
+    DELETE FROM tile_day WHERE day = OLD.day AND stream_id = OLD.stream_id;
+END;
+-- A wide view does not tell why in full, nor of which row.
+CREATE TRIGGER tile_day_evidence AFTER UPDATE ON gap WHEN OLD.evidence <> NEW.evidence OR OLD.id <> NEW.id BEGIN
+    DELETE FROM tile_day WHERE day BETWEEN min(OLD.from_us, NEW.from_us) / 86400000000 AND
+        max(coalesce(OLD.to_us, 9000000000000000000), coalesce(NEW.to_us, 9000000000000000000)) / 86400000000
+        AND stream_id IN (OLD.stream_id, NEW.stream_id);
+END;
+-- Which of two runs is shown, and what it is called.
+CREATE TRIGGER tile_day_run AFTER UPDATE OF number, stream_id ON run WHEN OLD.number <> NEW.number OR OLD.stream_id <> NEW.stream_id BEGIN
+    DELETE FROM wide_day WHERE stream_id IN (OLD.stream_id, NEW.stream_id);
+END;
+
+-- Stretches of footage that somebody protects from removal (docs/design/holds.md). A row is never removed. id: never used twice.
+-- until_us: its own end, authority: who ordered it ('' nobody); with both it also stands against max_age. seq: the entry that
+-- says who and why. ended_us, ended_why, ended_seq: NULL while it stands. warned_days: the last warning that max_age will end it.
+-- overruled: by what footage of it was taken all the same, words with a space between them.
+CREATE TABLE hold (
+    id INTEGER PRIMARY KEY,
+    from_us INTEGER NOT NULL,
+    to_us INTEGER NOT NULL,
+    until_us INTEGER,
+    authority TEXT NOT NULL,
+    placed_us INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    ended_us INTEGER,
+    ended_why TEXT,
+    ended_seq INTEGER,
+    warned_days INTEGER NOT NULL DEFAULT 0,
+    overruled TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX hold_standing ON hold (id) WHERE ended_us IS NULL;
+
+-- Of what a hold speaks. stream: '' is every stream of the camera.
+CREATE TABLE hold_part (
+    hold_id INTEGER NOT NULL REFERENCES hold,
+    camera TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    PRIMARY KEY (hold_id, camera, stream)
+) STRICT, WITHOUT ROWID;

@@ -31,7 +31,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True)
 class SegmentState:
-    """A segment as the index shall know it from now on. fragments: its packed table. root: set where sealed."""
+    """A segment as the index shall know it from now on. fragments: its packed table. root, closing_sha256 (of the closing box): set
+    where sealed.
+    """
 
     token: int
     opened: SegmentOpen
@@ -50,6 +52,7 @@ class SegmentState:
     root: bytes = b""
     recovered: bool = False
     abandoned: bool = False
+    closing_sha256: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class OpenFile:
         self.damaged = False
         self.sealed = False
         self.file_bytes = self.end
+        self.closing_sha256 = b""
         self.guards: list[int] = []  # of what was written since the last flush
         self.forgotten = 0  # up to here the system was told to keep nothing in memory
         self.kept: SegmentState | None = None
@@ -101,6 +105,7 @@ class OpenFile:
         return SegmentState(
             self.opened.token, self.opened, boot, volume, self.header_sha256, self.header_bytes, self.end, self.file_bytes,
             self.end_90k, self.wall_end_us, bytes(self.table), len(self.rows), self.damaged, self.sealed, root,
+            closing_sha256=self.closing_sha256,
         )  # fmt: skip
 
 
@@ -223,6 +228,7 @@ class SegmentFiles:
         self._flushing.step("S2")
         file.guards.append(file.end)
         file.file_bytes = file.end + bmff.GUARD_BYTES + len(box)
+        file.closing_sha256 = hashlib.sha256(box).digest()
         file.sealed = True
 
     def _flush(self, created: list[OpenFile], touched: dict[int, OpenFile], failed: dict[int, OSError]) -> None:
@@ -353,14 +359,19 @@ class SegmentFiles:
             if kept is not None:
                 rows = file.rows[: kept.count]
                 try:
-                    size = seal_file(
+                    closed = seal_file(
                         file.path, kept.durable_bytes, rows, kept.wall_end_us, kept.damaged, self._flushing
                     )
                 except FileNotFoundError:  # removed by somebody: the next start says that it is gone
                     del self._abandoned[token]
                     continue
                 root = segment_root(kept.header_sha256, (row.sha256 for row in rows))
-                mended.append(replace(kept, sealed=True, recovered=True, abandoned=False, root=root, file_bytes=size))
+                mended.append(
+                    replace(
+                        kept, sealed=True, recovered=True, abandoned=False, root=root, file_bytes=closed.file_bytes,
+                        closing_sha256=closed.sha256,
+                    )
+                )  # fmt: skip
             del self._abandoned[token]
         return mended
 

@@ -13,6 +13,12 @@ def is_slug(text: str) -> bool:
     return _SLUG.fullmatch(text) is not None
 
 
+def is_camera_id(text: str) -> bool:
+    """A camera's id as a request may name it: a slug, or at a hub `post.camera`."""
+    post, dot, camera = text.partition(".")
+    return is_slug(post) and (not dot or is_slug(camera))
+
+
 def boot_id() -> str:
     """The kernel's id of this boot, 32 hex digits. Linux: /proc/sys/kernel/random/boot_id."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")

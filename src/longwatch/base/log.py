@@ -1,4 +1,7 @@
-"""Logging: structlog, as JSON lines or for a console, always scrubbed of known secrets, always to standard error."""
+"""Logging: structlog, as JSON lines or for a console, always scrubbed of known secrets, always to standard error.
+
+A process imports this before anything else that logs: see below.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,17 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-import structlog
-
 from longwatch.base.secrets import scrub
+
+# structlog imports rich, where there is one, for tracebacks in colours: 60 modules, 40 ms of a recorder's start. Ours are text. None in
+# `sys.modules` means "there is none" (Python's reference, "The module cache"); whoever prints tables finds it again.
+_hide_rich = not {"structlog", "rich"} & set(sys.modules)
+if _hide_rich:
+    sys.modules["rich"] = None  # type: ignore[assignment]  # as documented
+import structlog  # noqa: E402 - after the lines above
+
+if _hide_rich:
+    del sys.modules["rich"]
 
 
 def _clean(value: Any) -> Any:
@@ -33,10 +44,14 @@ def configure(*, json: bool, level: str = "info") -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.TimeStamper(fmt="iso", utc=True)
+            if json
+            else structlog.processors.TimeStamper("%H:%M:%S", utc=False),
             structlog.processors.format_exc_info,
             _scrubbed,
-            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            structlog.processors.JSONRenderer()
+            if json
+            else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -32,6 +32,10 @@ class BoundedQueue(Generic[_T]):
         """The sum of the costs of what waits."""
         return self._cost
 
+    def first(self) -> _T | None:
+        """What has waited longest; it stays."""
+        return self._items[0][0] if self._items else None
+
     def put(self, item: _T, cost: int = 1) -> bool:
         """Add `item`; False, and counted, where it does not fit or the queue is closed."""
         if self._closed or (self._cost + cost > self.limit and self._items):

@@ -6,13 +6,25 @@ A task that dies is reported to `on_death` (a health issue and a ledger entry in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 import structlog
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
+_AGAIN_S = 1.0
+
+
+async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel these tasks until each is done. Once is not enough: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes in the moment of what it
+    waits for (bpo-37658), and a task that loops goes on for ever.
+    """
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_AGAIN_S)
 
 
 class Tasks:
@@ -48,8 +60,4 @@ class Tasks:
 
     async def aclose(self) -> None:
         """Cancel every task and wait for its end."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(self._tasks)

@@ -7,6 +7,9 @@ What a verb needs is imported when it runs, so that `--help` is quick.
 
 from __future__ import annotations
 
+from longwatch.base import starting  # noqa: F401 - first, for its effect: see there
+
+# isort: split
 import sys
 
 from longwatch.base.errors import LongwatchError
@@ -15,10 +18,12 @@ from longwatch.base.secrets import scrub
 
 def main() -> None:
     """The entry point `longwatch`."""
-    from longwatch.cli.app import app
+    from longwatch.cli.app import tree
+    from longwatch.cli.handing_on import hand_on
 
     try:
-        app()
+        hand_on(sys.argv[1:])
+        tree(sys.argv[1:])()
     except LongwatchError as error:
         sys.stderr.write(scrub(f"longwatch: {error}\n"))
         raise SystemExit(error.exit_code) from None

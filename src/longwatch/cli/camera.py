@@ -1,11 +1,11 @@
-"""`longwatch camera probe`."""
+"""`longwatch camera`: `probe` and `masks`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Cameras.", no_args_is_help=True)
     group.callback()(lambda: None)
     group.command("probe")(probe)
+    group.command("masks")(masks)
     app.add_typer(group, name="camera")
 
 
@@ -47,17 +48,52 @@ def probe(
     from longwatch.base.clock import SystemClock
     from longwatch.ingest import CameraUrl, Options
     from longwatch.ingest import probe as measure
+    from longwatch.ingest.findings import as_json
 
     transport: Literal["tcp", "udp"] = "udp" if udp else "tcp"
     camera_url = CameraUrl.parse(_resolved(url, config))
     chosen = Options(transport=transport, verify_certificate=verify_certificate)
     report = asyncio.run(measure(camera_url, chosen, SystemClock(), seconds=seconds))
     if json:
-        say_json(_json(report))
+        say_json(as_json(report))
     else:
         _tell(report)
     if report.fault is not None:
         raise typer.Exit(1)
+
+
+def masks(
+    camera: Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's id.")],
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Say a camera's masks and shades, and measure what its masks cost (or would cost) in processor time.
+
+    What was recorded last is decoded, painted over and encoded, in a child, for a few seconds.
+
+    Example: `longwatch camera masks gate`
+    """
+    from longwatch.config import find, load
+    from longwatch.node.measuring import mask_cost
+
+    settings = load(find(config))
+    known = settings.cameras.get(camera)
+    if known is None:
+        raise UsageError(f"there is no camera {camera}", remedy=f"known: {', '.join(settings.cameras) or 'none yet'}")
+    found = asyncio.run(mask_cost(settings, known))
+    names = {"masks": [area.name for area in known.masks], "shades": [area.name for area in known.shades]}
+    if json:
+        say_json({**names, "cost": found})
+        return
+    say(f"masks: {', '.join(names['masks']) or 'none'}")
+    say(f"shades: {', '.join(names['shades']) or 'none'}" + (" (the recording contains them)" if known.shades else ""))
+    verb = "cost" if known.masks else "would cost"
+    say(
+        f"masks {verb} {found['percent_of_core']:g} % of one core, of {found['cores']}, for {', '.join(found['streams'])}"
+    )
+    say(
+        f"it records {found['bitrate_after'] / 1e6:.2f} Mbit/s, from {found['bitrate_before'] / 1e6:.2f} of the main stream"
+    )
 
 
 def _resolved(text: str, config: Path | None) -> str:
@@ -112,42 +148,6 @@ def _settings_secrets(config: Path | None) -> Path | None:
     except UsageError:
         return None
     return load(path).secrets
-
-
-def _json(report: ProbeReport) -> dict[str, Any]:
-    return {
-        "url": report.url,
-        "transport": report.transport,
-        "ok": report.fault is None,
-        "fault": report.fault,
-        "detail": report.detail,
-        "server": report.server,
-        "offered": list(report.offered),
-        "first_picture_s": report.first_picture_s,
-        "measured_s": report.measured_s,
-        "tracks": [
-            {
-                "kind": track.format.kind,
-                "codec": track.format.codec,
-                "codec_string": track.format.codec_string,
-                "width": track.format.width or None,
-                "height": track.format.height or None,
-                "fps": track.fps,
-                "fps_announced": track.format.fps,
-                "bitrate": track.bits_per_second,
-                "sample_rate": track.format.timescale if track.format.kind == "audio" else None,
-                "channels": track.format.channels or None,
-                "gop_s": track.gop_s,
-                "b_frames": track.format.reorder_depth > 0,
-                "samples": track.samples,
-                "packets": track.packets,
-                "lost": track.lost,
-                "notes": list(track.notes),
-            }
-            for track in report.tracks
-        ],
-        "problems": list(report.problems),
-    }
 
 
 def _tell(report: ProbeReport) -> None:

@@ -11,7 +11,9 @@ import typer
 from longwatch.cli.output import say
 
 if TYPE_CHECKING:
+    from longwatch.config.values import Listen
     from longwatch.node.demo import Ready
+    from longwatch.node.demo_network import NetworkReady
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +22,25 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(
-    cameras: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="How many simulated cameras.")] = 4,
+    cameras: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=64, metavar="N", help="How many simulated cameras. Default: 4; with --network 2 at each post."
+        ),
+    ] = None,
+    network: Annotated[
+        bool,
+        typer.Option(
+            "--network",
+            help="Two posts, a station and headquarters, with a switch for each link. The six ports after that of --listen are used too.",
+        ),
+    ] = False,
+    objects: Annotated[
+        bool,
+        typer.Option(
+            "--objects", help="One camera more, which shows a painted film; a tiny model says what moves in it."
+        ),
+    ] = False,
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the console answers; loopback only.")
     ] = "127.0.0.1:8460",
@@ -31,7 +51,7 @@ def demo(
 ) -> None:
     """A post with simulated cameras and the console: no hardware, no settings. Prints address, user and password.
 
-    Example: `longwatch demo --cameras 6`
+    Example: `longwatch demo --cameras 6`, `longwatch demo --objects`, `longwatch demo --network`
     """
     from longwatch.base.errors import UsageError
     from longwatch.config.values import listen as address
@@ -45,6 +65,11 @@ def demo(
         raise UsageError(
             f"the demo listens on a loopback port, not on {listen}", remedy="for more, see `longwatch run`"
         )
+    if network and objects:
+        raise UsageError("--objects goes with one post, not with --network", remedy="leave one of them out")
+    if network:
+        _network(2 if cameras is None else cameras, place, data)
+    cameras = 4 if cameras is None else cameras
     say("Starting the cameras and the post ...")
 
     def ready(now: Ready) -> None:
@@ -52,9 +77,30 @@ def demo(
         say(f"user: {now.user}")
         say(f"password: {now.password}")
         kept = f"Recordings are kept in {now.data}." if data is not None else "Nothing is kept."
-        say(f"{cameras} simulated camera{'' if cameras == 1 else 's'}. Ctrl-C stops everything. {kept}")
+        count = cameras + objects
+        say(f"{count} simulated camera{'' if count == 1 else 's'}. Ctrl-C stops everything. {kept}")
 
-    code = node_demo.run(cameras, place, data, ready)
+    code = node_demo.run(cameras, place, data, ready, objects=objects)
+    with contextlib.suppress(OSError):  # the terminal may be what ended it
+        say("Stopped.")
+    raise typer.Exit(code)
+
+
+def _network(cameras: int, place: Listen, data: Path | None) -> None:
+    from longwatch.node import demo_network
+
+    say("Starting two posts, a station and headquarters ...")
+
+    def ready(now: NetworkReady) -> None:
+        for number, (name, address) in enumerate(now.sites.items()):
+            say(f"address: {address}" if number == 0 else f"{name}: {address}")
+        say(f"links: {now.switch}")
+        say(f"user: {now.user}")
+        say(f"password: {now.password}")
+        kept = f"Recordings are kept in {data}." if data is not None else "Nothing is kept."
+        say(f"The address is that of headquarters; everywhere the same user. Ctrl-C stops everything. {kept}")
+
+    code = demo_network.run(cameras, place, data, ready)
     with contextlib.suppress(OSError):  # the terminal may be what ended it
         say("Stopped.")
     raise typer.Exit(code)

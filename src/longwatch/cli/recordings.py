@@ -1,27 +1,28 @@
-"""`longwatch gaps`, `longwatch export` and `longwatch check`."""
+"""`longwatch gaps` and `longwatch check`."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from longwatch.base.errors import UsageError
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.cli import options
-from longwatch.cli.output import say, say_json, say_rows, warn
+from longwatch.cli.output import at_terminal, say, say_json, say_table
+from longwatch.model import wording
+
+if TYPE_CHECKING:  # what a verb needs is imported when it runs
+    from longwatch.model.sessions import StreamKey
+    from longwatch.timeline import Tile
 
 _DAY_US = 86_400_000_000
-_FIRST_MOMENT_US = 10**15  # of September 2001: a number of microseconds above it is a time, below it a duration
 
 
 def add_to(app: typer.Typer) -> None:
     """Hang the verbs of this file into the tree."""
     app.command("gaps")(gaps)
-    app.command("export")(export)
     app.command("check")(check)
 
 
@@ -64,8 +65,10 @@ def gaps(
         for key, set_up_us in sorted(known):
             if camera is not None and key.camera != camera:
                 continue
+            rows = reader.gaps_of(
+                key, from_us, to_us
+            )  # before the spans: a gap that ends meanwhile ends where a span begins
             spans = reader.recorded_spans(key, from_us, to_us)
-            rows = [gap for other, gap in reader.gaps(key.camera, from_us, to_us) if other == key]
             tiles = tile(spans, rows, from_us, to_us, accounted_until_us, set_up_us)
             items += [
                 (key, part)
@@ -87,99 +90,33 @@ def gaps(
     if not items:
         say(f"no gaps from {format_us(from_us)} to {format_us(min(to_us, accounted_until_us))}")
         return
-    say_rows(
+    if at_terminal():
+        say_table(
+            ("FROM", "LASTED", "CAMERA", "CAUSE", "EVIDENCE"),
+            [_for_the_eye(key, part, accounted_until_us) for key, part in items],
+        )
+        return
+    say_table(
         ("FROM", "TO", "LASTED", "CAMERA", "STREAM", "CAUSE", "EVIDENCE"),
         [
             (
-                format_us(part.from_us), format_us(part.to_us),
-                _duration(part.to_us - part.from_us) + (" so far" if part.to_us >= accounted_until_us else ""),
-                key.camera, key.stream, str(part.cause), _evidence(part.evidence),
+                format_us(part.from_us), format_us(part.to_us), _lasted(part, accounted_until_us), key.camera, key.stream, str(part.cause),
+                wording.evidence_lines(part.evidence),
             )
             for key, part in items
         ],
     )  # fmt: skip
 
 
-def _duration(us: int) -> str:
-    """As a person says it: `20.6 s`, `3 min 05 s`, `2 h 05 min`, `3 d 04 h`."""
-    seconds = us // 1_000_000
-    if seconds < 60:
-        return f"{us / 1_000_000:.1f} s"
-    if seconds < 3_600:
-        return f"{seconds // 60} min {seconds % 60:02} s"
-    if seconds < 86_400:
-        return f"{seconds // 3_600} h {seconds % 3_600 // 60:02} min"
-    return f"{seconds // 86_400} d {seconds % 86_400 // 3_600:02} h"
+def _lasted(part: Tile, accounted_until_us: int) -> str:
+    return wording.duration(part.to_us - part.from_us) + (" so far" if part.to_us >= accounted_until_us else "")
 
 
-def _evidence(facts: Mapping[str, object]) -> str:
-    """Evidence in words, the sentence first. `--json` has it as it is kept."""
-    said = []
-    for name, value in sorted(facts.items(), key=lambda item: item[0] != "detail"):
-        if value is None or value in ("", []):
-            continue
-        if name.endswith("_us") and isinstance(value, int):
-            label = name.removesuffix("_us")
-            words = format_us(value) if value > _FIRST_MOMENT_US else f"{value / 1_000_000:g} s"
-        else:
-            label = name
-            words = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-        said.append(words if name == "detail" else f"{label.replace('_', ' ')}: {words}")
-    return "; ".join(said)
-
-
-def export(
-    camera: Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's id.")],
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The mp4 to write; an older one is replaced.")],
-    from_: Annotated[str, typer.Option("--from", metavar="TIME", help="RFC 3339, as 2026-01-31T06:00:00Z.")],
-    to: Annotated[str, typer.Option("--to", metavar="TIME", help="RFC 3339. The stretch ends before it.")],
-    stream: Annotated[str, typer.Option(metavar="NAME", help="main or sub.")] = "main",
-    config: options.Config = None,
-    json: options.Json = False,
-) -> None:
-    """Write a stretch of a camera as one mp4, cut from the stored bytes; gaps are named.
-
-    Example: `longwatch export gate --from 2026-01-31T06:00:00Z --to 2026-01-31T06:10:00Z --out gate.mp4`
-    """
-    from longwatch.archive import ArchiveReader
-    from longwatch.config import find, load
-    from longwatch.model.sessions import StreamKey
-    from longwatch.model.stores import GapSpan
-    from longwatch.playback import VideoRequest
-    from longwatch.playback import export as write
-    from longwatch.timeline import tile
-
-    settings = load(find(config))
-    from_us, to_us = _span(from_, to, 0)
-    key = StreamKey(camera, stream)
-    reader = ArchiveReader(settings.volumes)
-    try:
-        known = {StreamKey(name, each): set_up_us for name, each, set_up_us in reader.cameras()}
-        if key not in known:
-            names = sorted({each.camera for each in known})
-            raise UsageError(
-                f"nothing was ever recorded of {camera}'s stream {stream}",
-                remedy=f"one of {', '.join(names) or 'none yet'}",
-            )
-        until_us = reader.accounted_until_us()
-        spans, rows = reader.recorded_spans(key, from_us, to_us), reader.gaps_of(key, from_us, to_us)
-        tiles = tile(spans, rows, from_us, to_us, until_us, known[key])
-        missing = [
-            GapSpan(part.from_us, part.to_us, part.cause, dict(part.evidence))
-            for part in tiles
-            if part.cause is not None
-        ]
-        result = write(reader, VideoRequest(key, from_us, to_us), out, accounted_until_us=until_us, gaps=missing)
-    finally:
-        reader.close()
-    gaps = [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps]
-    first, last = format_us(result.from_us), format_us(result.to_us)
-    if json:
-        say_json({"file": str(out), "bytes": result.size, "from": first, "to": last, "gaps": gaps})
-        return
-    say(f"{out}: {result.size} bytes, from {first} to {last}")
-    for gap in gaps:
-        warn(f"gap from {gap['from']} to {gap['to']}: {gap['cause']}")
+def _for_the_eye(key: StreamKey, part: Tile, accounted_until_us: int) -> tuple[str | list[str], ...]:
+    """Narrow: to the second, and a stream only where it is not the main one."""
+    whole = format_us(part.from_us - part.from_us % 1_000_000)
+    camera = key.camera if key.stream == "main" else f"{key.camera} {key.stream}"
+    return (whole, _lasted(part, accounted_until_us), camera, str(part.cause), wording.evidence_lines(part.evidence))
 
 
 def check(
@@ -209,7 +146,12 @@ def check(
     if size + hash_ + ledger > 1:
         raise UsageError("--size, --hash and --ledger are one choice", remedy="run them one after another")
     mode = Mode.HASH if hash_ else Mode.LEDGER if ledger else Mode.SIZE
-    result = carry_out(load(find(config)).volumes, mode, repair=repair)
+    settings = load(find(config))
+    result = carry_out(settings.volumes, mode, repair=repair)
+    if settings.role == "hub":
+        from longwatch.node.check_fleet import check_fleet
+
+        result |= _with_posts(result, check_fleet(settings, mode))
     if json:
         say_json(result)
     else:
@@ -222,6 +164,14 @@ def check(
         raise typer.Exit(1)
 
 
+def _with_posts(own: dict[str, Any], posts: dict[str, Any]) -> dict[str, Any]:
+    """A hub's own ledger, and what it holds of its posts, as one answer."""
+    return {
+        "ok": own["ok"] and posts["ok"], "findings": [*own["findings"], *posts["findings"]],
+        "posts": {name: posts[name] for name in ("objects", "bytes", "entries")},
+    }  # fmt: skip
+
+
 def _summary(result: dict[str, Any]) -> str:
     found = result["findings"]
     mended = sum(1 for finding in found if finding["mended"])
@@ -229,6 +179,12 @@ def _summary(result: dict[str, Any]) -> str:
     some = [_counted(number, what) for number, what in counted if number] or [
         "no sealed segment, for there is none yet"
     ]
+    posts = result.get("posts")
+    if posts is not None:  # a hub: it records nothing itself
+        held = [(posts["objects"], "object"), (posts["bytes"], "byte"), (posts["entries"], "ledger entry")]
+        of_posts = [_counted(number, what) for number, what in held if number] or ["nothing yet"]
+        own = f" and {_counted(result['entries'], 'ledger entry')} of the hub's own" if result["entries"] else ""
+        some = [f"{', '.join(of_posts)} of posts{own}"]
     looked = f"looked at {', '.join(some)}"
     if not found:
         return f"{looked}: all as it should be"

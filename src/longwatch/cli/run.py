@@ -16,14 +16,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(config: options.Config = None) -> None:
-    """Record: start recorder and server as the settings say, and keep them running.
+    """Record, or be a hub: start recorder and server as the settings say, and keep them running.
 
-    SIGTERM or Ctrl-C seals what is open and ends within 5 s.
+    SIGTERM or Ctrl-C seals what is open and ends within 5 s, and raises an alarm that nobody gave a reason. `longwatch stop` asks for one.
 
     Example: `longwatch run --config /etc/longwatch/longwatch.yml`
     """
+    from longwatch.cli.handing_on import release_of
     from longwatch.config import find, load
 
     path = find(config)
-    load(path)  # wrong settings are said here, to the person who starts it, and nothing is started
-    os.execv(sys.executable, [sys.executable, "-m", "longwatch.node.supervise", "--config", str(path)])  # noqa: S606 - our own interpreter; what read the settings gives its memory back
+    found = []
+    if release_of(path) is None:  # settings may be of a newer version than this one: the supervisor asks that
+        settings = load(path)  # wrong settings are said here, to the person who starts it, and nothing is started
+        found = ["--data", str(settings.volumes[0]), *(["--door"] if settings.door else [])]
+    os.execv(sys.executable, [sys.executable, "-m", "longwatch.node.supervise", "--config", str(path), *found])  # noqa: S606 - our own interpreter; what read the settings gives its memory back

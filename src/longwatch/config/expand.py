@@ -82,16 +82,49 @@ def text(raw: str, names: Names) -> str:
     return _TOKEN.sub(lambda m: "${" if m[0] == "$${" else names.value(m[1]), raw)
 
 
-def url(raw: str, names: Names) -> str:
-    """Expand a camera's URL part by part, and write it with its parts percent-encoded. Registers its password.
+def plain(raw: str) -> str:
+    """A text in which no password may stand: people read it. Raises Wrong where a name does."""
+    for match in _TOKEN.finditer(raw):
+        if match[0] != "$${":
+            raise Wrong(
+                f"{match[0]} stands for a password, and none may stand here",
+                "names are taken in URLs and where a password is asked for; write $${ for a literal ${",
+            )
+    return raw.replace("$${", "${")
+
+
+def way(raw: str, names: Names) -> str:
+    """Expand the address of a channel: one name for all of it stands for it as it is; names within it as in `address`."""
+    whole = _TOKEN.fullmatch(raw.strip())
+    return text(raw.strip(), names) if whole is not None and whole[0] != "$${" else address(raw, names)
+
+
+def address(raw: str, names: Names) -> str:
+    """Expand the address of a machine: what comes from a name is percent-encoded, so that it may hold any character, and is a secret."""
+    pieces, end = [], 0
+    for match in _TOKEN.finditer(raw):
+        pieces.append(raw[end : match.start()])
+        if match[0] == "$${":
+            pieces.append("$%7B")
+        else:
+            value = names.value(match[1])
+            secrets.register(value)
+            pieces.append(quote(value, safe=""))
+        end = match.end()
+    return "".join(pieces) + raw[end:]
+
+
+def url(raw: str, names: Names, schemes: tuple[str, ...] = ("rtsp", "rtsps"), whose: str = "cameras") -> str:
+    """Expand a URL part by part, and write it with its parts percent-encoded. Registers its password. whose: of what, for people.
 
     Raises Wrong, which never quotes the URL.
     """
+    form = _FORM if "rtsp" in schemes else "write it as http://10.0.0.9/rpc/Switch.GetStatus?id=0"
     match = _URL.fullmatch(raw.strip())
     if match is None:
-        raise Wrong("this is not a URL", _FORM)
-    if match["scheme"].lower() not in {"rtsp", "rtsps"}:
-        raise Wrong(f"the scheme {match['scheme']!r} is not taken", "cameras are rtsp:// or rtsps://")
+        raise Wrong("this is not a URL", form)
+    if match["scheme"].lower() not in schemes:
+        raise Wrong(f"the scheme {match['scheme']!r} is not taken", f"{whose} are {':// or '.join(schemes)}://")
     result = f"{match['scheme'].lower()}://"
     if match["login"] is not None:
         user, colon, password = match["login"].partition(":")
@@ -101,12 +134,12 @@ def url(raw: str, names: Names) -> str:
         result += quote(user, safe="") + (f":{quote(password, safe='')}" if colon else "") + "@"
     host = text(match["host"], names)
     if not re.fullmatch(r"\[[0-9A-Fa-f:.]+(%25[\w.-]+)?\]|[\w.-]+", host):
-        raise Wrong("the host of this URL is missing or malformed", _FORM)
+        raise Wrong("the host of this URL is missing or malformed", form)
     result += host
     if match["port"] is not None:
         port = text(match["port"], names)
         if not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
-            raise Wrong("the port of this URL is no number from 1 to 65535", _FORM)
+            raise Wrong("the port of this URL is no number from 1 to 65535", form)
         result += f":{port}"
     return result + _rest(match["rest"] or "", names)
 
@@ -137,5 +170,5 @@ def _rest(raw: str, names: Names) -> str:
     if re.search(r"[\x00-\x20\x7f]", rest):
         raise Wrong("the path of this URL holds a space or control character", "percent-encode it, as %20")
     if "#" in rest:
-        raise Wrong("a camera's URL has no #fragment", "write # as %23")
+        raise Wrong("such a URL has no #fragment", "write # as %23")
     return rest

@@ -14,31 +14,24 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from longwatch.base.errors import UsageError
-from longwatch.config import expand
+from longwatch.config import around_rules, expand, hub, notify, secret_places, watching_rules
 from longwatch.config.model import Camera, Settings
 from longwatch.config.problems import Problem, SettingsError, Wrong
 from longwatch.config.tree import MAX_BYTES, Path_, Tree, read
 
-SEARCH = (Path("longwatch.yml"), Path("/etc/longwatch/longwatch.yml"))
-_LATER = {
-    ("hub",): "a hub", ("uplink",): "a hub", ("database",): "a hub's database", ("media",): "a hub's media store",
-    ("broker",): "a hub's broker",
-}  # fmt: skip
-_LATER_OF_CAMERA = {"power_windows": "switching cameras by a plan"}
-_OF_ONE_CAMERA = ("name", "streams")
-
-
-def find(path: Path | None) -> Path:
-    """The settings file to use: `path`, else ./longwatch.yml, else /etc/longwatch/longwatch.yml. Raises UsageError."""
-    if path is not None:
-        return path
-    for candidate in SEARCH:
-        if candidate.exists():
-            return candidate
-    raise UsageError(
-        f"no settings: neither {SEARCH[0]} nor {SEARCH[1]} is there",
-        remedy="name the file with --config FILE, or try `longwatch demo`, which needs none",
-    )
+_OF_ONE_CAMERA = (
+    "name",
+    "streams",
+    "port",
+    "relay",
+    "meter",
+    "masks",
+    "shades",
+    "zones",
+    "lines",
+    "twin",
+    "radiometry",
+)
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
@@ -64,11 +57,15 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
     return compose(path, text, os.environ if environ is None else environ, path.absolute().parent)
 
 
-def compose(path: Path, text: str, environ: Mapping[str, str], folder: Path) -> Settings:
-    """As `load`, of a text that is in hand. folder: what relative paths in it begin from."""
+def compose(
+    path: Path, text: str, environ: Mapping[str, str], folder: Path, *, secrets_to_come: bool = False, afar: bool = False
+) -> Settings:  # fmt: skip
+    """As `load`, of a text that is in hand. folder: what relative paths in it begin from. secrets_to_come: a secrets file that is not
+    there yet is as an empty one. afar: these are of another machine, and no file of this one is read.
+    """
     tree = read(path, text)
-    problems = _later(tree)
-    names = expand.Names(environ, _secrets(tree, folder, problems))
+    problems = _role(tree)
+    names = expand.Names(environ, {} if afar else _secrets(tree, folder, problems, to_come=secrets_to_come))
     _expand(tree.root, (), tree, names, problems)
     _merge_defaults(tree, problems)
     settings = None
@@ -76,7 +73,7 @@ def compose(path: Path, text: str, environ: Mapping[str, str], folder: Path) -> 
         settings = Settings.model_validate(tree.root)
     except ValidationError as error:
         problems += [p for detail in error.errors(include_url=False) if (p := _problem(detail, tree)) is not None]
-    if settings is not None:
+    if settings is not None and settings.post is not None:
         problems += _rules(settings, tree)
     if problems or settings is None:
         raise SettingsError(path, _once(problems))
@@ -87,6 +84,18 @@ def compose(path: Path, text: str, environ: Mapping[str, str], folder: Path) -> 
     if not isinstance(settings.web.tls, str):
         settings.web.tls.cert = folder / settings.web.tls.cert
         settings.web.tls.key = folder / settings.web.tls.key
+    if settings.ledger.stamps is not None and settings.ledger.stamps.ca is not None:
+        settings.ledger.stamps.ca = folder / settings.ledger.stamps.ca
+    for channel in settings.notify.channels.values():
+        channel.ca = None if channel.ca is None else folder / channel.ca
+    if settings.mqtt is not None:
+        for name in ("ca", "cert", "key"):
+            file = getattr(settings.mqtt, name)
+            setattr(settings.mqtt, name, None if file is None else folder / file)
+    if settings.detection.model is not None:
+        settings.detection.model = folder / settings.detection.model
+    if settings.web.oidc is not None and settings.web.oidc.ca is not None:
+        settings.web.oidc.ca = folder / settings.web.oidc.ca
     return settings
 
 
@@ -98,30 +107,17 @@ def _once(problems: list[Problem]) -> list[Problem]:
     return list(seen.values())
 
 
-def _later(tree: Tree) -> list[Problem]:
-    """Keys that are known and not in this version: named as such, and taken out."""
-    problems = []
-    for path, what in _LATER.items():
-        if path[0] in tree.root:
-            remedy = "this version runs posts: take the key out"
-            problems.append(tree.problem(path, f"{what} is not in this version", remedy, key=True))
-            del tree.root[path[0]]
-            if path[0] == "hub":
-                tree.root.setdefault("post", {"id": "hub"})
-    cameras = tree.root.get("cameras")
-    holders: list[tuple[Path_, Any]] = [(("defaults",), tree.root.get("defaults"))]
-    holders += [(("cameras", name), camera) for name, camera in cameras.items()] if isinstance(cameras, dict) else []
-    for where, holder in holders:
-        for key, what in _LATER_OF_CAMERA.items():
-            if isinstance(holder, dict) and key in holder:
-                problems.append(tree.problem((*where, key), f"{what} is not in this version", "take it out", key=True))
-                del holder[key]
+def _role(tree: Tree) -> list[Problem]:
+    """Whose file it is, and what it may not hold then."""
+    problems = hub.of_roles(tree.root, tree)
+    if "hub" not in tree.root and "post" not in tree.root:
+        problems.append(tree.problem((), "post is missing", "add `post:`, or `hub:` where this is to be a hub"))
     return problems
 
 
-def _secrets(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, str] | None:
+def _secrets(tree: Tree, folder: Path, problems: list[Problem], *, to_come: bool) -> dict[str, str] | None:
     named = tree.root.get("secrets")
-    if not isinstance(named, str):
+    if not isinstance(named, str) or (to_come and not (folder / named).exists()):
         return {}
     try:
         return expand.secrets_file(folder / named)
@@ -131,16 +127,26 @@ def _secrets(tree: Tree, folder: Path, problems: list[Problem]) -> dict[str, str
 
 
 def _expand(node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem]) -> None:
-    """Expand every text below `node`, in place; the URLs of streams part by part."""
+    """Expand every text below `node`, in place; URLs part by part. A name stands for a password, and so only where one may stand."""
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in list(items):
         below: Path_ = (*path, key)
         if not isinstance(value, str):
             _expand(value, below, tree, names, problems)
             continue
-        is_url = len(below) == 4 and below[0] == "cameras" and below[2] == "streams"
         try:
-            node[key] = expand.url(value, names) if is_url else expand.text(value, names)
+            if secret_places.is_stream(below):
+                node[key] = expand.url(value, names)
+            elif secret_places.is_device(below):
+                node[key] = expand.url(value, names, ("http", "https"), "relays and meters")
+            elif secret_places.is_way(below):
+                node[key] = expand.way(value, names)
+            elif below[0] in secret_places.ADDRESSES and len(below) == 1:
+                node[key] = expand.address(value, names)
+            elif secret_places.is_secret(below):
+                node[key] = expand.text(value, names)
+            else:
+                node[key] = expand.plain(value)
         except Wrong as wrong:
             problems.append(tree.problem(below, wrong.what, wrong.remedy))
 
@@ -271,26 +277,52 @@ def _model_in(annotation: Any) -> Any:
     return None
 
 
+def _by_events(camera_id: str, camera: Camera, tree: Tree) -> list[Problem]:
+    """Recording by events needs somebody who looks."""
+    if camera.record != "events" or camera.looked_at is not None:
+        return []
+    what = "recording by events needs detection, and `detect` is false"
+    return [tree.problem(("cameras", camera_id, "record"), what, "leave `detect` out, or write `record: continuous`")]
+
+
+def _weeks(camera_id: str, camera: Camera, tree: Tree) -> list[Problem]:
+    """Windows of a camera that cannot be meant."""
+    problems: list[Problem] = []
+    empty = {
+        "schedule": ("an empty schedule never records", "write `record: never`, or leave it out"),
+        "power_windows": ("without a power window the camera never has power", "leave it out: it always has"),
+    }
+    for key, (what, remedy) in empty.items():
+        windows = getattr(camera, key)
+        if windows == []:
+            problems.append(tree.problem(("cameras", camera_id, key), what, remedy))
+        for index, window in enumerate(windows or []):
+            if window.from_ == window.to:
+                part = ("cameras", camera_id, key, index)
+                whole_day = "for the whole day write from: '00:00', to: '24:00'"
+                problems.append(tree.problem(part, "from and to are the same", whole_day))
+    return problems
+
+
 def _rules(settings: Settings, tree: Tree) -> list[Problem]:
     """What holds between keys."""
-    problems = []
+    problems: list[Problem] = []
     web = settings.web
+    problems += around_rules.of_switches(settings, tree)
+    problems += hub.of_uplink(settings.hub is not None, settings.uplink, tree)
+    problems += notify.rules_of(settings.notify, settings.mqtt, None if settings.hub else settings.cameras.keys(), tree)
+    problems += hub.of_processes(settings.door, settings.broker, settings.database, settings.media, tree)
     if not web.listen.is_loopback and web.tls == "off" and not web.behind_proxy:
         remedy = "add `tls: self-signed`, or `behind_proxy: [CIDR]` where a proxy speaks TLS, or listen on 127.0.0.1"
         what = f"{web.listen} can be reached from other machines, and passwords would cross the network in the clear"
         problems.append(tree.problem(("web", "listen"), what, remedy))
+    problems += watching_rules.of_twins(settings, tree)
     for index, volume in enumerate(settings.data):
         if volume in settings.data[:index]:
             problems.append(tree.problem(("data", index), f"{volume} is there twice", "name each volume once"))
     for camera_id, camera in settings.cameras.items():
-        for index, window in enumerate(camera.schedule or []):
-            if window.from_ == window.to:
-                remedy = "for the whole day write from: '00:00', to: '24:00'"
-                part = ("cameras", camera_id, "schedule", index)
-                problems.append(tree.problem(part, "from and to are the same", remedy))
-        if camera.schedule == []:
-            path = ("cameras", camera_id, "schedule")
-            problems.append(
-                tree.problem(path, "an empty schedule never records", "write `record: never`, or leave it out")
-            )
+        problems += around_rules.of_camera(settings, camera, tree)
+        problems += _weeks(camera_id, camera, tree)
+        problems += _by_events(camera_id, camera, tree)
+        problems += watching_rules.of_camera(settings, camera, tree)
     return problems

@@ -34,11 +34,11 @@ class Problem:
 class SettingsError(UsageError):
     """The settings cannot be used. `problems` holds every one, in the order of the file."""
 
-    def __init__(self, path: Path, problems: list[Problem]) -> None:
+    def __init__(self, path: Path | None, problems: list[Problem]) -> None:
         self.path = path
         self.problems = sorted(problems)
         listed = "\n".join(f"  {problem}" for problem in self.problems)
-        super().__init__(f"{path} cannot be used:\n{listed}")
+        super().__init__(f"{path or 'this text'} cannot be used:\n{listed}")
 
 
 class Wrong(ValueError):  # noqa: N818 - it never leaves this room; Pydantic wants a ValueError

@@ -17,6 +17,8 @@ from ruamel.yaml.scalarint import ScalarInt
 from longwatch.config.problems import Problem, SettingsError
 
 MAX_BYTES = 4 << 20
+MOST_VALUES = 200_000
+"""Beyond it these are no settings: aliases of aliases make millions of a few lines."""
 Path_ = tuple[str | int, ...]
 
 
@@ -28,6 +30,7 @@ class Tree:
     keys: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     values: dict[Path_, tuple[int, int]] = field(default_factory=dict)
     origins: dict[Path_, Path_] = field(default_factory=dict)
+    count: int = 0
 
     def place(self, path: Path_, *, key: bool = False) -> tuple[int, int]:
         """Line and column of what is at `path`, or of the nearest that holds it."""
@@ -48,7 +51,7 @@ class Tree:
         return Problem(line, column, ".".join(str(part) for part in said), what, remedy)
 
 
-def read(path: Path, text: str) -> Tree:
+def read(path: Path | None, text: str) -> Tree:
     """Parse. Raises SettingsError where it is no YAML, or no mapping."""
     try:
         root = YAML(typ="rt", pure=True).load(StringIO(text))
@@ -69,7 +72,18 @@ def read(path: Path, text: str) -> Tree:
     return tree
 
 
+def read_plain(text: str) -> dict[str, Any]:
+    """The values alone. Raises as `read`."""
+    return read(None, text).root
+
+
 def _plain(node: Any, path: Path_, tree: Tree) -> Any:
+    tree.count += 1
+    if tree.count > MOST_VALUES:
+        line, column = tree.place(path)
+        raise SettingsError(
+            None, [Problem(line, column, "", f"there are more than {MOST_VALUES} values", "say less by aliases")]
+        )
     if len(path) > 20:  # settings are shallow; an alias that holds itself is not
         return None
     if isinstance(node, CommentedMap):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from longwatch.base.ids import is_slug
 from longwatch.config.problems import Wrong
+from longwatch.model import areas
 
 _SIZE_UNITS = {
     "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40,
@@ -59,6 +60,16 @@ def keep_free(value: object) -> KeepFree:
     return KeepFree(percent / 100)
 
 
+def share(value: object) -> float:
+    """A share, as `20%`, from 1 % to 100 %."""
+    if isinstance(value, float):
+        return value
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,3})?)\s*%", str(value).strip())
+    if match is None or not 1 <= float(match[1]) <= 100:
+        raise Wrong(f"{value!r} is not a share", "write it as 20%, from 1% to 100%")
+    return float(match[1]) / 100
+
+
 def slug(value: str) -> str:
     """An id."""
     if not is_slug(value):
@@ -105,6 +116,23 @@ def minute(value: object) -> int:
     if not 0 <= total <= 1440 or isinstance(value, int | float):
         raise Wrong(f"{value!r} is not a time of day", "write it as '06:00', in quotes")
     return total
+
+
+def polygon(value: object) -> tuple[areas.Point, ...]:
+    """`[[0.1, 0.1], [0.4, 0.1], [0.4, 0.5]]`: points in parts of the picture's width and height."""
+    remedy = "write it as [[0.1, 0.1], [0.4, 0.1], [0.4, 0.5]]"
+    if not isinstance(value, list | tuple):
+        raise Wrong("a polygon is a list of points", remedy)
+    points = []
+    for point in value:
+        pair = list(point) if isinstance(point, list | tuple) else []
+        if len(pair) != 2 or any(isinstance(v, bool) or not isinstance(v, int | float) for v in pair):
+            raise Wrong("a point is two numbers, [x, y]", remedy)
+        points.append((round(float(pair[0]), areas.DECIMALS), round(float(pair[1]), areas.DECIMALS)))
+    wrong = areas.wrong_with(points)
+    if wrong:
+        raise Wrong(wrong, remedy)
+    return tuple(points)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ def media_playlist(parts: Sequence[MediaPart], *, ended: bool, start_offset_us: 
     """The playlist's text. ended: no more follows (ENDLIST). start_offset_us: where to begin in it; what comes before is
     only there to be decoded.
 
-    EXT-X-PROGRAM-DATE-TIME stands at the first part and at each discontinuity, EXT-X-MAP where it changes.
+    EXT-X-PROGRAM-DATE-TIME stands at each part (a camera's clock drifts within a run, and durations do not say by how much),
+    EXT-X-MAP where it changes.
     """
     longest_us = max((part.duration_us for part in parts), default=1_000_000)
     lines = [
@@ -49,8 +50,7 @@ def media_playlist(parts: Sequence[MediaPart], *, ended: bool, start_offset_us: 
         if part.map_uri != known_map:
             lines.append(f'#EXT-X-MAP:URI="{part.map_uri}"')
             known_map = part.map_uri
-        if n == 0 or part.discontinuity:
-            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_us(part.wall_us)}")
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_us(part.wall_us)}")
         lines += [f"#EXTINF:{part.duration_us / 1e6:.6f},", part.uri]
     if ended:
         lines.append("#EXT-X-ENDLIST")

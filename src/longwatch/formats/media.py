@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 class Codec(enum.StrEnum):
-    """Encodings that we take from a camera and store."""
+    """Encodings that we take from a camera and store; and FLAC, in which a live view hands on what no browser plays."""
 
     H264 = "h264"
     H265 = "h265"
@@ -16,6 +16,7 @@ class Codec(enum.StrEnum):
     PCMU = "pcmu"
     PCMA = "pcma"
     OPUS = "opus"
+    FLAC = "flac"
     ONVIF_METADATA = "onvif-metadata"
 
 

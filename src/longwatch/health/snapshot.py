@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from longwatch.health.around import Around
+from longwatch.health.doors import DoorState
+from longwatch.health.notifying import Telling
 from longwatch.model.sessions import StreamKey
+from longwatch.model.watching import DetectionState, ModelState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,15 @@ class TrackState:
     fps: float | None = None
     bitrate: int | None = None
     kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseState:
+    """A camera that somebody paused. kind: as the gap's cause is called. until_us: None is until resumed."""
+
+    kind: str
+    since_us: int
+    until_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,7 @@ class StreamState:
     next_attempt_wall_us: int | None = None
     acked_wall_us: int | None = None
     tracks: tuple[TrackState, ...] = ()
+    pause: PauseState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +64,35 @@ class VolumeState:
     state: str
     detail: str = ""
     free_bytes: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What a process holds. cpu_us: since it began, `up_us` ago."""
+
+    resident_bytes: int | None = None
+    cpu_us: int | None = None
+    up_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The log as the recorder keeps it. signed, published: entries. problems: of copies that lag behind, by volume."""
+
+    origin: str = ""
+    fingerprint: str = ""
+    signed: int = 0
+    published: int = 0
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at once. running: the recorder answered; where it did not, nothing else is filled in but `why_not`."""
+    """Everything at once. running: the recorder answered; where it did not, nothing else of it is filled in but `why_not`.
+
+    telling, watching, doors: what the server knows itself.
+    """
 
     wall_us: int
     running: bool
@@ -63,7 +101,17 @@ class Snapshot:
     volumes: tuple[VolumeState, ...] = ()
     accounted_until_us: int = 0
     reported: tuple[str, ...] = ()
+    remarked: tuple[str, ...] = ()
+    around: Around = field(default_factory=Around)
+    version: str = ""
+    provenance: str = ""
+    process: ProcessState = field(default_factory=ProcessState)
+    ledger: LedgerState = field(default_factory=LedgerState)
     by_key: dict[StreamKey, StreamState] = field(default_factory=dict, repr=False)
+    telling: Telling = field(default_factory=Telling)
+    watching: tuple[DetectionState, ...] = ()
+    model: ModelState = field(default_factory=ModelState)
+    doors: tuple[DoorState, ...] = ()
 
     @staticmethod
     def silent(wall_us: int, why_not: str) -> Snapshot:
@@ -73,7 +121,18 @@ class Snapshot:
     def only(self, cameras: frozenset[str]) -> Snapshot:
         """What somebody may know who may see only these cameras."""
         streams = tuple(stream for stream in self.streams if stream.key.camera in cameras)
-        return replace(self, streams=streams, by_key={stream.key: stream for stream in streams}, reported=())
+        return replace(
+            self,
+            streams=streams,
+            by_key={stream.key: stream for stream in streams},
+            reported=(),
+            remarked=(),
+            around=self.around.only(cameras),
+            telling=Telling(),
+            watching=tuple(one for one in self.watching if one.camera in cameras),
+            model=ModelState(),
+            doors=(),
+        )
 
     @staticmethod
     def read(wall_us: int, answer: dict[str, Any]) -> Snapshot:
@@ -81,7 +140,11 @@ class Snapshot:
         streams = tuple(_stream(item) for item in answer.get("streams", []))
         volumes = tuple(
             VolumeState(
-                str(v.get("path", "")), str(v.get("state", "ok")), str(v.get("detail", "")), v.get("free_bytes")
+                str(v.get("path", "")),
+                str(v.get("state", "ok")),
+                str(v.get("detail", "")),
+                v.get("free_bytes"),
+                v.get("size_bytes"),
             )
             for v in answer.get("volumes", [])
         )
@@ -91,15 +154,49 @@ class Snapshot:
             streams=streams,
             volumes=volumes,
             accounted_until_us=int(answer.get("accounted_until_us") or 0),
-            reported=tuple(_said(item) for item in answer.get("health", [])),
+            reported=tuple(_said(item) for item in answer.get("health", []) if not _is_remark(item)),
+            remarked=tuple(_said(item) for item in answer.get("health", []) if _is_remark(item)),
+            around=Around.read(answer.get("surroundings")),
+            version=str(answer.get("version", "")),
+            provenance=str(answer.get("provenance", "")),
+            process=_process(answer.get("process")),
+            ledger=_ledger(answer.get("ledger")),
             by_key={stream.key: stream for stream in streams},
         )
+
+
+def _process(item: Any) -> ProcessState:
+    said = item if isinstance(item, dict) else {}
+    return ProcessState(said.get("resident_bytes"), said.get("cpu_us"), said.get("up_us"))
+
+
+def _ledger(item: Any) -> LedgerState:
+    said = item if isinstance(item, dict) else {}
+    problems = tuple(f"{each['path']}: {each['problem']}" for each in said.get("mirrors", []) if each.get("problem"))
+    return LedgerState(
+        str(said.get("origin", "")),
+        str(said.get("fingerprint", "")),
+        int(said.get("signed") or 0),
+        int(said.get("published") or 0),
+        problems,
+    )
+
+
+def _is_remark(item: Any) -> bool:
+    """An older recorder calls nothing so, and all that it says blocks."""
+    return isinstance(item, dict) and item.get("weight") == "remark"
 
 
 def _said(item: Any) -> str:
     if isinstance(item, dict):
         return ": ".join(str(item[part]) for part in ("what", "detail", "why") if item.get(part))
     return str(item)
+
+
+def _pause(item: Any) -> PauseState | None:
+    return (
+        PauseState(str(item["kind"]), int(item["since_us"]), item.get("until_us")) if isinstance(item, dict) else None
+    )
 
 
 def _stream(item: dict[str, Any]) -> StreamState:
@@ -126,4 +223,5 @@ def _stream(item: dict[str, Any]) -> StreamState:
         next_attempt_wall_us=item.get("next_attempt_wall_us"),
         acked_wall_us=item.get("acked_wall_us"),
         tracks=tracks,
+        pause=_pause(item.get("pause")),
     )

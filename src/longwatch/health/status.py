@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from longwatch.base.clock import Clock
@@ -22,7 +23,7 @@ class RecorderLink(Protocol):
 
 
 class RecorderStatus:
-    """The last snapshot, at most half a second old. Owner: the server's event loop."""
+    """The last snapshot, at most half a second old. Owner: the server's event loop. also: each adds what the server knows itself."""
 
     def __init__(self, link: RecorderLink, clock: Clock) -> None:
         self._link = link
@@ -30,13 +31,17 @@ class RecorderStatus:
         self._turn = asyncio.Lock()
         self._last: Snapshot | None = None
         self._asked_boot_us = 0
+        self.also: list[Callable[[Snapshot], Awaitable[Snapshot]]] = []
 
     async def now(self) -> Snapshot:
         """Never raises: a recorder that does not answer is a snapshot that says so."""
         async with self._turn:
             now_us = self._clock.boottime_us()
             if self._last is None or now_us - self._asked_boot_us >= _FRESH_US:
-                self._last = await self._ask()
+                found = await self._ask()
+                for add in self.also:
+                    found = await add(found)
+                self._last = found
                 self._asked_boot_us = now_us
             return self._last
 

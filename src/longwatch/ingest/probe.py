@@ -20,6 +20,7 @@ _STEP_S = 0.25
 _LONGEST_S = 15.0
 """A probe is prolonged up to this until a whole group of pictures has passed."""
 _LONG_GROUP_S = 10.0
+_MOST_PICTURE_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class ProbedTrack:
 class ProbeReport:
     """What `camera probe` says. url: without its password. fault, detail: why it did not work; None where it did.
 
-    offered: every medium that the camera described; tracks: those that would be recorded. problems: for people.
+    offered: every medium that the camera described; tracks: those that would be recorded. problems: for people. clock_offset_s: how
+    far the camera's own clock is ahead of ours, by its sender reports; None without one. not_taken: kinds of which no medium could be
+    recorded. changes: of parameters. picture: the first sync sample of video, as it came.
     """
 
     url: str
@@ -55,6 +58,10 @@ class ProbeReport:
     first_picture_s: float | None
     measured_s: float
     problems: tuple[str, ...] = ()
+    clock_offset_s: float | None = None
+    not_taken: tuple[str, ...] = ()
+    changes: int = 0
+    picture: bytes = field(default=b"", repr=False)
 
 
 @dataclass(slots=True)
@@ -78,6 +85,8 @@ class _Meter:
     first_us: int | None = None
     changes: int = 0
     ended: tuple[Fault | None, str] | None = None
+    offset_us: int | None = None
+    picture: bytes = b""
 
     def opened(self, tracks: tuple[TrackFormat, ...]) -> None:
         self.formats = tracks
@@ -93,6 +102,8 @@ class _Meter:
             if track.first_dts is None:
                 track.first_dts = sample.dts
             if sample.sync:
+                if not self.picture and sample.track == 0 and len(sample.data) <= _MOST_PICTURE_BYTES:
+                    self.picture = bytes(sample.data)
                 if track.sync_dts is not None:
                     track.longest_gop = max(track.longest_gop, sample.dts - track.sync_dts)
                 track.sync_dts = sample.dts
@@ -101,7 +112,9 @@ class _Meter:
         """The receivers count."""
 
     def sender_report(self, report: SenderReport) -> None:
-        """The session counts, those before the first picture included."""
+        """The session counts, those before the first picture included. The last word on the camera's clock stands."""
+        arrived_us = self.clock.wall_us() - (self.clock.boottime_us() - report.arrival_boot_us)
+        self.offset_us = report.ntp_wall_us - arrived_us
 
     def formats_changed(self, tracks: tuple[TrackFormat, ...]) -> None:
         self.formats = tracks
@@ -114,9 +127,11 @@ class _Meter:
         """A probe is one attempt; its outcome says all."""
 
 
-async def probe(url: CameraUrl, options: Options, clock: Clock, *, seconds: float = 5.0) -> ProbeReport:
+async def probe(
+    url: CameraUrl, options: Options, clock: Clock, *, seconds: float = 5.0, longest_s: float = _LONGEST_S
+) -> ProbeReport:  # fmt: skip
     """Connect once, measure for about `seconds` from the first picture on, and end the session. Raises nothing of the
-    camera's making: a camera that does not work is a report too.
+    camera's making: a camera that does not work is a report too. longest_s: until then a whole group of pictures is waited for.
     """
     meter = _Meter(clock)
     session = Session(url, options, clock, meter, changed=lambda _fault, _detail: None)
@@ -124,7 +139,7 @@ async def probe(url: CameraUrl, options: Options, clock: Clock, *, seconds: floa
     began_us = clock.boottime_us()
     try:
         running = tasks.start("session", session.run())
-        await _measure(meter, clock, running, seconds)
+        await _measure(meter, clock, running, seconds, longest_s)
         ended_us = clock.boottime_us()
         outcome = running.result() if running.done() else Outcome(None, "", server=session.server)
     finally:
@@ -132,7 +147,9 @@ async def probe(url: CameraUrl, options: Options, clock: Clock, *, seconds: floa
     return _report(url, session, meter, outcome, began_us, ended_us)
 
 
-async def _measure(meter: _Meter, clock: Clock, running: asyncio.Task[Outcome], seconds: float) -> None:
+async def _measure(
+    meter: _Meter, clock: Clock, running: asyncio.Task[Outcome], seconds: float, longest_s: float
+) -> None:  # fmt: skip
     """Until the session is over, or enough was seen; the session's own limits end a camera that sends nothing."""
     while not running.done():
         await clock.sleep(_STEP_S)
@@ -140,7 +157,7 @@ async def _measure(meter: _Meter, clock: Clock, running: asyncio.Task[Outcome], 
             continue
         seen_s = (clock.boottime_us() - meter.first_us) / 1e6
         video = meter.tracks.get(0)
-        if seen_s >= seconds and ((video is not None and video.longest_gop) or seen_s >= max(seconds, _LONGEST_S)):
+        if seen_s >= seconds and ((video is not None and video.longest_gop) or seen_s >= max(seconds, longest_s)):
             return
 
 
@@ -163,6 +180,10 @@ def _report(
         first_picture_s=first_s,
         measured_s=(ended_us - meter.first_us) / 1e6 if meter.first_us is not None else 0.0,
         problems=tuple(_problems(session, meter, tracks)),
+        clock_offset_s=None if meter.offset_us is None else meter.offset_us / 1e6,
+        not_taken=session.not_taken,
+        changes=meter.changes,
+        picture=meter.picture,
     )
 
 

@@ -13,7 +13,8 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
 
 
-def _node(left: bytes, right: bytes) -> bytes:
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """MTH of two subtrees: SHA-256(0x01 || left || right)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
@@ -23,14 +24,14 @@ def root(leaves: Iterable[bytes]) -> bytes:
     for leaf in leaves:
         level, digest = 0, leaf
         while stack and stack[-1][0] == level:
-            digest = _node(stack.pop()[1], digest)
+            digest = node_hash(stack.pop()[1], digest)
             level += 1
         stack.append((level, digest))
     if not stack:
         return EMPTY_ROOT
     digest = stack.pop()[1]
     while stack:
-        digest = _node(stack.pop()[1], digest)
+        digest = node_hash(stack.pop()[1], digest)
     return digest
 
 
@@ -39,7 +40,7 @@ def segment_root(header_sha256: bytes, fragment_sha256s: Iterable[bytes]) -> byt
     return root([leaf_hash(header_sha256), *(leaf_hash(digest) for digest in fragment_sha256s)])
 
 
-def _split(size: int) -> int:
+def split(size: int) -> int:
     """The largest power of two smaller than `size`."""
     return 1 << ((size - 1).bit_length() - 1)
 
@@ -51,7 +52,7 @@ def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     path: list[bytes] = []
     low, high = 0, len(leaves)
     while high - low > 1:
-        middle = low + _split(high - low)
+        middle = low + split(high - low)
         if index < middle:
             path.append(root(leaves[middle:high]))
             high = middle
@@ -70,12 +71,12 @@ def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], 
         if last == 0:
             return False
         if position & 1 or position == last:
-            digest = _node(sibling, digest)
+            digest = node_hash(sibling, digest)
             while not position & 1 and position:
                 position >>= 1
                 last >>= 1
         else:
-            digest = _node(digest, sibling)
+            digest = node_hash(digest, sibling)
         position >>= 1
         last >>= 1
     return last == 0 and digest == expected_root

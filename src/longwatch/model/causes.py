@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 
 class Cause(enum.StrEnum):
@@ -24,3 +25,23 @@ class Cause(enum.StrEnum):
     PRIVACY_PAUSE = "privacy_pause"
     NEVER_RECORDED = "never_recorded"
     UNKNOWN = "unknown"
+
+
+PLANNED = frozenset({Cause.NOT_SCHEDULED, Cause.POWER_PLAN, Cause.PAUSED_BY_OPERATOR, Cause.PRIVACY_PAUSE})
+"""What somebody wanted so: no alarm, and nothing to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A camera whose recording an operator paused. cause: PAUSED_BY_OPERATOR or PRIVACY_PAUSE. Wall times; until_us: None is
+    until it is resumed. entry: number of the ledger's entry that says who and why.
+    """
+
+    cause: Cause
+    since_us: int
+    until_us: int | None
+    entry: int
+
+    def holds(self, wall_us: int) -> bool:
+        """Whether it is not over yet."""
+        return self.until_us is None or wall_us < self.until_us

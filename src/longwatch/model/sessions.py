@@ -29,6 +29,7 @@ class Fault(enum.StrEnum):
     SILENT = "silent"  # connected and playing, and no packet comes
     AUDIO_ONLY = "audio_only"  # packets come, and none of video
     FROZEN = "frozen"  # the same picture for ever
+    MASKING = "masking"  # the child that masks its pictures ended, hangs, or does not keep up
     UNUSABLE = "unusable"  # samples come, and none can be stored (no parameter sets, no sync sample)
 
 

@@ -79,6 +79,20 @@ class SegmentRow:
     verified: bool = True
 
 
+NO_EVENT = "no_event"
+"""Why footage of a camera that records by events goes: it was looked at, and nothing was seen (docs/design/by-events.md)."""
+
+
+class Fate(enum.IntEnum):
+    """What became of footage that was removed. LOST, CONFIRMED: still `recorded`, gone; nobody holds it, or a hub does. DISCARDED: looked at and
+    not wanted, of a camera that records by events; that is a gap. The numbers stand in databases.
+    """
+
+    LOST = 0
+    CONFIRMED = 1
+    DISCARDED = 2
+
+
 class RecordedSpan(NamedTuple):
     """A stretch of one run without a gap in its video track, half-open, on the wall as best placed."""
 
@@ -105,6 +119,14 @@ class GapSpan(NamedTuple):
     evidence: Mapping[str, object] = _NO_EVIDENCE
     id: int | None = None
     run: int | None = None
+
+
+_NOTHING_SEEN: Mapping[str, object] = {"why": "no event"}
+
+
+def discarded(from_us: int, to_us: int) -> GapSpan:
+    """The gap that footage leaves which no event needed."""
+    return GapSpan(from_us, to_us, Cause.NOT_SCHEDULED, _NOTHING_SEEN)
 
 
 class SegmentSource(Protocol):

@@ -41,11 +41,11 @@ async def _check(volumes: Sequence[Path], mode: Mode, *, repair: bool) -> dict[s
 
 async def _here(volumes: Sequence[Path], mode: Mode, *, repair: bool) -> dict[str, Any]:
     """Opening the archive recovers what a cut left open, as the recorder would."""
-    archive, _ = await Archive.open(volumes, Options(), SystemClock(), boot_id())
+    archive, opened = await Archive.open(volumes, Options(), SystemClock(), boot_id())
     try:
         report = await archive.check(mode, repair=repair)
     finally:
-        await archive.close()
+        await archive.close(orderly=opened.orderly_stop)  # how the recorder ended is not ours to change
     return told(report)
 
 

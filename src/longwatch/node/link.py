@@ -7,6 +7,9 @@ does not read: a request's answer always goes out, a push is refused (and counte
 
 from __future__ import annotations
 
+from longwatch.base import log  # noqa: F401 - first, in verbs too, which all come by here: see there
+
+# isort: split
 import asyncio
 import contextlib
 import hashlib
@@ -19,7 +22,7 @@ from typing import Any, cast
 
 import structlog
 
-from longwatch.base.errors import LongwatchError
+from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
 from longwatch.wire.frames import Decoder, Frame, check_hello, encode, hello
 
@@ -55,6 +58,16 @@ def _check_ours(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(f"{folder} belongs to somebody else, or others may enter it")
+
+
+def _error_of(problem: dict[str, Any]) -> LongwatchError:
+    """The neighbour's error as it was raised there: its exit code tells wrong use, whatever its version, from what failed."""
+    code = problem.get("exit_code", 1)
+    kind = UsageError if code == UsageError.exit_code else LongwatchError
+    error = kind(str(problem.get("what", "")), why=str(problem.get("why", "")), remedy=str(problem.get("remedy", "")))
+    if isinstance(code, int):
+        error.exit_code = code
+    return error
 
 
 class Peer(asyncio.Protocol):
@@ -231,7 +244,9 @@ class LinkClient(asyncio.Protocol):
         except (OSError, TimeoutError) as error:
             await self.aclose()
             raise LongwatchError(
-                f"nobody answers at {self.path}", why=str(error) or "no greeting", remedy="is `longwatch run` running?"
+                f"nobody answers at {self.path}",
+                why=error.strerror or str(error) or "no greeting",
+                remedy="is `longwatch run` running?",
             ) from error
         for callback in self._connect:
             callback()
@@ -254,7 +269,9 @@ class LinkClient(asyncio.Protocol):
             await self.aclose()
 
     async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]:
-        """Ask, and wait for the answer. Raises LongwatchError: the neighbour's own, or that it is away."""
+        """Ask, and wait for the answer. Raises UsageError where the neighbour calls it wrong use, LongwatchError: what else
+        failed there, or that it is away.
+        """
         if self._transport is None or not self.is_connected:
             raise LongwatchError(f"nobody answers at {self.path}", remedy="is `longwatch run` running?")
         number = next(self._ids)
@@ -269,11 +286,7 @@ class LinkClient(asyncio.Protocol):
             self._waiting.pop(number, None)
         problem = header.get("error")
         if isinstance(problem, dict):
-            raised = LongwatchError(
-                str(problem.get("what", "")), why=str(problem.get("why", "")), remedy=str(problem.get("remedy", ""))
-            )
-            raised.exit_code = int(problem.get("exit_code", 1))
-            raise raised
+            raise _error_of(problem)
         result = header.get("result")
         return result if isinstance(result, dict) else {}
 

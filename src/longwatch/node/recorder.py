@@ -10,12 +10,17 @@ an entry, and is begun again.
 
 from __future__ import annotations
 
+from longwatch.base import log, starting  # first: see there
+
+# isort: split
 import argparse
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +29,48 @@ import uvloop
 
 import longwatch
 from longwatch.accounting import StreamAccount, Tail
-from longwatch.archive import Archive, Mode, RecoveryReport, RetentionTime, VolumeState
+from longwatch.archive import Archive, Mode, RecoveryReport, VolumeState
 from longwatch.archive.ops import Entry
-from longwatch.base import log, secrets
+from longwatch.base import process, secrets
 from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.ids import boot_id
 from longwatch.base.tasks import Tasks
 from longwatch.causes import Restart
 from longwatch.ledger import kinds
+from longwatch.masking import Masking
+from longwatch.model.alarms import AlarmKind
+from longwatch.model.causes import Pause
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import Provenance
+from longwatch.node import corrections
 from longwatch.node.check import told
+from longwatch.node.host_state import is_going_down
 from longwatch.node.link import LinkServer, socket_path
+from longwatch.node.recorder_acts import RecorderActs, Stopping
+from longwatch.node.recorder_alarms import Look
+from longwatch.node.recorder_attest import Attesting
+from longwatch.node.recorder_blind import blind_cameras
+from longwatch.node.recorder_holds import RecorderHolds
 from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions, resolve
+from longwatch.node.recorder_people import People
+from longwatch.node.recorder_posts import silent_posts
+from longwatch.node.recorder_retention import RecorderRetention
+from longwatch.node.recorder_settings import RELOAD, Asked, RecorderSettings
 from longwatch.node.recorder_socket import RecorderSocket
+from longwatch.node.recorder_stamps import stamp
 from longwatch.node.recorder_streams import StreamUnit
+from longwatch.node.recorder_surroundings import Around
 from longwatch.node.recorder_ticks import Ticks
+from longwatch.node.supervise import STOPPED_BY_ORDER
+from longwatch.node.upgrade_files import gone_back_from
+from longwatch.node.upgrade_state import AGAIN, RELEASE
 from longwatch.recording import Budget, HostTime, KernelTime, LiveTap, StreamRecorder
 
-RETAIN_EVERY_S = 30.0
 WATCH_EVERY_S = 1.0
 SLOW_TICK_US = 1_000_000
 HUNG_US = 5_000_000
 END_SESSIONS_S = 1.0
-APPROVE = "an operator who knows that the clock is right says so with POST /api/v1/retention/approve"
+_LOOK_FOR_GARBAGE = (20_000, 20, 50)
 _log = structlog.get_logger(__name__)
 
 
@@ -79,24 +101,47 @@ class Recorder:
         self._restart = (
             None
             if report.fresh
-            else Restart(report.orderly_stop, report.same_boot, beat.wall_us if beat is not None else None)
-        )
+            else Restart(
+                report.orderly_stop, report.same_boot, beat.wall_us if beat is not None else None, report.mains,
+                report.stop_asked,
+            )
+        )  # fmt: skip
         self._buffer = Budget(options.recording.total_buffer_bytes)
         self._live_cache = Budget(options.recording.live_cache_bytes)
         self._sources = Tasks("source", self._died)
+        self.masking = Masking(clock)
         self._ending = Tasks("ending")
         self._tasks = Tasks("recorder", self._died)
         self._deaths: dict[str, str] = {}
+        self.around = Around(
+            options.surroundings, clock, self.host, self.ticks.units, self.ticks.entries.append, self._died, report.mains
+        )  # fmt: skip
+        self.ticks.around = self.around
+        self.acts = RecorderActs(
+            archive, clock, lambda: self.host.wall_us(clock.boottime_us()),
+            lambda: frozenset(camera.id for camera in self.options.cameras), self._use_pause,
+        )  # fmt: skip
+        self.ticks.gaps_told = self.acts.gaps_told
+        self.acts.has_hub = (options.volumes[0] / "trust" / "enrolment.json").exists  # as `trust.enrolment` keeps it
+        self.posts = silent_posts(clock)
+        self.views = blind_cameras(clock)
+        self._settings = RecorderSettings(archive, self.acts)
+        self.stop = Stopping(archive, self.stopping.set)
         self._settings_problem = "; ".join(options.problems)
         self._reloading = asyncio.Lock()
-        self._held_back = ""
-        self._approved_epoch = -1  # of the host's clock that an operator vouched for
+        self.people = People(archive, clock)
+        self.holds = RecorderHolds(archive, clock, lambda: self.host.wall_us(clock.boottime_us()), self.acts)
+        self.retention = RecorderRetention(
+            archive, clock, self.host, self.ticks.units, self.acts, self.people, self.holds, self._by_events
+        )
         socket = RecorderSocket(
             self._tap,
             {
-                "ping": self._ping, "status": self._status, "entry": self._entry, "try_now": self._try_now,
-                "reload": self._reload, "retention_preview": self._preview, "retention_approve": self._approve,
-                "check": self._check,
+                "ping": self._ping, "status": self._status, "try_now": self._try_now,
+                "reload": self._reload, "retention_preview": self.retention.preview, "retention_approve": self.retention.approve,
+                "confirm": self.retention.confirm, "discard": self.retention.discard,
+                "check": self._check, "settings_apply": self._settings_apply, "settings_preview": self._settings.preview, "stop": self.stop.ask, **self.posts.commands, **self.views.commands, **self.acts.commands, **self.holds.commands,
+                **self.people.commands, "stamp": partial(stamp, archive, options.archive.flushing), **Attesting(archive, clock, self.ticks.units, self.ticks, self.holds.lease).commands, **corrections.commands(archive),
             },
         )  # fmt: skip
         self.link = LinkServer(socket_path(options.volumes[0], "recorder"), "recorder", socket.handle)
@@ -107,6 +152,7 @@ class Recorder:
         archive, report = await Archive.open(options.volumes, options.archive, clock, boot)
         for warning in report.warnings:
             _log.warning("the data folder", warning=warning)
+        _log.info("the ledger", origin=archive.ledger.log.origin, key=archive.ledger.key.fingerprint)
         return cls(options, config, clock, boot, archive, report)
 
     # ---- life -------------------------------------------------------------------------------------------------------
@@ -120,7 +166,7 @@ class Recorder:
                 kinds.START,
                 {
                     "version": longwatch.__version__, "orderly": self.report.orderly_stop, "same_boot": self.report.same_boot,
-                    "recovered": len(self.report.recovered),
+                    "recovered": len(self.report.recovered), **self._clock_words(),
                     "last_heartbeat": None if beat is None else {
                         "boot": beat.boot, "boot_us": beat.boot_us, "wall_us": beat.wall_us,
                         "accounted_until_us": beat.accounted_until_us,
@@ -128,6 +174,8 @@ class Recorder:
                 },
             )
         )  # fmt: skip
+        await self.acts.load(self.report)
+        await self._settings.at_start(self.options)
         ready_us = self.host.wall_us(self._clock.boottime_us())
         for camera in self.options.cameras:
             await self._set_up(camera, ready_us)
@@ -136,27 +184,40 @@ class Recorder:
                 self._unit(key, tail.accounted_to_us, ready_us)
         for volume in self.archive.volumes:
             self._keep(f"tick {volume.path}", lambda volume=volume: self.ticks.run(volume))
-        self._keep("retention", self._retain_for_ever)
+        self._keep("retention", self.retention.run)
         self._keep("watch", self._watch)
+        self._keep("alarms", self._look)
+        self._keep("surroundings", self.around.run)
+
+    def _clock_words(self) -> dict[str, object]:
+        """What the host's clock is believed to say from here on."""
+        boot_us = self._clock.boottime_us()
+        return {
+            "boot_us": boot_us, "wall_us": self.host.wall_us(boot_us), "provenance": self.host.provenance.name.lower(),
+        }  # fmt: skip
 
     async def run(self) -> None:
         """Until `stopping` is set; then everything is sealed."""
         await self.start()
         _log.info("recording", cameras=len(self.options.cameras), recovered=len(self.report.recovered))
-        gc.collect()
-        gc.freeze()
+        starting.is_over(_LOOK_FOR_GARBAGE[0])
         await self.stopping.wait()
-        await self.close("asked to stop")
+        await self.close()
 
-    async def close(self, reason: str) -> None:
+    async def close(self) -> None:
         """End the sessions, seal what is open, say so in the ledger, let go of the folder."""
         await self._tasks.aclose()
+        down = self._ending.start("host", is_going_down())
         ending = [self._ending.start(unit.key.camera, unit.end()) for unit in self.ticks.units.values()]
         if ending:
             await asyncio.wait(ending, timeout=END_SESSIONS_S)
         sealed = sum(unit.recorder.has_open_segment for unit in self.ticks.units.values())
-        entry = Entry(kinds.STOP, {"reason": reason, "segments_sealed": sealed})
-        await self.ticks.close(self.archive.volumes, entry)
+        await asyncio.wait([down], timeout=END_SESSIONS_S)
+        host_ends = down.done() and not down.cancelled() and down.exception() is None and down.result()
+        release = os.environ.get(RELEASE, "")
+        going_back = await asyncio.to_thread(gone_back_from, self.options.volumes[0]) if release else ""
+        last = self.stop.last_words(self.acts, sealed, host_ends=host_ends, going_back=going_back)
+        await self.ticks.close(self.archive.volumes, last)
         await self.link.aclose()
         await self.archive.close(orderly=True)
         await self._ending.aclose()
@@ -178,7 +239,8 @@ class Recorder:
 
     def _died(self, name: str, error: BaseException) -> None:
         said = secrets.scrub(repr(error))
-        _log.error("a task died", task=name, error=said, exc_info=error)
+        again = self._deaths.get(name) == said  # an account that fails does so at each tick: its traceback is told once
+        _log.error("a task died", task=name, error=said, exc_info=None if again else error)
         if name not in self._deaths:
             self.ticks.entries.append(Entry(kinds.TASK_DIED, {"task": name, "error": said[:500]}))
         self._deaths[name] = said
@@ -193,8 +255,12 @@ class Recorder:
                 tail = self.report.streams.get(stream.key)
                 until_us = tail.accounted_to_us if tail is not None else None
                 unit = self._unit(stream.key, until_us, wall_us)
-            unit.schedule = self.options.schedule(camera)
+            self._plan(unit, camera)
             unit.begin(stream)
+
+    def _plan(self, unit: StreamUnit, camera: CameraOptions) -> None:
+        unit.schedule, unit.power_plan = self.options.schedule(camera), self.options.power_plan(camera)
+        unit.recorder.segment_us = self.options.segment_us(camera)
 
     async def _remember(self, camera: CameraOptions, wall_us: int) -> None:
         """Its name and streams. Of a stream that nothing was said of yet, its account will say since when it is set up."""
@@ -209,15 +275,18 @@ class Recorder:
 
     def _unit(self, key: StreamKey, until_us: int | None, ready_us: int) -> StreamUnit:
         """A stream that the recorder answers for from now on; until_us: where its account stands, None for a new one."""
+        told = self.report.streams.get(key)
+        past = told.gaps if told is not None and until_us is not None else ()
         account = StreamAccount(
-            key, Tail(ready_us if until_us is None else until_us), None if until_us is None else self._restart, ready_us,
+            key, Tail(ready_us if until_us is None else until_us, past), None if until_us is None else self._restart, ready_us,
             set_up=until_us is not None,
         )  # fmt: skip
         recorder = StreamRecorder(
             key, self._boot, self.options.recording, self.host, self.archive.next_run_number, self._buffer,
             LiveTap(self._live_cache), now_boot_us=self._clock.boottime_us,
         )  # fmt: skip
-        unit = StreamUnit(key, recorder, account, self.archive.place(key), self._sources, self._clock)
+        unit = StreamUnit(key, recorder, account, self.archive.place(key), self._sources, self._clock, self.masking)
+        unit.pause = self.acts.pauses.get(key.camera)
         self.ticks.units[key] = unit
         return unit
 
@@ -229,7 +298,14 @@ class Recorder:
         unit = self.ticks.units.get(key)
         return unit if unit is not None and unit.schedule is not None else None
 
-    async def reload(self) -> dict[str, Any]:
+    def _by_events(self, camera: str) -> bool:
+        return any(each.id == camera and each.by_events for each in self.options.cameras)
+
+    async def _use_pause(self, camera: str, pause: Pause | None) -> None:
+        for unit in [unit for unit in self.ticks.units.values() if unit.key.camera == camera]:
+            await unit.use_pause(pause)
+
+    async def reload(self, asked: Asked = RELOAD) -> dict[str, Any]:
         """Read the settings again and apply what changed. Raises UsageError, and nothing changed, where they are wrong."""
         if self._config is None:
             raise LongwatchError("this recorder was given no settings file")
@@ -242,9 +318,9 @@ class Recorder:
                 self._settings_problem = f"new settings are wrong, the old ones stay: {error}"
                 self.ticks.entries.append(Entry(kinds.SETTINGS_REFUSED, {"detail": secrets.scrub(str(error))[:2000]}))
                 raise
-            return await self._apply(new)
+            return await self._apply(new, await self._settings.apply(new, asked))
 
-    async def _apply(self, new: RecorderOptions) -> dict[str, Any]:
+    async def _apply(self, new: RecorderOptions, entered: dict[str, Any] | None = None) -> dict[str, Any]:
         old = self.options
         restart_needed = [
             name
@@ -258,6 +334,7 @@ class Recorder:
             f"these take effect at the next start: {', '.join(restart_needed)}" if restart_needed else ""
         )
         self.archive.use_retention(new.archive.retention)
+        self.around.apply(new.surroundings)
         before = {camera.id: camera for camera in old.cameras}
         after = {camera.id: camera for camera in new.cameras}
         self.options = new
@@ -275,9 +352,8 @@ class Recorder:
             "added": sorted(after.keys() - before.keys()), "changed": changed,
             "removed": sorted(before.keys() - after.keys()),
         }  # fmt: skip
-        self.ticks.entries.append(Entry(kinds.SETTINGS, dict(body)))
         _log.info("settings applied", **body)
-        return {**body, "restart_needed": restart_needed}
+        return {**body, **(entered or {}), "restart_needed": restart_needed}
 
     async def _change(self, camera: CameraOptions, before: CameraOptions) -> None:
         """Only the streams whose own options differ are interrupted."""
@@ -286,7 +362,7 @@ class Recorder:
         running: dict[StreamKey, StreamOptions] = {stream.key: stream for stream in before.streams}
         for stream in camera.streams:
             unit = self.ticks.units.get(stream.key) or self._unit(stream.key, None, now_us)
-            unit.schedule = self.options.schedule(camera)
+            self._plan(unit, camera)
             if running.get(stream.key) != stream:
                 await unit.end()
                 unit.begin(stream)
@@ -301,23 +377,6 @@ class Recorder:
 
     # ---- what goes on beside ------------------------------------------------------------------------------------------
 
-    def _retention_time(self) -> RetentionTime:
-        """A clock that nothing disciplines is trusted only where a camera's clock or an operator vouches for it."""
-        boot_us = self._clock.boottime_us()
-        approved = self._approved_epoch == self.host.epoch
-        trusted = (
-            approved
-            or self.host.provenance is Provenance.NTP
-            or any(unit.agrees_with(self.host, boot_us) for unit in self.ticks.units.values())
-        )
-        return RetentionTime(self.host.wall_us(boot_us), trusted, self.host.agreed_for_us(boot_us), approved)
-
-    async def _retain_for_ever(self) -> None:
-        while True:
-            await self._clock.sleep(RETAIN_EVERY_S)
-            report = await self.archive.retain(self._retention_time())
-            self._held_back = report.held_back
-
     async def _watch(self) -> None:
         """A source whose task died is begun again."""
         while True:
@@ -325,6 +384,16 @@ class Recorder:
             for unit in list(self.ticks.units.values()):
                 if unit.died and unit.options is not None:
                     unit.begin(unit.options)
+
+    async def _look(self) -> None:
+        """For ever: what the alarms go by."""
+        while True:
+            await self._clock.sleep(WATCH_EVERY_S)
+            boot_us = self._clock.boottime_us()
+            look = Look(boot_us, self.host.wall_us(boot_us), self.around)
+            seen = look.at(self.ticks.units.values(), self.archive.volumes, self.archive.index_failed)
+            seen = self.views.add(seen, self.acts.standing(AlarmKind.CAMERA_BLIND))
+            await self.acts.look(self.posts.add(seen, self.acts.standing(AlarmKind.POST_SILENT)))
 
     def _health(self, boot_us: int) -> list[dict[str, str]]:
         """What is wrong with the recorder itself, in words."""
@@ -337,8 +406,8 @@ class Recorder:
             issues.append({"what": "the index cannot be written", "why": self.archive.index_failed})
         if self.host.unsteady:
             issues.append({"what": "the host's clock steps again and again; time goes on by CLOCK_BOOTTIME"})
-        if self._held_back:
-            issues.append({"what": "nothing expires by age", "why": f"{self._held_back} ({APPROVE})"})
+        issues += self.retention.health()
+        issues += self.around.health() + self.people.health() + self.archive.ledger.problems()
         for volume in self.archive.volumes:
             since_us = volume.busy_since_boot_us
             if since_us is not None and boot_us - since_us > HUNG_US:
@@ -352,7 +421,7 @@ class Recorder:
     # ---- commands -------------------------------------------------------------------------------------------------------
 
     async def _ping(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"version": longwatch.__version__, "boot": self._boot}
+        return {"version": longwatch.__version__, "boot": self._boot, "release": os.environ.get(RELEASE, "")}
 
     async def _status(self, _: dict[str, Any]) -> dict[str, Any]:
         boot_us = self._clock.boottime_us()
@@ -375,18 +444,12 @@ class Recorder:
             "ticks": {
                 "count": self.ticks.count, "last_us": self.ticks.last_us, "slowest_us": self.ticks.slowest_us,
             },
+            "process": process.described(),
+            "surroundings": self.around.status(),
+            "ledger": self.archive.ledger.describe(),
+            "time_trusted": self.retention.time().trusted,
             "health": self._health(boot_us),
         }  # fmt: skip
-
-    async def _entry(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """An entry of the server's own: durable once this answers. Kinds of the recorder and archive are refused."""
-        kind, body = fields.get("kind"), fields.get("body")
-        own = {value for name, value in vars(kinds).items() if name.isupper()}
-        if not isinstance(kind, str) or not isinstance(body, dict) or kind in own:
-            raise UsageError("`entry` wants a kind that is not the recorder's own, and a body")
-        if not await self.archive.commit([Entry(kind, body)]):
-            raise LongwatchError("the entry could not be written", why=self.archive.index_failed)
-        return {}
 
     async def _try_now(self, fields: dict[str, Any]) -> dict[str, Any]:
         units = [
@@ -401,27 +464,9 @@ class Recorder:
     async def _reload(self, _: dict[str, Any]) -> dict[str, Any]:
         return await self.reload()
 
-    async def _preview(self, fields: dict[str, Any]) -> dict[str, Any]:
-        limit = max(1, min(int(fields.get("limit", 100)), 10_000))
-        removals = await self.archive.preview(self._retention_time(), limit)
-        return {
-            "items": [
-                {
-                    "camera": r.key.camera, "stream": r.key.stream, "from_us": r.from_us, "to_us": r.to_us, "bytes": r.bytes,
-                    "why": r.why, "due_us": r.due_us,
-                }
-                for r in removals
-            ]
-        }  # fmt: skip
-
-    async def _approve(self, _: dict[str, Any]) -> dict[str, Any]:
-        """An operator vouches for the host's clock as it runs now."""
-        epoch, wall_us = self.host.epoch, self.host.wall_us(self._clock.boottime_us())
-        body = {"wall_us": wall_us, "provenance": self.host.provenance.name.lower()}
-        if not await self.archive.commit([Entry(kinds.RETENTION_APPROVED, body)]):
-            raise LongwatchError("the approval could not be written", why=self.archive.index_failed)
-        self._approved_epoch = epoch
-        return {"wall_us": wall_us}
+    async def _settings_apply(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Somebody applies changed settings, and gives a reason where they take something away. Raises UsageError."""
+        return await self.reload(Asked.of(fields))
 
     async def _check(self, fields: dict[str, Any]) -> dict[str, Any]:
         mode = fields.get("mode", "size")
@@ -430,8 +475,8 @@ class Recorder:
         return told(await self.archive.check(Mode(mode), repair=bool(fields.get("repair"))))
 
 
-async def record(config: Path, clock: Clock) -> None:
-    """The whole life of the process. Raises LongwatchError where it cannot begin."""
+async def record(config: Path, clock: Clock) -> int:
+    """The whole life of the process; its exit code. Raises LongwatchError where it cannot begin."""
     options = await resolve(config)
     recorder = await Recorder.open(options, config, clock, boot_id())
     loop = asyncio.get_running_loop()
@@ -450,21 +495,23 @@ async def record(config: Path, clock: Clock) -> None:
         await recorder.run()
     finally:
         await reloads.aclose()
+    if recorder.stop.again:
+        return AGAIN
+    return 0 if recorder.stop.asked is None else STOPPED_BY_ORDER
 
 
 def main() -> int:
-    """Exit code 0 after SIGTERM, 2 for wrong settings, 1 where it cannot begin otherwise."""
+    """Exit code 0 after SIGTERM, 76 after `longwatch stop`, 77 where it is only to be started anew, 2 for wrong settings, 1 where it cannot begin otherwise."""
     parser = argparse.ArgumentParser(prog="python -m longwatch.node.recorder", description="The recorder process.")
     parser.add_argument("--config", type=Path, required=True)
     arguments = parser.parse_args()
     log.configure(json=not sys.stderr.isatty())
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(*_LOOK_FOR_GARBAGE)
     try:
-        uvloop.run(record(arguments.config, SystemClock()))
+        return uvloop.run(record(arguments.config, SystemClock()))
     except LongwatchError as error:
         sys.stderr.write(secrets.scrub(f"longwatch recorder: {error}\n"))
         return error.exit_code
-    return 0
 
 
 if __name__ == "__main__":

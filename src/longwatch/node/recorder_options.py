@@ -7,40 +7,52 @@ passwords, so it comes through a pipe and is never written down; each secret is 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from longwatch import archive, ingest, recording
-from longwatch.accounting import Schedule, Window
+from longwatch import archive, ingest, masking, recording, surroundings
+from longwatch.accounting import PowerPlan, Schedule, Window
 from longwatch.base import secrets
 from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.model.areas import areas_of
 from longwatch.model.sessions import StreamKey
+from longwatch.node import surroundings_options
 
 _CHILD_PATIENCE_S = 30
 _S = 1_000_000
 
+EVENT_SEGMENT_US = 10_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """One stream of a camera. Equal options mean that nothing has to be interrupted."""
+    """One stream of a camera. Equal options mean that nothing has to be interrupted. masked: what is hidden, and by which child;
+    None where nothing is. Every stream of a masked camera comes from that child, which takes in `main` alone: `url` is its.
+    """
 
     key: StreamKey
     url: ingest.CameraUrl
     ingest: ingest.Options
+    masked: masking.Job | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CameraOptions:
-    """One camera. windows: None is always; never: live only."""
+    """One camera. windows: None is always; never: live only. power_windows: when it has power; None is always. by_events: what no event
+    needs may be discarded.
+    """
 
     id: str
     name: str
     never: bool
     windows: tuple[Window, ...] | None
     streams: tuple[StreamOptions, ...]
+    power_windows: tuple[Window, ...] | None = None
+    by_events: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +66,22 @@ class RecorderOptions:
     archive: archive.Options
     recording: recording.Options
     problems: tuple[str, ...] = field(default=())
+    surroundings: surroundings.Options = field(default_factory=surroundings.Options)
+
+    resolved: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # all of it, for the ledger
+    secrets: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def schedule(self, camera: CameraOptions) -> Schedule:
         """When this camera is to be recorded."""
         return Schedule(camera.windows, self.timezone, never=camera.never)
+
+    def segment_us(self, camera: CameraOptions) -> int:
+        """How long a segment lasts. What is discarded goes by whole segments: with short ones little is kept beside an event."""
+        return EVENT_SEGMENT_US if camera.by_events else self.recording.segment_us
+
+    def power_plan(self, camera: CameraOptions) -> PowerPlan:
+        """When this camera has power."""
+        return PowerPlan(camera.power_windows, self.timezone)
 
 
 def decode(resolved: dict[str, Any]) -> RecorderOptions:
@@ -71,8 +95,11 @@ def decode(resolved: dict[str, Any]) -> RecorderOptions:
             timezone=str(post["timezone"]),
             volumes=tuple(Path(volume) for volume in resolved["volumes"]),
             cameras=tuple(_camera(camera) for camera in resolved["cameras"]),
-            archive=archive.Options(retention=_retention(resolved["retention"])),
+            archive=archive.Options(retention=_retention(resolved["retention"]), post=str(post["id"])),
             recording=recording.Options(post=str(post["id"])),
+            surroundings=surroundings_options.decode(resolved),
+            resolved={name: value for name, value in resolved.items() if name not in {"secrets", "errors"}},
+            secrets=tuple(str(secret) for secret in resolved.get("secrets", [])),
             problems=tuple(f"line {e.get('line')}: {e.get('what')}" for e in resolved.get("errors", [])),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -85,24 +112,45 @@ def decode(resolved: dict[str, Any]) -> RecorderOptions:
 
 def _camera(camera: dict[str, Any]) -> CameraOptions:
     record = str(camera["record"])
-    if record not in {"continuous", "never"}:
+    if record not in {"continuous", "events", "never"}:
         raise UsageError(f"record: {record} is not known to this recorder")
-    schedule = camera["schedule"]
     options = ingest.Options(
         transport=camera["transport"],
         audio=bool(camera["audio"]),
         verify_certificate=bool(camera.get("verify_certificate", True)),
     )
+    masked = _masked(camera, options)
     return CameraOptions(
         id=str(camera["id"]),
         name=str(camera["name"]),
         never=record == "never",
-        windows=None if schedule is None else tuple(_window(window) for window in schedule),
+        by_events=record == "events",
+        windows=_windows(camera["schedule"]),
         streams=tuple(
-            StreamOptions(StreamKey(str(camera["id"]), str(name)), ingest.CameraUrl.parse(str(url)), options)
+            StreamOptions(
+                StreamKey(str(camera["id"]), str(name)),
+                ingest.CameraUrl.parse(str(url if masked is None else camera["streams"]["main"])),
+                dataclasses.replace(options, metadata=name == "main" and camera.get("metadata") is True),
+                masked,
+            )
             for name, url in camera["streams"].items()
         ),
+        power_windows=_windows(camera.get("power_windows")),
     )
+
+
+def _masked(camera: dict[str, Any], options: ingest.Options) -> masking.Job | None:
+    areas = areas_of(camera.get("masks") or {})
+    if not areas:
+        return None
+    return masking.Job(
+        str(camera["id"]), areas, tuple(str(name) for name in camera["streams"]), str(camera["streams"]["main"]),
+        tuple(dataclasses.asdict(options).items()),
+    )  # fmt: skip
+
+
+def _windows(windows: list[dict[str, Any]] | None) -> tuple[Window, ...] | None:
+    return None if windows is None else tuple(_window(window) for window in windows)
 
 
 def _window(window: dict[str, Any]) -> Window:
@@ -115,6 +163,7 @@ def _retention(retention: dict[str, Any]) -> archive.Retention:
         max_size_bytes=retention["max_size_bytes"],
         keep_free_bytes=retention["keep_free_bytes"],
         keep_free_fraction=float(retention["keep_free_fraction"] or 0.0),
+        personal_us=int(retention["personal_s"] * _S),
         cameras={
             camera: archive.CameraRetention(_us(own.get("max_age_s")), own.get("max_size_bytes"))
             for camera, own in retention.get("cameras", {}).items()

@@ -10,6 +10,8 @@ from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.formats.media import Sample, TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.node.link import Peer
+from longwatch.node.recorder_looks import Look
+from longwatch.node.recorder_notes import Notes
 from longwatch.recording import LiveTap
 from longwatch.wire.frames import encode
 from longwatch.wire.media import encode_format, encode_sample
@@ -40,6 +42,9 @@ class Subscription:
         self._tap.unsubscribe(self._number)
 
     def _formats(self, generation: int, tracks: tuple[TrackFormat, ...]) -> None:
+        if not tracks:
+            self._peer.push(encode({"type": "live_over", "stream": list(self.key), "generation": generation}))
+            return
         self._waiting_for_sync = not self._peer.push(encode_format(self.key, generation, tracks))
 
     def _samples(self, generation: int, batch: Sequence[Sample]) -> None:
@@ -72,6 +77,8 @@ class RecorderSocket:
         self._taps = taps
         self._commands = commands
         self._subscriptions: dict[tuple[Peer, StreamKey], Subscription] = {}
+        self._looks: dict[tuple[Peer, StreamKey], Look] = {}
+        self._notes: dict[tuple[Peer, StreamKey], Notes] = {}
 
     async def handle(self, peer: Peer, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
         """Answer one request. Raises LongwatchError."""
@@ -82,6 +89,20 @@ class RecorderSocket:
             if subscription is not None:
                 subscription.end()
             return {"dropped": subscription.dropped if subscription is not None else 0}
+        if kind == "look":
+            return self._look(peer, _key(fields), fields)
+        if kind == "unlook":
+            look = self._looks.pop((peer, _key(fields)), None)
+            if look is not None:
+                look.end()
+            return {"dropped": look.dropped if look is not None else 0}
+        if kind == "notes":
+            return self._note(peer, _key(fields))
+        if kind == "unnotes":
+            notes = self._notes.pop((peer, _key(fields)), None)
+            if notes is not None:
+                notes.end()
+            return {"dropped": notes.dropped if notes is not None else 0}
         command = self._commands.get(kind)
         if command is None:
             raise LongwatchError(
@@ -100,6 +121,44 @@ class RecorderSocket:
         peer.on_gone.append(lambda: self._forget(peer, key, subscription))
         subscription.begin()
         return {"generation": tap.generation}
+
+    def _look(self, peer: Peer, key: StreamKey, fields: dict[str, Any]) -> dict[str, Any]:
+        """Begin, or go on otherwise: `whole` says whether all samples come with their bytes."""
+        key_us, whole = fields.get("key_us"), fields.get("whole") is True
+        look, tap = self._looks.get((peer, key)), self._taps(key)
+        if tap is None:
+            raise UsageError(f"there is no stream {key.camera}/{key.stream}")
+        if look is None or look.tap is not tap:
+            if look is not None:
+                look.end()
+            look = self._looks[peer, key] = Look(peer, key, tap, 0)
+            peer.on_gone.append(lambda: self._forget_look(peer, key, look))
+            look.begin()
+        if isinstance(key_us, int):
+            look.key_us = key_us
+        look.give_all(on=whole, again=fields.get("again") is True)
+        return {"dropped": look.dropped}
+
+    def _note(self, peer: Peer, key: StreamKey) -> dict[str, Any]:
+        """Begin; where it has begun already nothing changes."""
+        notes, tap = self._notes.get((peer, key)), self._taps(key)
+        if tap is None:
+            raise UsageError(f"there is no stream {key.camera}/{key.stream}")
+        if notes is None or notes.tap is not tap:
+            if notes is not None:
+                notes.end()
+            notes = self._notes[peer, key] = Notes(peer, key, tap)
+            peer.on_gone.append(lambda: self._forget_notes(peer, key, notes))
+            notes.begin()
+        return {"dropped": notes.dropped}
+
+    def _forget_notes(self, peer: Peer, key: StreamKey, notes: Notes) -> None:
+        if self._notes.get((peer, key)) is notes:
+            del self._notes[peer, key]
+
+    def _forget_look(self, peer: Peer, key: StreamKey, look: Look) -> None:
+        if self._looks.get((peer, key)) is look:
+            del self._looks[peer, key]
 
     def _forget(self, peer: Peer, key: StreamKey, subscription: Subscription) -> None:
         if self._subscriptions.get((peer, key)) is subscription:

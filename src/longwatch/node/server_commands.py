@@ -1,23 +1,39 @@
-"""What verbs ask of the server over run/server.sock, and how a verb does it itself while no server runs."""
+"""What verbs ask of the server over run/server.sock, and how a verb does it itself while no server runs.
+
+A verb that finds a server needs a socket and nothing else: what keeps accounts (`server_doing`) is imported by the server, and where none runs.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from longwatch.accounts import COMMANDS, Accounts, DataLock
 from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.base.process import who_types
 from longwatch.node.link import Handler, LinkClient, Peer, socket_path
 
+if TYPE_CHECKING:  # see the module
+    from longwatch.accounts import Accounts, Recorder
+    from longwatch.server_db import DataLock
 
-def handler(accounts: Accounts, reload: Callable[[], None]) -> Handler:
-    """Answers the server's socket: the commands of `accounts`, `ping` and `reload`."""
+Command = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+def handler(
+    accounts: Accounts, reload: Callable[[], None], recorder: Recorder | None = None, more: Mapping[str, Command] | None = None
+) -> Handler:  # fmt: skip
+    """Answers the server's socket: the commands of `accounts`, `erase`, `ping` and `reload`; and `more`: of joining, and of a hub."""
+    from longwatch.node import server_doing
 
     async def answer(_peer: Peer, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-        if kind in COMMANDS:
-            return await _checked(accounts, kind, fields)
+        if kind in server_doing.COMMANDS:
+            return await server_doing.checked(accounts, kind, fields)
+        if kind == "erase" and recorder is not None:
+            return await server_doing.erased(accounts, recorder, fields)
+        if more is not None and kind in more:
+            return await more[kind](fields)
         if kind == "ping":
             return {}
         if kind == "reload":
@@ -28,35 +44,37 @@ def handler(accounts: Accounts, reload: Callable[[], None]) -> Handler:
     return answer
 
 
-async def _checked(accounts: Accounts, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return await COMMANDS[kind](accounts, fields)
-    except KeyError as error:
-        raise UsageError(f"{kind} lacks the field {error}") from error
-
-
-def ask(data: Path, kind: str, **fields: Any) -> dict[str, Any]:
+def ask(data: Path, kind: str, /, volumes: Sequence[Path] = (), **fields: Any) -> dict[str, Any]:
     """Ask the server that runs on this data folder, or do it under `server.lock` where none does.
 
-    data: the first volume; made (0700) where it is not there yet. Raises LongwatchError. Not for use on an event loop.
+    Where no server runs, what the ledger is to be told of it is handed to the recorder, or entered here under the folder's lock;
+    where neither can be, it waits for the next start of the server.
+
+    volumes: of the folder, so that it can be opened here. data: the first volume; made (0700) where it is not there yet. Raises LongwatchError. Not for use on an event loop.
     """
-    return asyncio.run(_ask(data, kind, fields))
+    return asyncio.run(_ask(data, kind, fields, volumes))
 
 
-async def _ask(data: Path, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-    answer = await _ask_running(data, kind, fields)
+def ask_if_running(data: Path, kind: str, /, **fields: Any) -> dict[str, Any] | None:
+    """As `ask`, of a server that runs; None where none does. Raises LongwatchError. Not for use on an event loop."""
+    return asyncio.run(ask_running(data, kind, {"by": who_types(), **fields}))
+
+
+async def _ask(data: Path, kind: str, fields: dict[str, Any], volumes: Sequence[Path]) -> dict[str, Any]:
+    fields = {"by": who_types(), **fields}
+    answer = await ask_running(data, kind, fields)
     if answer is not None:
         return answer
+    from longwatch.node.server_doing import do
+
     with take_lock(data):
-        accounts = Accounts(data)
-        try:
-            return await _checked(accounts, kind, fields)
-        finally:
-            await accounts.aclose()
+        return await do(data, kind, fields, volumes)
 
 
 def take_lock(data: Path) -> DataLock:
     """Make the data folder (0700) where it is not there, and take its `server.lock`. Raises LongwatchError."""
+    from longwatch.server_db import DataLock
+
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         return DataLock(data / "server.lock")
@@ -66,7 +84,7 @@ def take_lock(data: Path) -> DataLock:
         ) from error
 
 
-async def _ask_running(data: Path, kind: str, fields: dict[str, Any]) -> dict[str, Any] | None:
+async def ask_running(data: Path, kind: str, fields: dict[str, Any], timeout_s: float = 10.0) -> dict[str, Any] | None:
     """None where no server answers. One that is just starting or ending holds the lock: then `_ask` says so."""
     client = LinkClient(socket_path(data, "server"), "verb")
     try:
@@ -74,6 +92,6 @@ async def _ask_running(data: Path, kind: str, fields: dict[str, Any]) -> dict[st
     except LongwatchError:
         return None
     try:
-        return await client.request(kind, **fields)
+        return await client.request(kind, timeout_s=timeout_s, **fields)
     finally:
         await client.aclose()

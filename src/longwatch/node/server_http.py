@@ -14,12 +14,16 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from longwatch.accounts.limits import place_of
 from longwatch.base.errors import UsageError
 from longwatch.node.server_options import Door
 
 _GRACE_S = 2
 MOST_REQUEST_BYTES = 128 << 10
+MOST_SETTINGS_BYTES = 5 << 20
+_SETTINGS = frozenset({"/api/v1/settings", "/api/v1/settings/check"})
 WHOLE_WITHIN_S = 20.0
+MOST_UNSENT_BYTES = 128 << 10
 MOST_CONNECTIONS = 1000
 MOST_OF_ONE_ADDRESS = 200
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -27,7 +31,7 @@ _TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After
 
 
 class Crowd:
-    """How many connections each address has. Owner of its state: one server, on its event loop.
+    """How many connections each address has (of IPv6: each network of 64 bits). Owner of its state: one server, on its event loop.
 
     proxies: networks that speak for many people, and are not counted.
     """
@@ -38,16 +42,18 @@ class Crowd:
 
     def enter(self, address: str) -> bool:
         """Whether there is room for one more. Every one that entered has to leave."""
-        if self._counts[address] >= MOST_OF_ONE_ADDRESS:
+        place = place_of(address)
+        if self._counts[place] >= MOST_OF_ONE_ADDRESS:
             return False
-        self._counts[address] += 1
+        self._counts[place] += 1
         return True
 
     def leave(self, address: str) -> None:
         """One that entered is gone."""
-        self._counts[address] -= 1
-        if self._counts[address] <= 0:
-            del self._counts[address]
+        place = place_of(address)
+        self._counts[place] -= 1
+        if self._counts[place] <= 0:
+            del self._counts[place]
 
     def counts(self, address: str) -> bool:
         """Whether connections of this address are counted: it is one, and no proxy's."""
@@ -59,7 +65,8 @@ class Crowd:
 
 
 class CappedHttp(HttpToolsProtocol):
-    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s;
+    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s (a
+    settings file may be 4 MiB: nothing of it is read before the guard let it in, and no more than 64 KiB of it wait for that);
     one address has at most 200 connections that are not WebSockets (those need a login).
 
     Without them anybody could fill the memory with one endless header, or take every connection and never say a word.
@@ -92,7 +99,7 @@ class CappedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._incoming:
             self._received += len(data)
-            if self._received > MOST_REQUEST_BYTES:
+            if self._received > self._most:
                 self.transport.write(_TOO_LARGE)
                 self.transport.close()
                 return
@@ -103,6 +110,11 @@ class CappedHttp(HttpToolsProtocol):
         if not self._incoming:  # the next request of a connection that is kept
             self._begin()
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.scope.get("path") in _SETTINGS:
+            self._most = MOST_SETTINGS_BYTES
 
     def on_message_complete(self) -> None:
         self._end()
@@ -116,6 +128,7 @@ class CappedHttp(HttpToolsProtocol):
     def _begin(self) -> None:
         self._incoming = True
         self._received = 0
+        self._most = MOST_REQUEST_BYTES
         self._deadline = self.loop.call_later(WHOLE_WITHIN_S, self._late)
 
     def _end(self) -> None:
@@ -138,13 +151,17 @@ def listen(door: Door) -> socket.socket:
     """Raises UsageError where the address is taken or is not of this machine."""
     family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
     try:
-        return socket.create_server((door.host, door.port), family=family, backlog=256)
+        listening = socket.create_server((door.host, door.port), family=family, backlog=256)
     except OSError as error:
         raise UsageError(
             f"cannot listen on {door.host}:{door.port}",
             why=error.strerror or str(error),
             remedy="choose another address in web.listen, or stop what uses this one",
         ) from error
+    # Every connection takes it over. Without it the kernel takes megabytes of live video for a link that carries them in
+    # minutes: the picture would be old before it left, and nobody here could know.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MOST_UNSENT_BYTES)
+    return listening
 
 
 def http_server(app: FastAPI, door: Door) -> uvicorn.Server:

@@ -8,25 +8,142 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from longwatch.accounts import Role
+from longwatch.accounts.provider import ProviderOptions
 from longwatch.config import Settings
+from longwatch.config.model import Camera, PictureArea
+from longwatch.events.temperatures import Limit as HeatLimit
+from longwatch.events.temperatures import Options as HeatOptions
+from longwatch.model.areas import Area
+from longwatch.node.keeping import Around
+from longwatch.node.stamping import StampOptions
+from longwatch.node.watching import Options as WatchingOptions
+from longwatch.strips import Options as StripOptions
 from longwatch.web import Site, SiteCamera
+from longwatch.web.deps import Keeping, NoticeText
 from longwatch.web.tls import self_signed
 
 
 def site_of(settings: Settings) -> Site:
     """The post without a single address of a camera in it."""
-    cameras = tuple(
-        SiteCamera(
-            camera.id,
-            camera.name,
-            camera.kind,
-            camera.record,
-            camera.audio,
-            ("main",) if camera.streams.sub is None else ("main", "sub"),
+    retention, free = settings.retention, settings.retention.keep_free
+    return Site(
+        settings.post.id,
+        settings.post.name,
+        settings.post.timezone,
+        tuple(_camera(camera, retention.max_age) for camera in settings.cameras.values()),
+        Keeping(retention.max_age, retention.max_size, free.size_bytes or 0, free.fraction or 0.0),
+        NoticeText(
+            settings.notice.operator, settings.notice.purpose, settings.notice.contact, public_address(settings)
+        ),
+    )
+
+
+def _camera(camera: Camera, post_max_age_s: int) -> SiteCamera:
+    own = camera.retention.max_age
+    return SiteCamera(
+        camera.id,
+        camera.name,
+        camera.kind,
+        camera.record,
+        camera.audio,
+        ("main",) if camera.streams.sub is None else ("main", "sub"),
+        camera.covers,
+        camera.schedule is not None,
+        post_max_age_s if own is None else min(own, post_max_age_s),
+        masks=len(camera.masks),
+        shades=len(camera.shades),
+        masked=_areas(camera.masks),
+        shaded=_areas(camera.shades),
+    )
+
+
+def _areas(areas: list[PictureArea]) -> tuple[Area, ...]:
+    return tuple(Area(area.name, area.polygon) for area in areas)
+
+
+def public_address(settings: Settings) -> str:
+    """As people type it; "" where the settings give the post no name, and the page goes by how it was called."""
+    web = settings.web
+    if not web.name:
+        return ""
+    if web.behind_proxy:
+        return f"https://{web.name}/"
+    secure, port = web.tls != "off", web.listen.port
+    return f"http{'s' if secure else ''}://{web.name}{'' if port == (443 if secure else 80) else f':{port}'}/"
+
+
+def strips_of(settings: Settings) -> StripOptions:
+    """What strips are made of: the sub-stream where it is recorded, since it is cheaper to decode."""
+    cameras = {
+        camera.id: ("main",) if camera.streams.sub is None else ("sub", "main") for camera in settings.cameras.values()
+    }
+    off = frozenset(camera.id for camera in settings.cameras.values() if camera.strips == "off")
+    given = settings.strips
+    return StripOptions(given.every * 1_000_000, given.width, given.budget, cameras, off)
+
+
+def events_of(settings: Settings) -> WatchingOptions:
+    """How long events are known, which cameras there are, and which of them look at the same."""
+    twins = tuple((camera.id, camera.twin) for camera in settings.cameras.values() if camera.twin is not None)
+    return WatchingOptions(settings.events.keep * 1_000_000, frozenset(settings.cameras), twins)
+
+
+def temperatures_of(settings: Settings) -> dict[str, HeatOptions]:
+    """The cameras whose temperatures are read, and what is an alarm there."""
+    return {
+        camera.id: HeatOptions(
+            tuple(
+                HeatLimit(alarm.name, alarm.item, alarm.of, alarm.above, alarm.below, alarm.for_ * 1_000_000)
+                for alarm in asked.alarms
+            ),
+            asked.unit == "celsius",
+            asked.own_rules,
         )
         for camera in settings.cameras.values()
+        if (asked := camera.radiometry) is not None
+    }
+
+
+def by_events_of(settings: Settings) -> dict[str, Around]:
+    """The cameras that record by events, and what is kept beside one."""
+    return {
+        camera.id: Around(camera.around_events.before * 1_000_000, camera.around_events.after * 1_000_000)
+        for camera in settings.cameras.values()
+        if camera.record == "events"
+    }
+
+
+def stamps_of(settings: Settings) -> StampOptions | None:
+    """Which authority stamps checkpoints; None for none."""
+    given = settings.ledger.stamps
+    return None if given is None else StampOptions(given.url, given.every, given.ca)
+
+
+def web_of(settings: Settings) -> object:
+    """The section `web`, as `python -m longwatch.config try` says it: to see what needs a restart."""
+    return settings.web.model_dump(mode="json", by_alias=True)
+
+
+def provider_of(settings: Settings) -> ProviderOptions | None:
+    """By which people may sign in too; None for none."""
+    given = settings.web.oidc
+    if given is None:
+        return None
+    default = None if given.default_role == "none" else Role(given.default_role)
+    roles = tuple((value, Role(role)) for value, role in given.roles.items())
+    scopes = tuple(dict.fromkeys(["openid", *given.scopes]))
+    return ProviderOptions(
+        given.issuer,
+        given.client_id,
+        given.client_secret,
+        given.name,
+        scopes,
+        given.role_claim,
+        roles,
+        default,
+        given.ca,
     )
-    return Site(settings.post.id, settings.post.name, settings.post.timezone, cameras)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,16 +36,22 @@ def _overlap(gap: GapSpan, from_us: int, to_us: int) -> int:
 
 def caption_track(composition: Composition, gaps: Sequence[GapSpan]) -> tuple[ProgressiveTrack, bytes]:
     """The track, whose samples are the bytes: they are to stand first in mdat. Not enabled: a player shows it on request."""
-    texts = _texts(composition, gaps)
+    return timed_text(_texts(composition, gaps), composition.duration_90k)
+
+
+def timed_text(
+    texts: Sequence[tuple[int, bytes]], duration_90k: int, *, enabled: bool = False
+) -> tuple[ProgressiveTrack, bytes]:
+    """A track of texts, each from its moment (in 1/90000 s, rising from 0) to the next one's; and its samples, which stand first in mdat."""
     tables = SampleTables()
     data = [struct.pack(">H", len(text)) + text for _, text in texts]
     times = [at for at, _ in texts]
-    durations = [b - a for a, b in zip(times, [*times[1:], composition.duration_90k], strict=True)]
+    durations = [b - a for a, b in zip(times, [*times[1:], duration_90k], strict=True)]
     sizes = struct.pack(f">{len(data)}I", *map(len, data))
     tables.add_samples(sizes, [(1, d) for d in durations], [(len(data), 0)], ())
     tables.add_chunk(0, len(data), 0)
     track = ProgressiveTrack(
-        Kind.METADATA, _TIMESCALE, (_ENTRY,), tables, ((composition.duration_90k, 0),), handler=b"sbtl", enabled=False
+        Kind.METADATA, _TIMESCALE, (_ENTRY,), tables, ((duration_90k, 0),), handler=b"sbtl", enabled=enabled
     )  # fmt: skip
     return track, b"".join(data)
 

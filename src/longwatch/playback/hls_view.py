@@ -28,6 +28,8 @@ from longwatch.playback.video_file import StoredBytes
 _TARGET_US = 4_000_000
 _MAX_PART_90K = 3600 * 90_000
 _NAME = "segment.mp4"
+PART_PARAMETERS = ("part", "run", "sequence", "from", "to", "start", "end")
+"""Of a part's URL: what else stands there names nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +128,61 @@ def open_part(
     there, LongwatchError where a file is gone.
     """
     cache = cache or TableCache()
-    run, from_us = _number(params, "run"), _number(params, "from")
     if params.get("part") == "init":
-        sequence = _number(params, "sequence")
-        for row in source.segments(key, from_us, from_us + 1, run):
-            if (row.run, row.sequence) == (run, sequence):
-                return StoredBytes(source, live_init(cache.table(source, row).header.tracks), ())
-        raise NoVideoError("that initialization segment is not there")
+        return StoredBytes(source, live_init(init_tracks(source, key, params, cache)), ())
+    tables, start, end = part_tables(source, key, params, cache)
+    return _media_part(source, tables, start, end)
+
+
+def init_tracks(
+    source: SegmentSource, key: StreamKey, params: Mapping[str, str], cache: TableCache
+) -> tuple[TrackFormat, ...]:
+    """What an initialization segment tells of. Raises as open_part."""
+    run, from_us, sequence = _number(params, "run"), _number(params, "from"), _number(params, "sequence")
+    for row in source.segments(key, from_us, from_us + 1, run):
+        if (row.run, row.sequence) == (run, sequence):
+            return cache.table(source, row).header.tracks
+    raise NoVideoError("that initialization segment is not there")
+
+
+def part_tables(
+    source: SegmentSource, key: StreamKey, params: Mapping[str, str], cache: TableCache
+) -> tuple[list[SegmentTable], int, int]:
+    """The segments that a media part is made of, and its [start, end) in the video's decode time. Raises as open_part."""
     if params.get("part") != "media":
         raise UsageError("no part of that kind", remedy="take the URLs of the playlist")
+    run, from_us = _number(params, "run"), _number(params, "from")
     start, end = _number(params, "start"), _number(params, "end")
     if not 0 < end - start <= _MAX_PART_90K:
         raise UsageError("a part of that length cannot be", remedy="take the URLs of the playlist")
     rows = sorted(source.segments(key, from_us, _number(params, "to"), run), key=lambda r: r.sequence)
-    tables = [cache.table(source, row) for row in rows if row.run == run and row.start_90k < end]
-    return _media_part(source, tables, start, end)
+    return [cache.table(source, row) for row in rows if row.run == run and row.start_90k < end], start, end
+
+
+def part_span(
+    source: SegmentSource, key: StreamKey, params: Mapping[str, str], *, cache: TableCache | None = None
+) -> tuple[int, int] | None:
+    """Of which wall time a media part shows pictures: by what is in it, whatever its URL says of `from` and `to`. None: of none. Raises
+    as open_part.
+    """
+    tables, start, end = part_tables(source, key, params, cache or TableCache())
+    spans = [span for table in tables if (span := _span_in(table, start, end)) is not None]
+    return (min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
+
+
+def _span_in(table: SegmentTable, start: int, end: int) -> tuple[int, int] | None:
+    """What of one segment lies in [start, end) of the video's decode time, over all its tracks."""
+    scale = table.video.format.timescale if table.video is not None else 90_000
+    spans = []
+    for track in table.tracks:
+        if track is None:
+            continue
+        t = track.format.timescale
+        a, b = bisect_left(track.dts, -(-start * t // scale)), bisect_left(track.dts, -(-end * t // scale))
+        if a < b:
+            last_us = table.wall_us(track.dts[b - 1] + track.durations[b - 1], t)
+            spans.append((table.wall_us(track.dts[a], t), last_us))
+    return (min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
 
 
 def _number(params: Mapping[str, str], name: str) -> int:

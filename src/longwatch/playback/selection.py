@@ -14,7 +14,7 @@ from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.formats.media import Codec
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentRow, SegmentSource
-from longwatch.playback.tables import SegmentTable, TableCache, TrackTable
+from longwatch.playback.tables import TOGETHER, SegmentTable, TableCache, TrackTable
 
 MAX_SPAN_US = 25 * 3600 * 1_000_000
 _RASL = (8, 9)
@@ -116,8 +116,12 @@ def select(
     Raises NoVideoError where there is none, LongwatchError where a file is gone.
     """
     collector = _Collector(source, cache, request, to_us)
-    for claim in _claims(rows, request.from_us, to_us):
-        collector.add(claim)
+    claims = _claims(rows, request.from_us, to_us)
+    for first in range(0, len(claims), TOGETHER):
+        together = claims[first : first + TOGETHER]
+        cache.fetch(source, [claim.row for claim in together])
+        for claim in together:
+            collector.add(claim)
     selection = collector.finish()
     if selection is None:
         raise NoVideoError(

@@ -1,6 +1,6 @@
 """The child that decodes one picture at a time: untrusted bytes meet a decoder here, and nowhere in the server.
 
-It reads requests from standard input and writes JPEGs to standard output (see `still_wire`). After start-up it can open no
+It reads requests from standard input and writes JPEGs to standard output (see `still_wire`); with `--greet` an empty answer first, once it is there. After start-up it can open no
 descriptor (so no file, no socket), write no file and start no process; memory and CPU time are limited. Whoever started it
 kills it when it takes too long.
 """
@@ -8,6 +8,7 @@ kills it when it takes too long.
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import sys
 from fractions import Fraction
@@ -16,16 +17,19 @@ from typing import BinaryIO
 import av
 from av.video.frame import VideoFrame
 
-from longwatch.playback.still_wire import ANSWER, HEAD, MAX_BYTES
+from longwatch.pictures import killed_first
+from longwatch.playback.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
 
 _MAX_PIXELS = 8192 * 8192
 _MEMORY_BYTES = 2 << 30
 _CPU_SECONDS = 600
-_QUALITY = 4  # of libavcodec's 1 (best) to 31
+_QUALITY, _ROUGH = 4, 5  # of libavcodec's 1 (best) to 31
+_NICE = 15
 
 
 def limit() -> None:
     """Give up what a decoder does not need. Called after the imports."""
+    killed_first()
     for what, most in (
         (resource.RLIMIT_AS, _MEMORY_BYTES),
         (resource.RLIMIT_CPU, _CPU_SECONDS),
@@ -37,9 +41,13 @@ def limit() -> None:
         resource.setrlimit(what, (most, most))
 
 
-def jpeg(codec: str, extradata: bytes, sample: bytes, max_width: int) -> bytes:
-    """Decode one sync sample and encode it. Raises ValueError, or an error of libav, where that cannot be."""
-    frame = _decoded(codec, extradata, sample)
+def jpeg(
+    codec: str, extradata: bytes, sample: bytes, max_width: int, *, rough: bool = False, row: bool = False
+) -> bytes:
+    """Decode one sync sample and encode it. rough: cheaper, for a picture that is made much smaller. row: it is a sync sample and those after it, and the
+    picture shown last is wanted. Raises ValueError, or an error of libav, where that cannot be.
+    """
+    frame = _decoded(codec, extradata, _row(sample) if row else [(0, sample)], rough=rough)
     width, height = frame.width, frame.height
     if width * height > _MAX_PIXELS:
         raise ValueError(f"a picture of {width}x{height}")
@@ -51,32 +59,55 @@ def jpeg(codec: str, extradata: bytes, sample: bytes, max_width: int) -> bytes:
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuvj420p"
     encoder.framerate = Fraction(25)
-    encoder.options = {"qmin": str(_QUALITY), "qmax": str(_QUALITY), "threads": "1"}
+    quality = str(_ROUGH if rough else _QUALITY)
+    encoder.options = {"qmin": quality, "qmax": quality, "threads": "1"}
     picture.pts = 0
     return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
 
 
-def _decoded(codec: str, extradata: bytes, sample: bytes) -> VideoFrame:
+def _row(data: bytes) -> list[tuple[int, bytes]]:
+    found, at = [], 0
+    while at < len(data):
+        pts, size = IN_ROW.unpack_from(data, at)
+        at += IN_ROW.size
+        if at + size > len(data):
+            raise ValueError("a row that is cut short")
+        found.append((pts, data[at : at + size]))
+        at += size
+    return found
+
+
+def _decoded(codec: str, extradata: bytes, samples: list[tuple[int, bytes]], *, rough: bool) -> VideoFrame:
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
+    if rough:
+        decoder.options = {"skip_loop_filter": "all"}  # what it smooths cannot be seen at a tenth of the size
     if extradata:
         decoder.extradata = extradata
-    frames = [*decoder.decode(av.Packet(sample)), *decoder.decode(None)]
-    if not frames:
+    last: VideoFrame | None = None
+    for pts, data in samples:
+        packet = av.Packet(data)
+        packet.pts = pts
+        for frame in decoder.decode(packet):  # in the order in which they are shown; one at a time is held
+            last = frame
+    for frame in decoder.decode(None):
+        last = frame if len(samples) > 1 or last is None else last
+    if last is None:
         raise ValueError("the sample holds no picture")
-    return frames[0]
+    return last
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer until standard input ends."""
     while len(head := requests.read(HEAD.size)) == HEAD.size:
-        name, max_width, _, extra_bytes, sample_bytes = HEAD.unpack(head)
+        name, max_width, flags, extra_bytes, sample_bytes = HEAD.unpack(head)
         if extra_bytes + sample_bytes > MAX_BYTES:
             return
         extradata, sample = requests.read(extra_bytes), requests.read(sample_bytes)
         try:
-            status, body = 0, jpeg(name.rstrip(b"\0").decode(), extradata, sample, max_width)
+            rough, row = bool(flags & ROUGH), bool(flags & ROW)
+            status, body = 0, jpeg(name.rstrip(b"\0").decode(), extradata, sample, max_width, rough=rough, row=row)
         except Exception as error:  # noqa: BLE001  the boundary: whatever a decoder says of hostile bytes is an answer
             status, body = 1, f"{type(error).__name__}: {error}".encode()[:1000]
         answers.write(ANSWER.pack(status, len(body)) + body)
@@ -85,6 +116,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 if __name__ == "__main__":
     av.logging.set_level(av.logging.PANIC)
+    if "--last" in sys.argv[1:]:
+        os.nice(_NICE)
     with contextlib.suppress(BrokenPipeError):
         limit()
+        if "--greet" in sys.argv[1:]:
+            sys.stdout.buffer.write(ANSWER.pack(0, 0))
+            sys.stdout.buffer.flush()
         serve(sys.stdin.buffer, sys.stdout.buffer)

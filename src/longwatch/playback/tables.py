@@ -9,8 +9,10 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import TypeVar, cast
 
 from longwatch.base.errors import LongwatchError
@@ -34,7 +36,25 @@ from longwatch.model.stores import SegmentRow, SegmentSource
 _TAIL_BYTES = 64 << 10
 _CACHE_BYTES = 24 << 20
 _KEPT_FILES = 8
+TOGETHER = 8
+"""So many tables are fetched at once: a minute of footage is two or three, and an hour on a disk that seeks is read in an eighth of the turns."""
 _T = TypeVar("_T")
+_FETCHERS = 4
+_fetchers = ThreadPoolExecutor(
+    _FETCHERS, thread_name_prefix="tables"
+)  # they wait for disks; owner of the threads: this module
+
+
+def start_fetchers() -> None:
+    """The threads, which are otherwise started by the first who looks."""
+    together = threading.Barrier(_FETCHERS)
+
+    def meet() -> None:
+        with suppress(threading.BrokenBarrierError):  # one of them is busy, so it runs
+            together.wait(0.2)
+
+    for _ in range(_FETCHERS):
+        _fetchers.submit(meet)
 
 
 class TrackTable:
@@ -175,7 +195,7 @@ def _normalized(index: TrackIndex) -> tuple[array[int], tuple[int, ...], list[in
 class SegmentTable:
     """The tables of one segment. tracks: by the tracks of its header; None where a track has no sample.
 
-    video: index of its video track.
+    video: index of its video track. cost: about its bytes in memory once all that is derived from it was asked for, which stays.
     """
 
     def __init__(self, row: SegmentRow, header: Header, index: SampleIndex) -> None:
@@ -188,7 +208,7 @@ class SegmentTable:
             for format_, track in zip(header.tracks, index.tracks, strict=True)
         )
         self.video_index = next((n for n, t in enumerate(header.tracks) if t.kind is Kind.VIDEO), 0)
-        self.cost = 4096 + sum(36 * t.count for t in self.tracks if t is not None)
+        self.cost = 4096 + sum(36 * t.count + 200 * len(t.chunk_offsets) for t in self.tracks if t is not None)
 
     @property
     def video(self) -> TrackTable | None:
@@ -233,9 +253,22 @@ class TableCache:
                 self._made.popitem(last=False)
         return thing
 
+    def fetch(self, source: SegmentSource, rows: Sequence[SegmentRow]) -> None:
+        """Read those tables of `rows` that are not known, side by side: of each file a folder or two, its inode, its begin and its end lie on the
+        disk, one behind the other. What cannot be read is told by `table`.
+        """
+        with self._lock:
+            unknown = [row for row in rows if _key(row) not in self._tables]
+        if len(unknown) > 1:
+            list(_fetchers.map(self._quietly, repeat(source), unknown))
+
+    def _quietly(self, source: SegmentSource, row: SegmentRow) -> None:
+        with suppress(LongwatchError):
+            self.table(source, row)
+
     def table(self, source: SegmentSource, row: SegmentRow) -> SegmentTable:
         """The tables of a segment, as acknowledged in `row`. Raises LongwatchError where it cannot be read."""
-        key = (row.key, row.boot, row.run, row.sequence, row.sealed, row.durable_bytes, row.wall_start_us, row.path)
+        key = _key(row)
         with self._lock:
             known = self._tables.get(key)
             if known is not None:
@@ -254,6 +287,10 @@ class TableCache:
             while self._bytes > self._limit and len(self._tables) > 1:
                 self._bytes -= self._tables.popitem(last=False)[1].cost
         return table
+
+
+def _key(row: SegmentRow) -> tuple[object, ...]:
+    return row.key, row.boot, row.run, row.sequence, row.sealed, row.durable_bytes, row.wall_start_us, row.path
 
 
 def read_table(source: SegmentSource, row: SegmentRow) -> SegmentTable:

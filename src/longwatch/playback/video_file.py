@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -45,17 +46,23 @@ class StoredBytes:
     def __init__(self, source: SegmentSource, head: bytes, pieces: Sequence[Piece]) -> None:
         self._source = source
         self._head = head
-        self.head_bytes = len(head)
+        self.head_bytes: int = len(head)
         self._pieces = pieces
         self._starts = list(accumulate((p.size for p in pieces), initial=len(head)))
         self.size = self._starts[-1]
         self.etag = f'"{self._digest()}"'
+        self._ahead: tuple[int, int, int, bytes] | None = None
 
     def _digest(self) -> str:
         digest = hashlib.sha256(self._head)
         for row, offset, size in self._pieces:
             digest.update(f"{row.boot} {row.run} {row.sequence} {offset} {size}\n".encode())
         return digest.hexdigest()[:32]
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """The ranges of stored files behind the head, in order; every byte of them is as it was stored."""
+        return self._pieces
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes [start, end): for small ranges. Raises LongwatchError where a file is gone."""
@@ -69,9 +76,19 @@ class StoredBytes:
         at = max(start, len(self._head))
         n = bisect_right(self._starts, at) - 1
         while at < end:
-            n, found = self._read_some(n, at, end)
+            ahead, self._ahead = self._ahead, None
+            n, found = ahead[2:] if ahead is not None and ahead[:2] == (at, end) else self._read_some(n, at, end)
             at += len(found)
             yield found
+
+    def read_ahead(self, start: int, end: int) -> None:
+        """Read the first stored bytes of [start, end), at most 256 KiB, for whoever asks for `chunks` of just that next. Blocks; what cannot be
+        read is told then.
+        """
+        at, end = max(start, len(self._head)), min(end, self.size)
+        if at < end:
+            with suppress(LongwatchError):
+                self._ahead = (at, end, *self._read_some(bisect_right(self._starts, at) - 1, at, end))
 
     def _read_some(self, n: int, at: int, end: int) -> tuple[int, bytes]:
         """One read of a file, over the small holes (moof boxes) between pieces; gives the piece that comes next."""

@@ -15,12 +15,13 @@ SamplesCallback = Callable[[int, Sequence[Sample]], None]
 
 
 class LiveTap:
-    """One stream's. generation: rises with each session and each change of formats. on_watched: hears of the first who
+    """One stream's. generation: rises with each session and each change of formats; formats without a track are the end of a
+    session. on_watched: hears of the first who
     joins, and of the last who leaves.
     """
 
     __slots__ = (
-        "_budget", "_cached", "_cached_bytes", "_caching", "_subscribers", "generation", "on_watched", "tracks", "video",
+        "_budget", "_cached", "_cached_bytes", "_caching", "_patient", "_subscribers", "generation", "on_watched", "tracks", "video",
     )  # fmt: skip
 
     def __init__(self, budget: Budget) -> None:
@@ -33,11 +34,17 @@ class LiveTap:
         self._cached_bytes = 0
         self._caching = False
         self._subscribers: dict[int, tuple[FormatsCallback, SamplesCallback]] = {}
+        self._patient: set[int] = set()
 
     @property
     def watched(self) -> bool:
-        """Whether anybody has joined."""
-        return bool(self._subscribers)
+        """Whether anybody has joined who waits for each picture."""
+        return len(self._subscribers) > len(self._patient)
+
+    @property
+    def open_group(self) -> Sequence[Sample]:
+        """All samples since the last sync sample of video; none where memory did not allow to keep them."""
+        return self._cached
 
     def formats(self, tracks: tuple[TrackFormat, ...], video: int) -> None:
         """A session or a new set of parameters begins."""
@@ -50,10 +57,12 @@ class LiveTap:
             on_formats(self.generation, tracks)
 
     def closed(self) -> None:
-        """The session is over: nobody is to join its pictures."""
+        """The session is over: nobody is to join its pictures, here or further on."""
         self._forget()
         self._caching = False
         self.tracks = ()
+        for on_formats, _ in list(self._subscribers.values()):
+            on_formats(self.generation, ())
 
     def samples(self, batch: Sequence[Sample], size: int, sync_at: int) -> None:
         """Pass a batch of `size` bytes on, and keep it for those who join before the next sync sample of video.
@@ -88,11 +97,17 @@ class LiveTap:
             self._cached = []
             self._cached_bytes = 0
 
-    def subscribe(self, number: int, on_formats: FormatsCallback, on_samples: SamplesCallback) -> None:
-        """Join: at once the formats and the open group of pictures, where there are any, then all that comes."""
-        first = not self._subscribers
+    def subscribe(
+        self, number: int, on_formats: FormatsCallback, on_samples: SamplesCallback, *, patient: bool = False
+    ) -> None:
+        """Join: at once the formats and the open group of pictures, where there are any, then all that comes. patient: it need not come at
+        once, so the source goes on reading as if nobody had joined.
+        """
+        before = self.watched
         self._subscribers[number] = (on_formats, on_samples)
-        if first:
+        if patient:
+            self._patient.add(number)
+        if self.watched and not before:
             self.on_watched(True)
         if self.tracks:
             on_formats(self.generation, self.tracks)
@@ -101,7 +116,10 @@ class LiveTap:
 
     def unsubscribe(self, number: int) -> None:
         """Leave."""
-        if self._subscribers.pop(number, None) is not None and not self._subscribers:
+        before = self.watched
+        self._subscribers.pop(number, None)
+        self._patient.discard(number)
+        if before and not self.watched:
             self.on_watched(False)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 
 _STA_UNSYNC = 0x0040
 _TIME_ERROR = 5
@@ -28,8 +27,7 @@ class KernelTime:
 
     def __init__(self) -> None:
         self._timex = _Timex()
-        library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
-        self._adjtimex = library.adjtimex
+        self._adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex  # the C library this process runs on
 
     def synchronised(self) -> bool:
         """True while the clock is disciplined. False where the kernel does not say."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from longwatch.archive.ops import RunEnd, RunStart
 from longwatch.causes import Evidence
 from longwatch.formats.media import Kind, Loss, Sample, SenderReport, TrackFormat
-from longwatch.model.causes import Cause
+from longwatch.model.causes import Cause, Pause
 from longwatch.model.sessions import Fault, StreamKey
 from longwatch.model.stores import Provenance
 from longwatch.recording.audio import AudioLine
@@ -31,6 +31,7 @@ SECOND_90K = 90_000
 MEDIAN_OF = 32
 HOLD_US = 250_000
 GRACE_US = 600_000
+SILENT_US = 2_000_000  # without a sample: a sync sample to seal at is not waited for
 AHEAD_US = 3_000_000  # a sample placed further in the future than this has a media time that jumped
 MAX_RUN_90K = 7 * 86_400 * SECOND_90K  # a run begins anew once a week
 _AFTER_STALL_US = 10_000_000  # of CLOCK_BOOTTIME after a stall of this process in which a hole may be its doing
@@ -40,7 +41,8 @@ _BUFFERED_US = 2_000_000  # what the kernel held back meanwhile is read within t
 class StreamRecorder(Intake):
     """The StreamSink of one stream. Owner of its state: the recorder's loop; `collect` and `settled` are called by its tick.
 
-    next_run: gives the number of a run. not_planned: why samples are not to be stored now ("": they are); live goes on.
+    next_run: gives the number of a run. not_planned: why samples are not to be stored now ("": they are), with the pause where
+    it is one; live goes on.
     storage_down: why no file can be begun where this stream is placed. audio: whether audio is stored.
     """
 
@@ -60,10 +62,13 @@ class StreamRecorder(Intake):
         super().__init__(options, buffer, live, now_boot_us)
         self.key = key
         self.not_planned = ""
+        self.pause: Pause | None = None
         self.storage_down: tuple[Cause, str] | None = None
+        self.seal_wanted = False  # the open segment ends with the next sync sample, or where none comes
         self.stalled = (-_AFTER_STALL_US, -_AFTER_STALL_US)  # CLOCK_BOOTTIME, when this process last did not run
         self._boot = boot
         self._options = options
+        self.segment_us = options.segment_us
         self._host = host
         self._next_run = next_run
         self.audio = audio
@@ -87,6 +92,12 @@ class StreamRecorder(Intake):
     def has_open_segment(self) -> bool:
         """Whether a file is being written: then the stream stays on its volume."""
         return self._run is not None and self._run.segment is not None
+
+    @property
+    def open_token(self) -> int | None:
+        """Which file is being written."""
+        run = self._run
+        return run.segment.token if run is not None and run.segment is not None else None
 
     # ---- the tick ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +195,7 @@ class StreamRecorder(Intake):
         if self.not_planned:
             if run is not None:
                 self._end_run(self.not_planned, sample.arrival_boot_us)
-                self._break = Evidence(not_planned=self.not_planned)
+                self._break = Evidence(not_planned=self.not_planned, pause=self.pause)
         elif sample.sync and (run is None or run.ends_because or run.epoch != self._host.epoch):
             run = self._begin_run(dts, sample, events, at)
         run = self._run
@@ -206,9 +217,11 @@ class StreamRecorder(Intake):
                 self._part(run, self._silence(run, sample.arrival_boot_us), run.last_90k + self._limit_90k())
         run.lost_since = 0
         segment = run.segment
-        if sample.sync and segment is not None and (us_of_90k(at_90k - segment.start_90k) >= self._options.segment_us):
-            self._seal(run)
-            segment = None
+        if sample.sync and segment is not None:
+            long = us_of_90k(at_90k - segment.start_90k) >= self.segment_us
+            if long or self.seal_wanted:
+                self._seal(run)
+                segment = None
         if segment is None:
             if not sample.sync or self.storage_down is not None:
                 return
@@ -363,6 +376,7 @@ class StreamRecorder(Intake):
         self._out.tokens.add(segment.token)
         segment.seal(self._out.media.append)
         run.segment = None
+        self.seal_wanted = False
 
     def _end_tick(self, run: Run, boot_us: int) -> None:
         """Close the fragment, follow the clock, and say how far video covers."""
@@ -371,6 +385,8 @@ class StreamRecorder(Intake):
         if run.segment is not None:
             self._out.tokens.add(run.segment.token)
             run.segment.cut(self._out.media.append)
+            if self.seal_wanted and boot_us - self._last_arrival_us > SILENT_US:
+                self._seal(run)
         self._say_covered(run, self._covered_90k(run, boot_us))
         if run.epoch != self._host.epoch or run.ends_because:
             return
@@ -410,8 +426,8 @@ class StreamRecorder(Intake):
             out.missing = Evidence(storage=self.storage_down[0], storage_detail=self.storage_down[1])
             return
         if run is None:
-            waiting = Evidence(not_planned=self.not_planned) if self.not_planned else self._break
-            out.missing = waiting or Evidence()
+            resting = Evidence(not_planned=self.not_planned, pause=self.pause) if self.not_planned else None
+            out.missing = resting or self._break or Evidence()
             return
         if run.begins and run.before is not None and run.span_from_us == 0:
             out.missing = run.before

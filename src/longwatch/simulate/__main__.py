@@ -16,7 +16,7 @@ from longwatch.simulate.camera import SimulatedCamera
 from longwatch.simulate.serving import serve
 
 
-def _line() -> bytes:
+def first_line() -> bytes:
     """The first line, read without buffering: the rest of the pipe is for noticing its end."""
     line = b""
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
@@ -26,7 +26,7 @@ def _line() -> bytes:
 
 def main() -> None:
     """Serve what the first line asks for."""
-    wanted: list[dict[str, Any]] = json.loads(_line())
+    wanted: list[dict[str, Any]] = json.loads(first_line())
     cameras = [SimulatedCamera(entry.pop("files"), **entry) for entry in wanted]
 
     def ready() -> None:

@@ -16,13 +16,21 @@ from urllib.parse import quote
 from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import UsageError
 from longwatch.base.tasks import Tasks
+from longwatch.formats.media import Kind
 from longwatch.simulate import clip as clips
+from longwatch.simulate import timecode as timecodes
 from longwatch.simulate.clip import Clip
 from longwatch.simulate.faults import Condition, Fault, parse
+from longwatch.simulate.radiometry import with_heat
 from longwatch.simulate.sender import CameraClock, Sender
 from longwatch.simulate.session import Session
 
 _MEDIA = Path(__file__).parent / "media"
+MODEL = _MEDIA.with_name("model")
+"""Folder of a model for objects that knows painted scenes alone: for the tests and the demo."""
+PAINTED = (
+    _MEDIA / "painted.mp4"
+)  # H.264 640x360 at 6.25 fps, a sync sample each 2 s; 48 s: somebody, a car and an animal cross a yard (tools/paint_film.py)
 LOT = _MEDIA / "lot.mp4"  # H.264 768x432 at 12.5 fps, no B-frames, a sync sample each 4.8 s; AAC 48 kHz stereo; 30 s
 ROOM = _MEDIA / "room.mp4"  # H.264 768x432 at 10 fps, B-frames, a sync sample each second; no audio; 60 s
 
@@ -33,6 +41,8 @@ class SimulatedCamera:
     login: none, basic, digest (MD5), digest-sha256 or any; `digest` where a user is given. transports: what SETUP takes.
     offset_s: where in the file it begins. clock_offset_s, clock_ppm: how wrong its clock is. timeout_s: of a session; a
     client that says nothing for longer is cut off. in_band: parameter sets before each sync unit.
+    timecode: no file; each picture shows the camera's own wall clock (`simulate.timecode`). celsius: it measures, and says so beside the picture of
+    its first stream (`simulate.radiometry`).
     sdp_parameter_sets: and in the SDP. faults: as `longwatch simulate camera --fault` takes them.
 
     Owner of the state: this object, on the event loop it was started on.
@@ -58,9 +68,10 @@ class SimulatedCamera:
         sender_reports: bool = True,
         faults: Sequence[str] = (),
         seed: int | None = None,
+        timecode: bool = False,
+        celsius: float | None = None,
     ) -> None:
         files = media if isinstance(media, Mapping) else {"main": media}
-        self._clips: dict[str, Clip] = {name: clips.load(Path(path)) for name, path in files.items()}
         self.host = host
         self.port = port
         self.user = user
@@ -73,6 +84,15 @@ class SimulatedCamera:
         self.sender_reports = sender_reports
         self.clock: Clock = clock or SystemClock()
         self.camera_clock = CameraClock(self.clock, clock_offset_s, clock_ppm)
+        self._clips: dict[str, Clip] = (
+            {"main": timecodes.clip(self.camera_clock.wall_us)}
+            if timecode
+            else {name: clips.load(Path(path)) for name, path in files.items()}
+        )
+        self.celsius = celsius
+        if celsius is not None:
+            first = next(iter(self._clips))
+            self._clips[first] = with_heat(self._clips[first], self._measured)
         self.chance = random.Random(seed)  # noqa: S311 - a camera's SSRC and a lossy line are no secrets
         self.condition = Condition()
         self.sessions: set[Session] = set()
@@ -252,7 +272,7 @@ class SimulatedCamera:
             case "hang":
                 condition.hung_until_us = self._until(fault)
             case "audio-only":
-                if all(len(clip.tracks) < 2 for clip in self._clips.values()):
+                if not any(track.kind is Kind.AUDIO for clip in self._clips.values() for track in clip.tracks):
                     raise UsageError("the camera has no audio", remedy="give it a file with AAC")
                 condition.audio_only_until_us = self._until(fault)
             case "freeze":
@@ -285,9 +305,16 @@ class SimulatedCamera:
             case "password":
                 self.password = fault.args[0] if fault.args else "changed"
                 self._end_sessions()
+            case "heat":
+                if self.celsius is None:
+                    raise UsageError("the camera measures nothing", remedy="start it with --celsius")
+                self.celsius = fault.number(0, 20)
             case "bye":
                 for session in list(self.sessions):
                     session.bye()
+
+    def _measured(self) -> float:
+        return self.celsius or 0.0
 
     def _end_sessions(self) -> None:
         for session in list(self.sessions):
@@ -295,10 +322,13 @@ class SimulatedCamera:
 
     def _other_file(self, path: Path | None) -> None:
         for name, now in self._clips.items():
+            if now.video.made_when_due:
+                raise UsageError("a camera that shows a time code has no other file", remedy="give it a file")
             other = clips.load(path or (ROOM if now.path != ROOM else LOT))
             if other.video.codec is not now.video.codec:
                 raise UsageError(
                     f"{other.path.name} is {other.video.codec} and the session was set up for {now.video.codec}",
                     remedy="parameters change within one encoding; give a file of the same",
                 )
-            self._clips[name] = other
+            measures = now.tracks[-1].kind is Kind.METADATA
+            self._clips[name] = with_heat(other, self._measured) if measures else other

@@ -22,6 +22,7 @@ from longwatch.formats.rtp import packetize
 
 _CODECS = {
     "avc1": Codec.H264, "avc3": Codec.H264, "hvc1": Codec.H265, "hev1": Codec.H265, "mp4a": Codec.AAC,
+    "ulaw": Codec.PCMU, "alaw": Codec.PCMA,
 }  # fmt: skip
 VIDEO_CLOCK = 90_000
 
@@ -53,6 +54,11 @@ class Track:
     rtpmap: str
     fmtp: str
     parameter_sets: tuple[bytes, ...] = field(repr=False, default=())
+
+    @property
+    def made_when_due(self) -> bool:
+        """No unit is there before its time, so that who comes waits for the next sync unit (`timecode`)."""
+        return not self.units
 
     def at(self, number: int) -> tuple[Unit, int]:
         """Unit `number` of the endless stream, and what to add to its dts and pts."""
@@ -99,7 +105,8 @@ class Clip:
 
 @functools.lru_cache(maxsize=16)
 def load(path: Path) -> Clip:
-    """Read a file: its first video track and, where there is one, its first AAC track.
+    """Read a file: its first video track and, where there is one, its first audio track (AAC, or G.711
+    as QuickTime holds it).
 
     Raises UsageError where it cannot be read or holds no video that can be sent.
     """
@@ -119,7 +126,8 @@ def _read(file: Mp4File) -> list[Track]:
         for source in file.tracks:
             codec = _CODECS.get(source.fourcc)
             if source.kind == kind and codec is not None and len(source.samples) > 1:
-                tracks.append(_video(codec, file, source) if kind == "video" else _audio(codec, file, source))
+                made = _video if kind == "video" else _audio if codec is Codec.AAC else _g711
+                tracks.append(made(codec, file, source))
                 break
     if len(tracks) > 1 and tracks[0].kind is Kind.VIDEO:  # audio is looped with the video, not by its own length
         seconds = Fraction(tracks[0].loop, tracks[0].rate)
@@ -152,6 +160,19 @@ def _audio(codec: Codec, file: Mp4File, source: Mp4Track) -> Track:
         f"config={config.hex()}"
     )
     return Track(Kind.AUDIO, codec, rate, _loop(units), units, 1024, f"MPEG4-GENERIC/{rate}/{channels}", fmtp)
+
+
+def _g711(codec: Codec, file: Mp4File, source: Mp4Track) -> Track:
+    """In packets of 20 ms (RFC 3551, 4.2), however the file cuts it; one channel."""
+    rate = source.timescale
+    grid = rate // 50
+    data = b"".join(file.data(sample) for sample in source.samples)
+    parts = [data[at : at + grid] for at in range(0, len(data) - grid + 1, grid)]
+    if not parts:
+        raise ValueError("less than 20 ms of sound")
+    units = tuple(Unit(n * grid, n * grid, True, part, (part,)) for n, part in enumerate(parts))
+    name = "PCMU" if codec is Codec.PCMU else "PCMA"
+    return Track(Kind.AUDIO, codec, rate, grid * len(units), units, grid, f"{name}/{rate}", "")
 
 
 def _video(codec: Codec, file: Mp4File, source: Mp4Track) -> Track:

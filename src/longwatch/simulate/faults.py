@@ -30,6 +30,7 @@ FAULTS = {
     "redirect": "URL ends the sessions and answers 302 with that place",
     "garbage": "[BYTES] writes that many bytes that are not RTSP (4096)",
     "password": "NEW ends the sessions and takes only the new password",
+    "heat": "CELSIUS what a thermal camera (`--celsius`) measures from then on (20)",
     "bye": "says BYE by RTCP and closes, as a camera that restarts",
 }  # fmt: skip
 

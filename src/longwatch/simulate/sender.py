@@ -131,6 +131,9 @@ class Sender:
         video = next((lane for lane in self.lanes if lane.track.kind is Kind.VIDEO), None)
         behind_s = 0.0
         if video is not None:
+            if video.track.made_when_due:
+                video.number = video.track.sync_before(int(elapsed_s * video.track.rate))
+                return
             number = video.track.sync_before(int(position_s * video.track.rate))
             unit, add = video.track.at(number)
             behind_s = position_s - (unit.dts + add) / video.track.rate

@@ -1,4 +1,4 @@
-"""Simulated cameras as a process of their own: serve until told to end."""
+"""Simulated devices as a process of their own: serve until told to end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import uvloop
 
-from longwatch.simulate.camera import SimulatedCamera
+Simulated = AbstractAsyncContextManager[Any]
+"""A camera, a switch, a relay: whatever begins and ends with its context."""
 
 
-def serve(cameras: Sequence[SimulatedCamera], ready: Callable[[], None], *, until_end_of: int | None = None) -> None:
+def serve(cameras: Sequence[Simulated], ready: Callable[[], None], *, until_end_of: int | None = None) -> None:
     """Start all, call `ready`, and serve until SIGINT or SIGTERM; or until the pipe with descriptor `until_end_of` ends,
     which is how a child notices that its parent is gone.
     """
     uvloop.run(_serve(cameras, ready, until_end_of))
 
 
-async def _serve(cameras: Sequence[SimulatedCamera], ready: Callable[[], None], until_end_of: int | None) -> None:
+async def _serve(cameras: Sequence[Simulated], ready: Callable[[], None], until_end_of: int | None) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -303,11 +303,14 @@ class Session(asyncio.Protocol):
             self.end()
 
 
+_MEDIA_OF = {Kind.VIDEO: "video", Kind.AUDIO: "audio", Kind.METADATA: "application"}
+
+
 def sdp(clip: Clip, *, parameter_sets: bool = True) -> str:
     """What a camera says of a clip (RFC 4566)."""
     lines = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=Simulated camera", "c=IN IP4 0.0.0.0", "t=0 0", "a=control:*"]
     for index, track in enumerate(clip.tracks):
-        kind = "video" if track.kind is Kind.VIDEO else "audio"
+        kind = _MEDIA_OF[track.kind]
         number = _FIRST_PAYLOAD_TYPE + index
         fmtp = track.fmtp
         if not parameter_sets:

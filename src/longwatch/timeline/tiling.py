@@ -1,7 +1,7 @@
 """Every microsecond of an interval, once: recorded, a gap with its cause, or pending.
 
 What wins where several things are known of one moment, best first: the best placed recorded span; `pending`, after
-`accounted_until`; a gap whose cause is known; a gap of cause `unknown`; and where nothing at all is known, `never_recorded`
+`accounted_until`; a gap whose cause is known; a gap of cause `unknown`; what was discarded without an event; and where nothing at all is known, `never_recorded`
 before the stream was set up and `unknown` after. Recorded spans beat even `pending`: after a step of the host's clock
 footage may lie in what the clock now calls the future, and it is never hidden.
 """
@@ -9,6 +9,7 @@ footage may lie in what the clock now calls the future, and it is never hidden.
 from __future__ import annotations
 
 import enum
+import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -26,6 +27,7 @@ class State(enum.StrEnum):
 
 
 _NO_EVIDENCE: Mapping[str, object] = {}
+_RECORDED, _GAP = State.RECORDED, State.GAP
 
 
 class Tile(NamedTuple):
@@ -61,11 +63,14 @@ _Piece = tuple[int, int, _T, tuple[_T, ...]]
 """[from_us, to_us), who has it, and who else claims it. Plain tuples: a month of a hundred cameras makes thousands at once."""
 
 _begin = operator.itemgetter(0)
+_end = operator.itemgetter(1)
 
 
 def _resolve(claims: list[_Claim[_T]], rank: Callable[[_T], tuple[int, int]]) -> list[_Piece[_T]]:
     """Claims to pieces without overlap, in order; where several overlap the lowest rank has it, the rest are the others."""
     claims.sort(key=_begin)
+    if all(map(operator.le, map(_end, claims), map(_begin, itertools.islice(claims, 1, None)))):
+        return [(from_us, to_us, what, ()) for from_us, to_us, what, _ in claims]  # nothing overlaps, as nearly always
     pieces: list[_Piece[_T]] = []
     active: list[_Claim[_T]] = []
     at_us = 0
@@ -99,7 +104,8 @@ def _rank_of_span(span: RecordedSpan) -> tuple[int, int]:
 
 
 def _rank_of_gap(gap: GapSpan) -> tuple[int, int]:
-    return (1 if gap.cause is Cause.UNKNOWN else 0, 0)
+    """What discarded footage left is told last: a hole that was in it has a cause of its own."""
+    return (2 if gap.id is None else 1 if gap.cause is Cause.UNKNOWN else 0, 0)
 
 
 def tile(
@@ -148,6 +154,10 @@ def _gap_claims(gaps: Sequence[GapSpan], from_us: int, known_us: int) -> list[_C
     return claims
 
 
+_new = tuple.__new__
+"""A named tuple made without its own `__new__`, which costs as much again. Every field is given, in order."""
+
+
 class _Painter:
     """Lays tiles one after another and joins equal neighbours."""
 
@@ -161,18 +171,21 @@ class _Painter:
     def recorded(self, piece: _Piece[RecordedSpan]) -> None:
         from_us, to_us, span, others = piece
         also = tuple(sorted({other.run for other in others} - {span.run})) if others else ()
-        self._lay(
-            Tile(
-                from_us, to_us, State.RECORDED, None, _NO_EVIDENCE, span.held, span.provenance, span.run, also, None,
-                span.confirmed,
-            )
+        tile = _new(
+            Tile,
+            (from_us, to_us, _RECORDED, None, _NO_EVIDENCE, span.held, span.provenance, span.run, also, None, span.confirmed),
         )  # fmt: skip
+        if self.tiles and self.tiles[-1].state is _RECORDED:
+            self._lay(tile)
+        else:
+            self.tiles.append(tile)
 
     def bare(self, from_us: int, to_us: int) -> None:
         """[from_us, to_us) has no recorded span: gaps, then what follows from nothing being known, then pending."""
+        missing = self._missing
         at_us = from_us
-        while self._next < len(self._missing):
-            begin_us, end_us, gap, _ = self._missing[self._next]
+        while self._next < len(missing):
+            begin_us, end_us, gap, _ = missing[self._next]
             if end_us <= at_us:
                 self._next += 1
                 continue
@@ -182,7 +195,11 @@ class _Painter:
                 self._derived(at_us, begin_us)
                 at_us = begin_us
             end_us = min(end_us, to_us)
-            self._lay(Tile(at_us, end_us, State.GAP, gap.cause, gap.evidence, None, None, None, (), gap.id))
+            tile = _new(Tile, (at_us, end_us, _GAP, gap.cause, gap.evidence, None, None, None, (), gap.id, None))
+            if self.tiles and self.tiles[-1].state is _GAP:
+                self._lay(tile)
+            else:
+                self.tiles.append(tile)
             at_us = end_us
             if at_us >= to_us:
                 return
@@ -200,23 +217,8 @@ class _Painter:
             self._lay(Tile(known_us, to_us, State.PENDING))
 
     def _lay(self, new: Tile) -> None:
-        tiles = self.tiles
-        if tiles:
-            old = tiles[-1]
-            if (
-                old.state is new.state
-                and old.run == new.run
-                and old.gap == new.gap
-                and old.cause == new.cause
-                and old.held == new.held
-                and old.also == new.also
-                and old.provenance == new.provenance
-                and old.confirmed == new.confirmed
-                and old.evidence == new.evidence
-            ):
-                tiles[-1] = Tile(
-                    old.from_us, new.to_us, old.state, old.cause, old.evidence, old.held, old.provenance, old.run,
-                    old.also, old.gap, old.confirmed,
-                )  # fmt: skip
-                return
-        tiles.append(new)
+        """Add a tile; where it differs from its neighbour in nothing but time, the neighbour grows."""
+        if self.tiles and self.tiles[-1][2:] == new[2:]:
+            self.tiles[-1] = self.tiles[-1]._replace(to_us=new.to_us)
+        else:
+            self.tiles.append(new)

@@ -11,7 +11,42 @@ from longwatch.web.deps import Deps
 from longwatch.web.guard import guard_all
 from longwatch.web.headers import SecurityHeaders
 from longwatch.web.policy import PUBLIC
-from longwatch.web.routes import cameras, health, live, retention, session, static, timeline, video
+from longwatch.web.routes import (
+    accounts,
+    alarms,
+    audit,
+    cameras,
+    commands,
+    condition,
+    detection,
+    events,
+    exports,
+    health,
+    holds,
+    ledger,
+    link,
+    live,
+    masks,
+    notice,
+    notify,
+    posts,
+    probe,
+    profile,
+    reports,
+    requests,
+    retention,
+    session,
+    settings,
+    static,
+    strips,
+    temperatures,
+    timeline,
+    upgrades,
+    verification,
+    video,
+    ways_in,
+    wide,
+)
 
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -28,18 +63,53 @@ def create_app(deps: Deps) -> FastAPI:
     app.router.redirect_slashes = False
     errors.install(app)
     app.add_middleware(SecurityHeaders)
+    deps.accounts.also_refuse(lambda: (deps.site().id, deps.site().name))
     api = Api(app)
-    for room in (health, session, cameras, timeline, video, live, retention):
+    for room in (
+        health,
+        session,
+        ways_in,
+        profile,
+        accounts,
+        cameras,
+        commands,
+        alarms,
+        timeline,
+        wide,
+        strips,
+        temperatures,
+        video,
+        live,
+        masks,
+        retention,
+        holds,
+        events,
+        exports,
+        audit,
+        settings,
+        probe,
+        ledger,
+        condition,
+        detection,
+        reports,
+        verification,
+        posts,
+        upgrades,
+        link,
+        requests,
+        notify,
+        notice,
+    ):
         room.register(api, deps)
-    _describe(app, api)
+    _describe(api)
     static.register(api, deps)  # last: it takes every name at the root that is left
     guard_all(app, deps.accounts, deps.clock)
     return app
 
 
-def _describe(app: FastAPI, api: Api) -> None:
+def _describe(api: Api) -> None:
     @api.get("/api/v1/openapi.json", PUBLIC, include_in_schema=False)
     async def openapi() -> Response:
-        described = app.openapi()
+        described = api.described()
         described.setdefault("components", {})["securitySchemes"] = _SECURITY
         return JSONResponse(described)

@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from longwatch.accounts import ThrottledError
+from longwatch.accounts import NotLetInError, ThrottledError
+from longwatch.archive import NotReadyError
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.secrets import scrub
+from longwatch.pictures import SlotsFullError
 from longwatch.playback import NoVideoError
 
 _log = structlog.get_logger(__name__)
@@ -33,6 +35,8 @@ def status_of(error: LongwatchError) -> int:
         return error.status
     if isinstance(error, ThrottledError):
         return 429
+    if isinstance(error, NotLetInError):
+        return 403
     if isinstance(error, NoVideoError):
         return 404
     return 422 if isinstance(error, UsageError) else 503
@@ -49,6 +53,8 @@ def answer_to(error: LongwatchError) -> Response:
     headers = {}
     if isinstance(error, ThrottledError):
         headers["Retry-After"] = str(max(1, round(error.after_s)))
+    if isinstance(error, SlotsFullError | NotReadyError):
+        headers["Retry-After"] = "2"
     status = status_of(error)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -82,14 +82,15 @@ class Guard:
         if policy.right is None:
             return
         camera = connection.path_params[policy.camera] if policy.camera else None
+        asked: list[str | None] = [camera]
         if policy.asked is not None:
-            camera = connection.query_params.get(policy.asked)
+            asked = [*connection.query_params.getlist(policy.asked)] or [None]
         if principal is None:
             if policy.signed and camera is not None and await self._signed(connection, camera):
                 return
             raise RefusedError(401, "this needs a login", remedy="sign in, or send a bearer token")
-        if not principal.may(policy.right, camera):
-            where = " for this camera" if camera and principal.may(policy.right) else ""
+        if not all(principal.may(policy.right, one) for one in asked):
+            where = " for this camera" if principal.may(policy.right) else ""
             raise RefusedError(
                 403, f"{principal.role} {principal.name!r} has no right to {policy.right}{where}", remedy="ask an admin"
             )
@@ -106,8 +107,10 @@ class Guard:
         grant = self._accounts.signer.read(signature, self._clock.wall_us()) if signature else None
         if grant is None or grant.camera != camera:
             return False
+        subject = await self._accounts.owner_subject(grant.owner, camera)
         connection.scope["longwatch.grant"] = grant
-        return await self._accounts.owner_may_still(grant.owner, camera)
+        connection.scope["longwatch.signer"] = subject
+        return subject is not None
 
 
 def _check_origin(connection: HTTPConnection) -> None:
@@ -116,8 +119,10 @@ def _check_origin(connection: HTTPConnection) -> None:
     if origin is None:
         if connection.headers.get("sec-fetch-site", "none") in {"none", "same-origin"}:
             return
-    elif _place(origin) == _place(f"{connection.url.scheme}://{connection.headers.get('host', '')}"):
-        return
+    else:
+        place = _place(origin)
+        if place is not None and place == _place(f"{connection.url.scheme}://{connection.headers.get('host', '')}"):
+            return
     raise RefusedError(403, "this request comes from another site", why=f"Origin is {(origin or '')[:200]!r}")
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Path, Query
 from starlette.requests import HTTPConnection
 
-from longwatch.base.ids import is_slug
+from longwatch.accounts import Principal, Right
+from longwatch.base.ids import is_camera_id, is_slug
 from longwatch.model.sessions import StreamKey
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
@@ -22,7 +23,7 @@ async def stream_key(deps: Deps, camera: str, stream: str) -> StreamKey:
 
     Raises RefusedError 404. Nothing that is not a slug gets further than this.
     """
-    if is_slug(camera) and is_slug(stream):
+    if is_camera_id(camera) and is_slug(stream):
         known = deps.site().camera(camera)
         if known is not None and stream in known.streams:
             return StreamKey(camera, stream)
@@ -31,6 +32,16 @@ async def stream_key(deps: Deps, camera: str, stream: str) -> StreamKey:
     raise RefusedError(
         404, f"there is no stream {stream[:80]!r} of a camera {camera[:80]!r}", remedy="see /api/v1/cameras"
     )
+
+
+async def check_camera(deps: Deps, principal: Principal, camera: str) -> None:
+    """Of the settings or of the archive, and allowed. Raises RefusedError 403, then 404."""
+    if not principal.may(Right.VIEW, camera):
+        raise RefusedError(
+            403, f"{principal.role} {principal.name!r} has no right to this camera", remedy="ask an admin"
+        )
+    if deps.site().camera(camera) is None and camera not in {row[0] for row in await deps.read(deps.index.cameras)}:
+        raise RefusedError(404, f"there is no camera {camera[:80]!r}", remedy="see /api/v1/cameras")
 
 
 def check_grant(connection: HTTPConnection, from_us: int, to_us: int) -> None:

@@ -11,7 +11,7 @@ from longwatch.accounts import Right
 @dataclass(frozen=True, slots=True)
 class Policy:
     """right: None where anybody may call it. camera: the path parameter that names the camera the right must cover; asked: the
-    query parameter that may name one.
+    query parameter that may name one, or several when it is repeated.
 
     before_set_up: answers although there is no account yet. signed: also takes a signed URL (`sig=`).
     """
@@ -37,6 +37,8 @@ PLAY_CAMERA = Policy(Right.VIEW, camera="id", signed=True)
 OPERATE_CAMERA = Policy(Right.OPERATE, camera="id")
 OPERATE = Policy(Right.OPERATE)
 INSPECT = Policy(Right.INSPECT)
+AUDIT = Policy(Right.AUDIT)
+ADMINISTER = Policy(Right.ADMINISTER)
 
 
 def declare(endpoint: Any, policy: Policy) -> None:

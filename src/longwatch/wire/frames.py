@@ -75,7 +75,7 @@ class Decoder:
                 break
             try:
                 header = json.loads(self._buffer[8 : 8 + header_bytes])
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise LongwatchError("a frame on the socket is not JSON", why=str(error)) from error
             if not isinstance(header, dict) or not isinstance(header.get("type"), str):
                 raise LongwatchError("a frame on the socket has no type")

@@ -11,10 +11,23 @@ from pathlib import Path
 import pytest
 from tests.support.accounts import cheap_hasher, open_accounts
 
-from longwatch.accounts import Accounts, DataLock, Options, Right, Role, ThrottledError
+from longwatch.accounts import (
+    Accounts,
+    Administration,
+    NotLetInError,
+    Options,
+    OwnAccount,
+    Right,
+    Role,
+    ThrottledError,
+    Who,
+)
+from longwatch.accounts.limits import place_of
 from longwatch.accounts.passwords import MOST_WAITING, BusyError, Hasher
+from longwatch.accounts.sessions import MOST_OF_ONE
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.server_db import DataLock
 
 PASSWORD = "correct horse battery"
 
@@ -45,14 +58,71 @@ async def test_a_login_gives_a_session_that_is_known_and_ends_with_logout(accoun
     assert await accounts.still(principal) is None
 
 
-async def test_a_session_ends_by_itself(accounts: Accounts, clock: ManualClock) -> None:
+async def test_a_session_ends_by_itself_however_much_it_is_used(accounts: Accounts, clock: ManualClock) -> None:
     await accounts.add_user("ada", PASSWORD, Role.VIEWER)
     token, principal = await accounts.login("ada", PASSWORD, "10.0.0.1")
-    clock.tick(Options().session_s * 1_000_000 - 1)
+    half_day_us = 43_200_000_000
+    for _ in range(Options().session_s * 1_000_000 // half_day_us - 1):
+        clock.tick(half_day_us)
+        assert await accounts.by_session(token) is not None
+    clock.tick(half_day_us - 1)
     assert await accounts.by_session(token) is not None
     clock.tick(1)
     assert await accounts.by_session(token) is None
     assert await accounts.still(principal) is None
+
+
+async def test_a_session_ends_after_a_day_without_use(tmp_path: Path, clock: ManualClock) -> None:
+    """Also where the server was started in between, and knows of its last use from the file alone."""
+    first = open_accounts(tmp_path, clock)
+    row = await first.add_user("ada", PASSWORD, Role.VIEWER)
+    used, _ = await first.login("ada", PASSWORD, "10.0.0.1")
+    unused, forgotten = await first.login("ada", PASSWORD, "10.0.0.2")
+    clock.tick(80_000_000_000)
+    assert await first.by_session(used) is not None
+    clock.tick(6_400_000_000)
+    assert await first.by_session(unused) is None
+    assert await first.still(forgotten) is None
+    assert await first.by_session(used) is not None
+    assert [each.address for each in first.sessions.listed(row.id, clock.wall_us())] == ["10.0.0.1"]
+    await first.aclose()
+    clock.tick(70_000_000_000)
+    second = open_accounts(tmp_path, clock)
+    assert await second.by_session(used) is not None  # it was used 76,400 s ago
+    assert await second.by_session(unused) is None
+    clock.tick(86_400_000_000)
+    assert await second.by_session(used) is None
+    await second.aclose()
+
+
+async def test_a_clock_that_is_set_back_ends_no_session(accounts: Accounts, clock: ManualClock) -> None:
+    await accounts.add_user("ada", PASSWORD, Role.VIEWER)
+    token, _ = await accounts.login("ada", PASSWORD, "10.0.0.1")
+    clock.step_wall(-3 * 86_400_000_000)
+    assert await accounts.by_session(token) is not None
+    clock.tick(86_000_000_000)
+    assert await accounts.by_session(token) is not None
+
+
+async def test_what_is_over_does_not_lie_about(accounts: Accounts, clock: ManualClock) -> None:
+    """Nor do more logins of one than anybody can have."""
+    row = await accounts.add_user("ada", PASSWORD, Role.VIEWER)
+    first, _ = await accounts.login("ada", PASSWORD, "10.0.0.1")
+    for _ in range(MOST_OF_ONE):
+        clock.tick(1)
+        last, _ = await accounts.login("ada", PASSWORD, "10.0.0.1")
+    assert await accounts.by_session(first) is None
+    assert await accounts.by_session(last) is not None
+    assert len(accounts.sessions.listed(row.id, clock.wall_us())) == MOST_OF_ONE
+    clock.tick((Options().session_s + 1) * 1_000_000)
+    task = asyncio.ensure_future(accounts.run())
+    try:
+        await asyncio.sleep(0)  # it begins
+        await accounts.db.call(int)  # behind what it asked of the same thread
+    finally:
+        task.cancel()
+    with accounts.db.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar() == 0
 
 
 async def test_tokens_outlive_the_process_and_end_when_removed(tmp_path: Path) -> None:
@@ -85,6 +155,7 @@ async def test_nothing_secret_is_kept_in_clear(accounts: Accounts, tmp_path: Pat
     assert stat.S_IMODE((tmp_path / "server.db").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 async def test_changing_a_password_ends_the_sessions(accounts: Accounts) -> None:
     await accounts.add_user("ada", PASSWORD, Role.VIEWER)
     token, _ = await accounts.login("ada", PASSWORD, "10.0.0.1")
@@ -94,6 +165,45 @@ async def test_changing_a_password_ends_the_sessions(accounts: Accounts) -> None
     assert await accounts.login("ada", "another good one", "10.0.0.1") is not None
 
 
+@pytest.mark.parametrize("change", ["password", "disabled"])
+async def test_nobody_comes_in_by_what_is_changed_while_it_is_compared(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    user = await accounts.add_user("ada", PASSWORD, Role.VIEWER)
+    compared = Hasher.matches
+
+    async def slowly(hasher: Hasher, password: str, stored: str | None) -> bool:
+        right = await compared(hasher, password, stored)
+        if change == "password":
+            await accounts.set_password("ada", "another good one")
+        else:
+            await Administration(accounts).set_disabled(user.subject, Who(0), "gone", disabled=True)
+        return right
+
+    monkeypatch.setattr(Hasher, "matches", slowly)
+    with pytest.raises(NotLetInError, match="changed just now"):
+        await accounts.login("ada", PASSWORD, "10.0.0.1")
+    assert await accounts.db.call(accounts.sessions.listed, user.id, 0) == []
+
+
+def test_addresses_that_one_can_have_at_will_count_as_one() -> None:
+    one = "2001:db8:1:2::"
+    assert {place_of(f"{one}{n:x}") for n in range(1, 500)} == {place_of("2001:db8:1:2:ffff:1:2:3")}
+    assert place_of("2001:db8:1:3::1") != place_of(f"{one}1")
+    assert place_of("::ffff:10.0.0.7") == place_of("10.0.0.7") == "10.0.0.7"
+    assert place_of("10.0.0.8") != place_of("10.0.0.7")
+    assert place_of("fe80::1%eth0") != place_of("fe80::2%eth0")
+    assert place_of("") == ""
+    assert place_of("testclient") == "testclient"
+
+
+async def test_wrong_passwords_are_limited_over_a_whole_network_of_ipv6(accounts: Accounts) -> None:
+    for n in range(10):
+        assert await accounts.login(f"nobody {n}", "wrong password", f"2001:db8::{n + 1:x}") is None
+    with pytest.raises(ThrottledError):
+        await accounts.login("nobody", "wrong password", "2001:db8::ffff")
+
+
 async def test_removing_a_user_ends_the_sessions(accounts: Accounts) -> None:
     await accounts.add_user("ada", PASSWORD, Role.VIEWER)
     token, principal = await accounts.login("ada", PASSWORD, "10.0.0.1")
@@ -101,7 +211,7 @@ async def test_removing_a_user_ends_the_sessions(accounts: Accounts) -> None:
     await accounts.remove("user", "ada")
     assert await accounts.by_session(token) is None
     assert await accounts.still(principal) is None
-    assert not await accounts.owner_may_still("user:ada", "gate")
+    assert await accounts.owner_subject("user:ada", "gate") is None
 
 
 @pytest.mark.parametrize("name", ["", " ", "a" * 81, "line\nbreak", " ada"])
@@ -144,6 +254,19 @@ async def test_wrong_passwords_are_limited_by_name_over_all_addresses(accounts: 
         assert await accounts.login("ada", "wrong password", f"10.0.{n}.1") is None
     with pytest.raises(ThrottledError):
         await accounts.login("ada", PASSWORD, "10.1.0.1")
+
+
+async def test_wrong_passkeys_and_codes_from_everywhere_keep_nobody_else_out(accounts: Accounts) -> None:
+    own = OwnAccount(accounts)
+    for n in range(100):
+        assert await own.with_code("ABCDE-ABCDE-ABCDE-ABCDE", PASSWORD, f"10.0.{n}.1", "") is None
+    row = await accounts.add_user("ada", PASSWORD, Role.VIEWER)
+    code, _ = await Administration(accounts).reset(row.subject, Who(0))
+    assert await own.with_code(code, "another good one", "10.1.0.1", "") is not None
+    for _ in range(10):
+        assert await own.with_code("ABCDE", PASSWORD, "10.2.0.1", "") is None
+    with pytest.raises(ThrottledError):
+        await own.with_code("ABCDE", PASSWORD, "10.2.0.1", "")
 
 
 async def test_set_up_with_the_code_and_never_again(accounts: Accounts, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from tests.support.archive_case import FOR_EVER, GATE, ROAD, held, opened, recor
 from longwatch.archive import Archive, ArchiveReader, Finding, Mode
 from longwatch.model.stores import Held, SegmentRow
 
+pytestmark = pytest.mark.slow
+
 
 async def three(archive: Archive, paths: list[Path]) -> list[SegmentRow]:
     await record(archive, stream(archive), segments=3)
@@ -36,7 +38,7 @@ async def test_all_well_is_said_at_every_cost(tmp_path: Path):
             report = await archive.check(mode, progress=lambda done, of: seen.append((done, of)))
             assert report.ok
             assert report.findings == []
-        assert report.entries == 4
+        assert report.entries == 5
 
 
 Damage = Callable[[SegmentRow], None]
@@ -74,7 +76,7 @@ async def test_a_missing_file_becomes_gone_and_nobody_of_ours_removed_it(tmp_pat
         reader = ArchiveReader(paths)
         assert [s.held for s in reader.recorded_spans(GATE, *FOR_EVER)] == [Held.HERE, Held.GONE, Held.HERE]
         last = json.loads(reader.entries(reader.ledger_size() - 1, 1)[0].entry)
-        assert (last["kind"], last["body"]["streams"][0]["why"]) == ("segments_removed", "missing")
+        assert (last["kind"], last["body"]["runs"][0]["why"]) == ("segments_removed", "missing")
         reader.close()
         assert (await archive.check(Mode.SIZE)).findings == []
 
@@ -153,3 +155,5 @@ async def test_a_ledger_that_was_touched_is_found(tmp_path: Path, change: str, k
         assert [f.kind for f in findings] == [kind]
         assert kind != "seal" or findings[0].camera == "gate"
         assert isinstance(findings[0], Finding)
+        if kind == "hole":  # and it is the last log of its kind: each that began would lack the same entry
+            assert archive.ledger.log.number <= 2

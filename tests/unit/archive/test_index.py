@@ -15,7 +15,7 @@ from longwatch.archive import (
     RetentionTime,
     ops,
 )  # fmt: skip
-from longwatch.archive.index import Index, Reserve, bring_up, migrations, schema
+from longwatch.archive.index import RESERVE_BYTES, Index, Reserve, bring_up, migrations, schema
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
 from longwatch.model.causes import Cause
@@ -143,10 +143,10 @@ def test_the_reserve_is_held_and_given_up(tmp_path: Path):
     reserve = Reserve(tmp_path / "reserve")
     assert not reserve.release()
     assert reserve.hold()
-    assert (tmp_path / "reserve").stat().st_blocks * 512 >= 64 << 20
+    assert (tmp_path / "reserve").stat().st_blocks * 512 >= RESERVE_BYTES
     assert reserve.release()
     assert (tmp_path / "reserve").stat().st_blocks == 0
-    assert reserve.owed_bytes == 64 << 20
+    assert reserve.owed_bytes == RESERVE_BYTES
     assert reserve.hold()
     assert reserve.owed_bytes == 0
 

@@ -10,18 +10,34 @@ import pytest
 from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, opened, record, stream
 from tests.support.big_archive import END_US, MINUTE_US, key_of, make
 
-from longwatch.archive import ArchiveReader, ops
-from longwatch.archive.reader import best_placed
+from longwatch.archive import ArchiveReader, NotReadyError, ops
+from longwatch.archive.index import bring_up
 from longwatch.base.errors import LongwatchError
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import Provenance, SegmentRow
+from longwatch.timeline.placing import best_placed
 
 DAY_US = 86_400_000_000
 
 
 def segment(number: int, run: int, start: int, end: int, provenance: Provenance = Provenance.NTP) -> SegmentRow:
     return SegmentRow(number, GATE, "b", run, 0, "", True, 0, 0, 0, 0, start, end, provenance)
+
+
+def test_an_index_that_is_still_being_made_is_not_ready_and_is_read_once_it_is(tmp_path: Path):
+    """Between the file and its tables lies a moment, and a page may ask in it."""
+    reader = ArchiveReader([tmp_path])
+    with pytest.raises(NotReadyError):
+        reader.cameras()
+    index = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    index.execute("PRAGMA journal_mode = WAL")
+    with pytest.raises(NotReadyError):
+        reader.cameras()
+    bring_up(index)
+    assert reader.cameras() == []
+    reader.close()
+    index.close()
 
 
 def test_of_two_that_claim_the_same_second_the_better_one_is_shown():

@@ -8,6 +8,7 @@ import pytest
 from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 
 from longwatch.archive import ArchiveReader, CameraRetention, Options, Retention, RetentionTime
+from longwatch.archive.confirming import SegmentId
 from longwatch.base.clock import ManualClock
 from longwatch.model.stores import Held
 
@@ -44,7 +45,8 @@ async def test_nothing_older_than_the_maximum_is_kept_and_all_of_it_stays_record
         assert reader.stats(GATE).segments == 2
         last = json.loads(reader.entries(reader.ledger_size() - 1, 1)[0].entry)
         assert last["kind"] == "segments_removed"
-        assert last["body"]["streams"][0]["segments"] == 2
+        assert last["body"]["runs"][0]["segments"] == 2
+        assert last["body"]["runs"][0]["sequences"] == [[0, 1]]
         reader.close()
 
 
@@ -115,7 +117,10 @@ async def test_size_takes_what_a_hub_holds_first_then_the_oldest(tmp_path: Path)
                 )
         everything = held([tmp_path / "a", tmp_path / "b"], GATE) + held([tmp_path / "a", tmp_path / "b"], ROAD)
         confirmed = held([tmp_path / "a", tmp_path / "b"], ROAD)[1]
-        archive._index.connection.execute("UPDATE segment SET confirmed = 1 WHERE id = ?", (confirmed.id,))
+        by_name = SegmentId(ROAD.camera, ROAD.stream, confirmed.boot, confirmed.run, confirmed.sequence)
+        nobody = replace(by_name, boot="another")
+        assert await archive.confirm([by_name, nobody]) == 1
+        assert await archive.confirm([by_name]) == 0, "it was marked before"
         each = Path(everything[0].path).stat().st_size
         archive._keeper._rules = replace(KEEP_ALL.retention, max_size_bytes=each * 4 + each // 2)
         preview = [removal.path for removal in await archive.preview(at(T0), 10)]

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 from tests.support.archive_faults import ByFile
 
-from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Options, Retention, VolumeState, ops
+from longwatch.archive import Archive, ArchiveReader, Flushing, Mode, Options, Retention, VolumeState, index_rows, ops
 from longwatch.base.clock import ManualClock
 from longwatch.formats import bmff
 from longwatch.ledger import segment_root
@@ -47,7 +49,8 @@ class Forgets(Flushing):
 
 
 def entries(reader: ArchiveReader) -> list[dict[str, object]]:
-    return [json.loads(row.entry) for row in reader.entries(0, 1000)]
+    """All but the first, with which every log begins."""
+    return [json.loads(row.entry) for row in reader.entries(1, 1000)]
 
 
 async def test_the_steps_come_in_their_order(tmp_path: Path):
@@ -56,8 +59,11 @@ async def test_the_steps_come_in_their_order(tmp_path: Path):
         source = stream(archive)
         witness.calls.clear()
         await archive.tick(archive.volumes[0], source.tick(seal=True))
-    assert witness.calls[:9] == ["S1", "S2", "S2", "S2", "S3", "syncfs", "S4", "S5", "S6"]
-    assert witness.calls[9] == "S7"
+    ticks = [call for call in witness.calls if call[0] in "Ss"]
+    assert ticks[:9] == ["S1", "S2", "S2", "S2", "S3", "syncfs", "S4", "S5", "S6"]
+    assert ticks[9] == "S7"
+    last = [max(n for n, call in enumerate(witness.calls) if call == f"P{step}") for step in range(1, 9)]
+    assert last == sorted(last), "the head is signed, noted, written, flushed, and only then shown"
 
 
 async def test_memory_is_asked_to_keep_only_the_last_tick_of_each_file_and_never_what_is_not_flushed(tmp_path: Path):
@@ -142,7 +148,78 @@ async def test_a_seal_is_an_entry_with_the_root_of_the_leaves(tmp_path: Path):
         root = segment_root(header, [row.sha256 for row in reader.fragments(segment)])
         body = entry["body"]
         assert isinstance(body, dict)
-        assert (entry["kind"], entry["seq"], body["root"], body["fragments"]) == ("segment_sealed", 0, root.hex(), 3)
+        assert (entry["kind"], entry["seq"], body["root"], body["fragments"]) == ("segment_sealed", 1, root.hex(), 3)
+        reader.close()
+
+
+async def test_a_gap_that_is_open_for_long_is_never_forgotten_and_of_closed_ones_only_the_oldest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index_rows, "_GAPS_KNOWN", 5)
+    async with opened([tmp_path / "a"]) as (archive, _):
+        await archive.commit([ops.GapOpen(0, GATE, 500, Cause.CAMERA_UNREACHABLE, {})])
+        for n in range(1, 20):
+            await archive.commit([ops.GapOpen(n, ROAD, n * 1000, Cause.UNKNOWN, {}), ops.GapClose(n, n * 1000 + 500)])
+        await archive.commit([ops.GapClose(0, 90_000), ops.GapRefine(19, Cause.PACKETS_LOST, {})])
+        assert set(archive._rows._gaps) == {0, *range(15, 20)}, "five of each stream"
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [gap.to_us for gap in reader.gaps_of(GATE, *FOR_EVER)] == [90_000]
+        assert reader.gaps_of(ROAD, *FOR_EVER)[-1].cause is Cause.PACKETS_LOST
+        reader.close()
+
+
+async def test_no_gap_is_forgotten_by_a_commit_that_did_not_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(index_rows, "_GAPS_KNOWN", 2)
+    async with opened([tmp_path / "a"]) as (archive, _):
+        for n in range(2):
+            await archive.commit([ops.GapOpen(n, ROAD, n * 1000, Cause.UNKNOWN, {}), ops.GapClose(n, n * 1000 + 500)])
+        before = dict(archive._rows._gaps)
+        with monkeypatch.context() as patched:
+            patched.setattr(index_rows, "next_commit", lambda _: (_ for _ in ()).throw(sqlite3.OperationalError("no")))
+            assert not await archive.commit([ops.GapOpen(2, ROAD, 2000, Cause.UNKNOWN, {}), ops.GapClose(2, 2500)])
+        for _ in range(3):  # each tries all that waits anew, and fails at its end
+            with monkeypatch.context() as patched:
+                patched.setitem(index_rows._HANDLERS, ops.Heartbeat, lambda *_: fail())
+                assert not await archive.commit([ops.Heartbeat("b" * 32, 1, 7000, 7000)])
+            assert archive._rows._gaps == before
+            assert [list(closed) for closed in archive._rows._closed.values()] == [[0, 1]]
+        assert await archive.commit([ops.GapRefine(1, Cause.PACKETS_LOST, {})])
+        assert set(archive._rows._gaps) == {1, 2}
+        reader = ArchiveReader([tmp_path / "a"])
+        assert [gap.cause for gap in reader.gaps_of(ROAD, *FOR_EVER)] == [
+            Cause.UNKNOWN, Cause.PACKETS_LOST, Cause.UNKNOWN,
+        ]  # fmt: skip
+        reader.close()
+
+
+def fail() -> None:
+    raise sqlite3.OperationalError("the disk says no")
+
+
+async def test_a_gap_of_the_process_before_is_handed_on_and_may_still_be_refined(tmp_path: Path):
+    """Recovery ends it and tells it with the stream's tail; by its row it goes on."""
+    async with opened([tmp_path / "a"]) as (archive, _):
+        early = ops.GapOpen(1, GATE, 1000, Cause.STREAM_STALLED, {})
+        await archive.commit(
+            [early, ops.GapClose(1, 4000), ops.GapOpen(2, GATE, 4000, Cause.CAMERA_SWITCHED_OFF, {"inferred": True})]
+        )
+        await archive.commit([ops.GapOpen(3, ROAD, 500, Cause.UNKNOWN, {}), ops.GapClose(3, 900)])
+        await archive.commit([ops.GapOpen(4, ROAD, 2000, Cause.UNKNOWN, {}), ops.Heartbeat("b" * 32, 1, 7000, 7000)])
+    async with opened([tmp_path / "a"]) as (archive, report):
+        told = report.streams[GATE].gaps
+        assert [(gap.from_us, gap.to_us, str(gap.cause)) for gap in told] == [
+            (1000, 4000, "stream_stalled"), (4000, 7000, "camera_switched_off"),
+        ]  # fmt: skip
+        assert told[1].evidence == {"inferred": True}
+        assert [gap.from_us for gap in report.streams[ROAD].gaps] == [2000], "only what leads up to the end"
+        assert told[1].id is not None
+        await archive.commit(
+            [ops.GapAdopt(1, GATE, told[1].id, 4000), ops.GapRefine(1, Cause.CAMERA_UNREACHABLE, {"restarted": True})]
+        )
+        reader = ArchiveReader([tmp_path / "a"])
+        *_, gap = reader.gaps_of(GATE, *FOR_EVER)
+        assert (gap.to_us, gap.cause, gap.evidence) == (7000, Cause.CAMERA_UNREACHABLE, {"restarted": True})
+        assert entries(reader)[-1]["body"]["gap"] == told[1].id
         reader.close()
 
 
@@ -230,8 +307,12 @@ async def test_a_file_that_somebody_removes_fails_alone_and_within_a_tick(tmp_pa
         (victim,) = folder.glob("media/gate/*/*/*.mp4")
         victim.unlink()
         victim.parent.rmdir()
+        reader = ArchiveReader([folder])
+        accounted_us = reader.accounted_until_us()
         both = [*gate.tick().media, *road.tick().media]
-        result = await archive.tick(archive.volumes[0], ops.Tick(both, []))
+        result = await archive.tick(archive.volumes[0], ops.Tick(both, [road.span(), road.heartbeat()]))
+        assert reader.accounted_until_us() == accounted_us, "what was lost is not accounted for yet"
+        reader.close()
         assert result.failure is not None
         assert result.failure.tokens == {gate.token}
         assert "was removed" in result.failure.detail

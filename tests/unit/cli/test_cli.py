@@ -8,11 +8,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from tests.support.archive_case import opened, record, stream
+from tests.support.measured import within
 
 from longwatch.base.clock import ManualClock
 from longwatch.base.rfc3339 import parse_us
@@ -65,15 +65,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     return call
 
 
+@pytest.mark.slow
 def test_help_is_quick_and_complete():
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "longwatch.cli", "--help"], capture_output=True, check=True, timeout=30
-    )
-    took = time.monotonic() - began
+    with within(3, "usually 0.2 s;"):
+        done = subprocess.run(
+            [sys.executable, "-m", "longwatch.cli", "--help"], capture_output=True, check=True, timeout=60
+        )
     for word in (b"demo", b"run", b"settings", b"camera", b"user", b"token", b"gaps", b"export", b"check", b"simulate"):
         assert word in done.stdout
-    assert took < 3, "usually 0.2 s; a slow machine is not what is tested"
 
 
 def test_help_loads_no_heavy_library():
@@ -92,11 +91,25 @@ def test_wrong_use_is_2(run, words):
 
 def test_no_settings_is_2_and_says_where_it_looked(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("longwatch.config.loader.SEARCH", (Path("longwatch.yml"), tmp_path / "nowhere.yml"))
+    monkeypatch.setattr("longwatch.config.finding.SEARCH", (Path("longwatch.yml"), tmp_path / "nowhere.yml"))
     code, _, said = run("gaps")
     assert code == 2
     assert "longwatch.yml" in said
     assert "--config" in said
+
+
+def test_settings_check_says_that_a_data_folder_cannot_be_made(run, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    config = tmp_path / "other.yml"
+    config.write_text(f"post: {{id: ridge, name: Ridge, timezone: UTC}}\ndata: {blocked}/data\ncameras: {{}}\n")
+    code, out, said = run("settings", "check", "--config", config)
+    assert (code, out) == (2, "")
+    assert "line 2, column 7: data:" in said
+    assert "is not a folder" in said
+    assert "./data" in said
+    code, out, _ = run("settings", "check", "--config", config, "--json")
+    assert (code, json.loads(out)["ok"], json.loads(out)["problems"][0]["key"]) == (2, False, "data")
 
 
 def test_settings_check(run, config):
@@ -123,6 +136,7 @@ def test_wrong_settings_are_2_for_every_verb(run, config, verb):
     assert "line 1, column 12: post.id: 'A' cannot be an id" in said
 
 
+@pytest.mark.slow
 def test_a_user_is_added_with_a_password_from_standard_input(run, config):
     words = ("user", "add", "kari", "--role", "operator", "--config", config)
     code, out, _ = run(*words, "--password-stdin", stdin=b"correct horse battery\nmore\n")
@@ -139,6 +153,50 @@ def test_a_user_is_added_with_a_password_from_standard_input(run, config):
     assert run("user", "add", "ola", "--role", "viewer", "--camera", "nope", "--password-stdin", "--config", config, stdin=b"correct horse\n")[0] == 2  # fmt: skip
 
 
+@pytest.mark.slow
+def test_users_are_listed_changed_disabled_reset_and_removed(run, config):
+    def user(*words: str) -> tuple[int, str, str]:
+        return run("user", *words, "--config", config)
+
+    for name in ("kari", "ola"):
+        run(
+            "user",
+            "add",
+            name,
+            "--role",
+            "admin",
+            "--password-stdin",
+            "--config",
+            config,
+            stdin=b"correct horse battery\n",
+        )
+    assert user("set-role", "kari", "--role", "viewer", "--camera", "gate", "--reason", "less to do")[:2] == (
+        0, "kari is viewer now, of gate\n",
+    )  # fmt: skip
+    assert user("list")[1] == "kari  viewer, gate\nola  admin, all cameras\n"
+    assert user("disable", "kari")[:2] == (0, "kari is let in no more\n")
+    [kari, _] = json.loads(user("list", "--json")[1])["items"]
+    assert (kari["name"], kari["disabled"], kari["cameras"]) == ("kari", True, ["gate"])
+    assert user("enable", "kari")[0] == 0
+    code = json.loads(user("reset", "kari", "--json")[1])["code"]
+    assert len(code) == 23
+    for words in (("disable", "ola"), ("remove", "ola"), ("reset", "ola"), ("set-role", "ola", "--role", "viewer")):
+        exit_code, _, said = user(*words)
+        assert (exit_code, "nobody would be left" in said) == (2, True), words
+    assert user("set-role", "eve", "--role", "viewer")[0] == 2
+    assert user("remove", "kari", "--reason", "left")[:2] == (0, "kari is removed\n")
+    assert user("list")[1] == "ola  admin, all cameras\n"
+
+
+def test_tokens_are_listed_and_revoked(run, config):
+    assert run("token", "list", "--config", config)[1] == "there is no token yet\n"
+    run("token", "add", "grafana", "--role", "viewer", "--days", "30", "--config", config)
+    assert "grafana  viewer, all cameras, until " in run("token", "list", "--config", config)[1]
+    assert run("token", "revoke", "grafana", "--config", config)[0] == 0
+    assert run("token", "revoke", "grafana", "--config", config)[0] == 2
+
+
+@pytest.mark.slow
 def test_a_token_is_the_last_word_and_is_shown_once(run, config):
     code, out, _ = run("token", "add", "grafana", "--role", "viewer", "--config", config)
     token = out.split()[-1]
@@ -182,19 +240,6 @@ def test_by_default_gaps_begin_where_each_camera_was_set_up(run, recorded):
     assert ("yard", "never_recorded") in [(g["camera"], g["cause"]) for g in asked]
 
 
-def test_evidence_and_lengths_of_gaps_are_said_in_words():
-    from longwatch.cli.recordings import _duration, _evidence
-
-    facts = {"attempts": 3, "cannot_tell_apart": ["no power", "network"], "detail": "refused", "none": None}
-    assert _evidence(facts) == "refused; attempts: 3; cannot tell apart: no power, network"
-    assert (
-        _evidence({"heard_us": 1_767_225_600_000_000, "step_us": 1_500_000})
-        == "heard: 2026-01-01T00:00:00Z; step: 1.5 s"
-    )
-    lengths = [_duration(s * 1_000_000) for s in (1, 65, 7_500, 100_000)]
-    assert lengths == ["1.0 s", "1 min 05 s", "2 h 05 min", "1 d 03 h"]
-
-
 def test_an_export_names_every_second_that_is_missing(run, recorded, tmp_path):
     span = ("--from", "2025-12-31T23:59:50Z", "--to", "2026-01-01T00:00:12Z")
     code, out, said = run("export", "gate", *span, "--out", tmp_path / "x.mp4", "--config", recorded, "--json")
@@ -211,6 +256,7 @@ def test_times_that_cannot_be_are_2(run, recorded, from_, to):
     assert run("export", "gate", "--from", from_, "--to", to, "--out", "x.mp4", "--config", recorded)[0] == 2
 
 
+@pytest.mark.slow
 def test_check_finds_what_is_wrong_and_mends_what_it_can(run, recorded):
     for mode in ("--size", "--hash", "--ledger"):
         code, out, _ = run("check", mode, "--json", "--config", recorded)
@@ -250,7 +296,7 @@ def test_probe_says_why_a_camera_would_not_be_recorded(run, config, monkeypatch)
     (config.parent / "probe.env").chmod(0o600)
     config.write_text(config.read_text() + "secrets: probe.env\n")
     monkeypatch.chdir(config.parent)
-    monkeypatch.setattr("longwatch.config.loader.SEARCH", (config,))
+    monkeypatch.setattr("longwatch.config.finding.SEARCH", (config,))
     assert run("camera", "probe", "rtsp://u:${PROBE_PASSWORD}@127.0.0.1:1/")[0] == 1, (
         "asked, with the secret of the settings"
     )
@@ -278,3 +324,24 @@ def test_demo_refuses_a_taken_port_with_the_remedy(run, monkeypatch, tmp_path):
     assert f"--listen 127.0.0.1:{port + 1}" in said
     assert run("demo", "--listen", "0.0.0.0:8460")[0] == 2
     assert os.listdir(tmp_path) == []
+
+
+def test_the_key_is_shown_as_people_and_other_tools_take_it(recorded: Path, run):
+    code, out, _ = run("key", "--config", recorded, "--json")
+    assert code == 0
+    told = json.loads(out)
+    published = (recorded.parent / "data/ledger/1/key.pem").read_text()
+    assert told["pem"] == published
+    assert told["vkey"].startswith(told["origin"] + "+")
+    code, out, _ = run("key", "--config", recorded)
+    assert code == 0
+    for part in ("fingerprint", "vkey", "origin"):
+        assert told[part] in out
+    assert published.strip() in out
+    assert "PRIVATE" not in out
+
+
+def test_before_the_first_start_there_is_no_key(config: Path, run):
+    code, _, err = run("key", "--config", config)
+    assert code != 0
+    assert "Traceback" not in err

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from longwatch.base import secrets
 from longwatch.base.errors import UsageError
-from longwatch.config import SettingsError, compose, find, load, resolved
+from longwatch.config import SettingsError, compose, find, folder_problems, load, resolved
 from longwatch.config.expand import Names, url
 from longwatch.config.problems import Wrong
+from longwatch.model.events import OBJECTS
 
 CONTRACT = """\
 post: {id: north-ridge, name: North ridge lookout, timezone: Europe/Oslo}
@@ -99,6 +100,7 @@ def test_the_resolved_form_is_what_the_recorder_reads(folder: Path):
     assert camera["schedule"] == [{"days": [0, 1, 2, 3, 4], "from_minute": 360, "to_minute": 540}]
     assert answer["retention"] == {
         "max_age_s": 14 * 86400, "max_size_bytes": 500 * 10**9, "keep_free_bytes": None, "keep_free_fraction": 0.05,
+        "personal_s": 180 * 86400,
         "cameras": {},
     }  # fmt: skip
     assert 'p@"s: #%41/${x} ' in answer["secrets"]
@@ -137,8 +139,16 @@ WRONG = [
     ("post: {id: a}\ndata: []\n", 2, 7, "data", "empty", "at least one"),
     ("post: {id: a}\ndata: [d, d]\n", 2, 11, "data.1", "twice", "once"),
     ("post: {id: a}\ndata: d\ndatta: x\n", 3, 1, "datta", "no such key", "`data`"),
-    ("post: {id: a}\ndata: d\nhub: {id: x}\n", 3, 1, "hub", "a hub is not in this version", "take the key out"),
-    ("post: {id: a}\ndata: d\nbroker: nats://x\n", 3, 1, "broker", "not in this version", "take the key out"),
+    ("post: {id: a}\ndata: d\nhub: {id: x}\n", 3, 1, "hub", "a post's or a hub's, not both", "data folder of its own"),
+    ("post: {id: a}\ndata: d\nbroker: nats://x\n", 3, 1, "broker", "of no use to a post", "take the key out"),
+    ("data: d\n", 1, 1, "", "post is missing", "hub:"),
+    ("hub: {id: hq}\ndata: d\n", 1, 1, "", "where posts dial in", "uplink: {listen"),
+    ("hub: {id: hq}\ndata: d\nuplink: {listen: '0.0.0.0:8461'}\n", 3, 9, "uplink", "cannot dial", "`address`"),
+    ("hub: {id: hq}\ndata: d\nuplink: {listen: '127.0.0.1:8461', address: here}\n", 3, 45, "uplink.address", "not an address", "8461"),
+    ("hub: {id: hq}\ndata: d\nuplink: {listen: '127.0.0.1:1'}\ncameras: {a: {streams: {main: rtsp://h/}}}\n", 4, 1, "cameras", "no cameras", "let it join"),
+    ("hub: {id: hq}\ndata: d\nuplink: {listen: '127.0.0.1:1'}\ndatabase: mysql://u:p@h/d\n", 4, 11, "database", "not an address that is taken", "postgresql://"),
+    ("post: {id: a}\ndata: d\nuplink: {listen: '127.0.0.1:1'}\n", 3, 10, "uplink.listen", "nobody dials in", "take it out"),
+    ("post: {id: a, place: {lat: 91, lon: 0}}\ndata: d\n", 1, 28, "post.place.lat", "90", ""),
     ("post: {id: a}\ndata: d\nweb: {listen: 0.0.0.0:8460}\n", 3, 15, "web.listen", "in the clear", "tls: self-signed"),
     ("post: {id: a}\ndata: d\nweb: {listen: here}\n", 3, 15, "web.listen", "not an address", "127.0.0.1:8460"),
     ("post: {id: a}\ndata: d\nweb: {tls: {cert: c}}\n", 3, 12, "web.tls", "key is missing", "key"),
@@ -146,9 +156,32 @@ WRONG = [
     ("post: {id: a}\ndata: d\nretention: {max_age: 14}\n", 3, 22, "retention.max_age", "not a duration", "14d"),
     ("post: {id: a}\ndata: d\nretention: {max_size: lots}\n", 3, 23, "retention.max_size", "not a size", "500GB"),
     ("post: {id: a}\ndata: d\nretention: {keep_free: 99%}\n", 3, 24, "retention.keep_free", "leaves nothing", "5%"),
-    (minimal(camera="    record: events\n"), 7, 13, "cameras.gate.record", "not in this version", "continuous"),
-    (minimal(camera="    detect: true\n"), 7, 13, "cameras.gate.detect", "not in this version", "false"),
-    (minimal(camera="    power_windows: []\n"), 7, 5, "cameras.gate.power_windows", "not in this version", "take it out"),
+    (minimal(camera="    record: event\n"), 7, 13, "cameras.gate.record", "'event' is not possible", "'events'"),
+    (minimal(camera="    record: events\n    detect: false\n"), 7, 13, "cameras.gate.record", "`detect` is false", "leave `detect` out"),
+    (minimal(camera="    around_events: {before: 1h}\n"), 7, 29, "cameras.gate.around_events.before", "less than or equal", ""),
+    (minimal(camera="    detect: maybe\n"), 7, 13, "cameras.gate.detect", "not yes or no", "true or false"),
+    (minimal(camera="    detect: {stream: sub}\n"), 7, 22, "cameras.gate.detect.stream", "no stream `sub`", "auto"),
+    (minimal(camera="    detect: {sensitivity: 2}\n"), 7, 27, "cameras.gate.detect.sensitivity", "less than or equal", ""),
+    (minimal(camera="    detect: {fsp: 2}\n"), 7, 14, "cameras.gate.detect.fsp", "no such key", "`fps`"),
+    (minimal(camera="    zones: [{name: road, polygon: [[0, 0], [1, 0], [1, 1]], kinds: [bird]}]\n"), 7, 69, "cameras.gate.zones.0.kinds.0", "nothing that is looked for", "animal"),
+    (minimal(camera="    zones: [{name: road, polygon: [[0, 0], [1, 0]]}]\n"), 7, 35, "cameras.gate.zones.0.polygon", "3 to 32 points", "[[0.1"),
+    (minimal(camera="    lines: [{name: a, from: [0, 2], to: [1, 1]}]\n"), 7, 29, "cameras.gate.lines.0.from", "outside the picture", "from 0 to 1"),
+    (minimal(camera="    lines: [{name: a, from: [1, 1], to: [1, 1]}]\n"), 7, 13, "cameras.gate.lines.0", "the same point", "longer"),
+    (minimal(camera="    lines: [{name: a, from: [0, 1], to: [1, 1]}, {name: a, from: [0, 0], to: [1, 1]}]\n"), 7, 57, "cameras.gate.lines.1.name", "another zone or line", "its own"),
+    (minimal("detection: {cores: 0}"), 3, 20, "detection.cores", "too small", ""),
+    (minimal(camera="    twin: gaet\n"), 7, 11, "cameras.gate.twin", "no camera 'gaet'", "mean gate"),
+    (minimal(camera="    twin: gate\n"), 7, 11, "cameras.gate.twin", "both visible", "kind: thermal"),
+    (minimal(camera="    twin: a\n  a: {kind: thermal, streams: {main: rtsp://h/a}, twin: b}\n  b: {streams: {main: rtsp://h/b}}\n"), 8, 57, "cameras.a.twin", "a is the twin of gate already", "one twin"),
+    (minimal(camera="    twin: a\n  a: {kind: thermal, streams: {main: rtsp://h/a}}\n  b: {streams: {main: rtsp://h/b}, twin: a}\n"), 9, 42, "cameras.b.twin", "a is the twin of gate already", "one twin"),
+    (minimal("defaults: {twin: gate}"), 3, 12, "defaults.twin", "belongs to one camera", "move it"),
+    (minimal(camera="    radiometry: {alarms: [{name: a}]}\n"), 7, 27, "cameras.gate.radiometry.alarms.0", "no temperature", "above: 80"),
+    (minimal(camera="    radiometry: {alarms: [{name: a, above: hot}]}\n"), 7, 44, "cameras.gate.radiometry.alarms.0.above", "no temperature", "as 80"),
+    (minimal(camera="    radiometry: {alarms: [{name: a, above: 1, below: 2}]}\n"), 7, 54, "cameras.gate.radiometry.alarms.0.below", "not under", "all is well"),
+    (minimal(camera="    radiometry: {alarms: [{name: a, above: 1}, {name: a, above: 1}]}\n"), 7, 55, "cameras.gate.radiometry.alarms.1.name", "there twice", "its own"),
+    (minimal(camera="    radiometry: {}\n    masks: [{name: x, polygon: [[0, 0], [1, 0], [1, 1]]}]\n"), 7, 17, "cameras.gate.radiometry", "masked camera", "leave one"),
+    (minimal("defaults: {zones: []}"), 3, 12, "defaults.zones", "belongs to one camera", "move it"),
+    (minimal(camera="    power_windows: []\n"), 7, 20, "cameras.gate.power_windows", "never has power", "leave it out"),
+    (minimal(camera="    power_windows: [{from: '1:00', to: '1:00'}]\n"), 7, 21, "cameras.gate.power_windows.0", "the same", "whole day"),
     (minimal(camera="    transprot: tcp\n"), 7, 5, "cameras.gate.transprot", "no such key", "`transport`"),
     (minimal(camera="    transport: sctp\n"), 7, 16, "cameras.gate.transport", "'sctp'", "'tcp' or 'udp'"),
     (minimal(camera="    audio: 'no'\n"), 7, 12, "cameras.gate.audio", "not yes or no", "true or false"),
@@ -284,7 +317,7 @@ def test_a_literal_password_may_be_percent_encoded_or_hold_an_at(raw: str):
 
 def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("longwatch.config.loader.SEARCH", (Path("longwatch.yml"), tmp_path / "etc.yml"))
+    monkeypatch.setattr("longwatch.config.finding.SEARCH", (Path("longwatch.yml"), tmp_path / "etc.yml"))
     with pytest.raises(UsageError, match="--config"):
         find(None)
     (tmp_path / "etc.yml").write_text("")
@@ -324,12 +357,14 @@ def resolve(*arguments: str | Path, **environ: str):
     return done.returncode, json.loads(done.stdout), done.stderr.decode()
 
 
+@pytest.mark.slow
 def test_resolve_prints_what_the_recorder_needs(folder: Path):
     code, answer, _ = resolve(folder / "longwatch.yml")
     assert code == 0
     assert answer["post"] == {"id": "north-ridge", "name": "North ridge lookout", "timezone": "Europe/Oslo"}
 
 
+@pytest.mark.slow
 def test_a_slip_in_the_file_keeps_the_last_good_settings(folder: Path):
     path, good = folder / "longwatch.yml", folder / "last-good"
     assert resolve(path, "--last-good", good)[0] == 0
@@ -345,6 +380,7 @@ def test_a_slip_in_the_file_keeps_the_last_good_settings(folder: Path):
     assert answer["errors"][0]["key"] == "cameras.gate.transport"
 
 
+@pytest.mark.slow
 def test_five_hundred_cameras_are_read_in_a_moment(monkeypatch: pytest.MonkeyPatch):
     """Each with its own password: what is done per camera must not grow with their number."""
     monkeypatch.setattr(secrets, "_known", set())
@@ -359,3 +395,153 @@ def test_five_hundred_cameras_are_read_in_a_moment(monkeypatch: pytest.MonkeyPat
     found = of(text)
     assert secrets.scrub(f"u:password-499@ {found.cameras['cam-7'].streams.main}").count("password") == 0
     assert time.process_time() - began < 8, "about half a second; it was minutes once"
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_problem_at_its_place_and_only_where_it_is_asked(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    path = tmp_path / "longwatch.yml"
+    path.write_text(
+        f"post: {{id: ridge, name: Ridge, timezone: UTC}}\ndata: [./data, {blocked}/second]\ncameras: {{}}\n"
+    )
+    (problem,) = folder_problems(load(path))
+    assert (problem.line, problem.column, problem.where) == (2, 16, "data.1")
+    assert problem.what == f"{blocked} is not a folder, so {blocked}/second cannot be made"
+    assert "./data" in problem.remedy
+    path.write_text("post: {id: ridge, name: Ridge, timezone: UTC}\ndata: ./data\ncameras: {}\n")
+    assert folder_problems(load(path)) == []
+    assert not (tmp_path / "data").exists(), "nothing is made"
+
+
+MASK = "    masks: [{name: window, polygon: [[0.1, 0.1], [0.4, 0.1], [0.4, 0.50004]]}]\n"
+
+
+def test_masks_and_shades_are_taken_rounded_and_resolved_by_name() -> None:
+    told = resolved(of(minimal(camera=MASK + MASK.replace("masks", "shades"))))["cameras"][0]
+    assert told["masks"] == {"window": [[0.1, 0.1], [0.4, 0.1], [0.4, 0.5]]} == told["shades"]
+    assert "masks" not in resolved(of(minimal()))["cameras"][0], "a camera without any is as before"
+
+
+@pytest.mark.parametrize(
+    ("polygon", "said"),
+    [
+        ("[[0, 0], [1, 1]]", "3 to 32 points"),
+        ("[[0, 0], [1, 1], [1, 0], [0, 1]]", "cross each other"),
+        ("[[0, 0], [2, 0], [1, 1]]", "outside the picture"),
+        ("[[0, 0], [1, 0, 3], [1, 1]]", "two numbers"),
+        ("[[0, 0], [yes, 0], [1, 1]]", "two numbers"),
+        ("[[0, 0], [.nan, 0], [1, 1]]", "outside the picture"),
+        ("all of it", "a list of points"),
+    ],
+)
+def test_a_polygon_that_hides_nothing_clear_is_refused_with_what_would_be_right(polygon: str, said: str) -> None:
+    (problem,) = problems(minimal(camera=f"    masks: [{{name: a, polygon: {polygon}}}]\n"))
+    assert said in problem.what
+    assert problem.line == 7
+
+
+def test_two_masks_of_one_name_and_masks_for_all_cameras_are_refused() -> None:
+    twice = MASK.replace("]}]", "]}, {name: window, polygon: [[0, 0], [1, 0], [1, 1]]}]")
+    assert any("same name" in problem.what for problem in problems(minimal(camera=twice)))
+    everywhere = "defaults: {masks: [{name: a, polygon: [[0, 0], [1, 0], [1, 1]]}]}"
+    assert any("belongs to one camera" in problem.what for problem in problems(minimal(everywhere)))
+
+
+HUB = """hub: {id: hq, timezone: Europe/Oslo, place: {lat: 59.9, lon: 10.7}}
+data: d
+uplink: {listen: '127.0.0.1:8461'}
+"""
+
+
+def test_a_hubs_file_is_read_as_a_posts_is():
+    found = of(HUB)
+    assert (found.role, found.post.id, found.post.name, found.post.timezone) == ("hub", "hq", "hq", "Europe/Oslo")
+    assert found.post.place is not None
+    assert (found.uplink.address, found.cameras) == ("127.0.0.1:8461", {})
+    assert (found.database, found.media) == (None, None)
+    assert resolved(found)["post"] == {"id": "hq", "name": "hq", "timezone": "Europe/Oslo"}
+    assert resolved(found)["cameras"] == []
+
+
+SHARED = "database: postgresql://db/lw\nmedia: s3://media\n"
+
+
+def test_several_processes_need_a_database_and_a_store_that_all_of_them_reach(tmp_path):
+    path = tmp_path / "longwatch.yml"
+    path.write_text(HUB + "broker: nats://n:4222\n")
+    with pytest.raises(SettingsError) as caught:
+        load(path, {})
+    (problem,) = caught.value.problems
+    assert (problem.where, "`database` and `media`" in problem.remedy) == ("broker", True)
+    path.write_text(HUB + SHARED + "broker: nats://lw:${B}@n:4222,m:4222\n")
+    found = load(path, {"B": "a@,b"})
+    assert (found.broker, found.door) == ("nats://lw:a%40%2Cb@n:4222,m:4222", "")
+    path.write_text(HUB + SHARED + "broker: http://n\n")
+    with pytest.raises(SettingsError, match="not an address that is taken here"):
+        load(path, {})
+
+
+def test_a_door_has_a_name_a_broker_and_no_console(tmp_path):
+    path = tmp_path / "longwatch.yml"
+    door = "hub: {id: hq, door: %s}\ndata: d\nuplink: {listen: '127.0.0.1:8461'}\n" + SHARED
+    path.write_text(door % "east" + "broker: nats://n\n")
+    found = load(path, {})
+    assert (found.door, found.role, resolved(found)["door"]) == ("east", "hub", "east")
+    for name, more, where in (
+        ("east", "", "hub.door"),
+        ("console", "broker: nats://n\n", "hub.door"),
+        ("east", "broker: nats://n\nweb: {listen: '127.0.0.1:1'}\n", "web"),
+    ):
+        path.write_text(door % name + more)
+        with pytest.raises(SettingsError) as caught:
+            load(path, {})
+        assert [problem.where for problem in caught.value.problems] == [where]
+
+
+def test_a_password_of_the_database_may_hold_any_character(tmp_path):
+    path = tmp_path / "longwatch.yml"
+    path.write_text(HUB + "database: postgresql://lw:${DB}@db/lw\nmedia: s3://${KEY}:${DB}@media\n")
+    found = load(path, {"DB": "a@b/c:d", "KEY": "k"})
+    assert found.database == "postgresql://lw:a%40b%2Fc%3Ad@db/lw"
+    assert found.media == "s3://k:a%40b%2Fc%3Ad@media"
+    assert "a@b/c:d" not in secrets.scrub(f"{found.database} a@b/c:d")
+
+
+def test_a_post_is_a_post():
+    assert of(minimal()).role == "post"
+
+
+def test_a_camera_is_looked_at_unless_it_says_otherwise():
+    both = "    streams: {main: rtsp://h/s, sub: rtsp://h/t}\n"
+    text = "post: {id: a}\ndata: /d\ncameras:\n  plain:\n    streams: {main: rtsp://h/s}\n  two:\n" + both
+    text += "  off:\n    detect: false\n" + both + "  own:\n    detect: {stream: main, fps: 2, tamper: false}\n" + both
+    found = of(text).cameras
+    assert [camera.looked_at_stream for camera in found.values()] == ["main", "sub", "sub", "main"]
+    assert found["off"].looked_at is None
+    assert found["plain"].looked_at is not None
+    assert (found["own"].looked_at.fps, found["own"].looked_at.tamper) == (2, False)
+    assert of(text.replace("cameras:", "defaults: {detect: false}\ncameras:")).cameras["plain"].looked_at is None
+
+
+def test_a_short_name_of_a_class_is_taken_in_a_zone():
+    zone = "    zones: [{name: Road, polygon: [[0, 0], [1, 0], [1, 1]], kinds: [person, motion.dwell], dwell: 30s}]\n"
+    made = of(minimal(camera=zone)).cameras["gate"].zones[0]
+    assert (made.kinds, made.dwell, made.ignored) == (["object.person", "motion.dwell"], 30, False)
+
+
+def test_classes_are_asked_for_by_word_by_list_or_by_nothing_and_need_a_model():
+    model = "detection: {model: models/a}\n"
+    for said, expected in (("true", OBJECTS), ("false", ()), ("[person, person, boat]", ("person", "boat"))):
+        zone = f"    zones: [{{name: Road, polygon: [[0, 0], [1, 0], [1, 1]], objects: {said}}}]\n"
+        made = of(model + minimal(camera=f"    detect: {{objects: {said}}}\n{zone}"))
+        assert made.detection.model == Path("/etc/longwatch/models/a")
+        assert (made.cameras["gate"].detect.objects, made.cameras["gate"].zones[0].objects) == (expected, expected)
+    assert of(model + minimal()).cameras["gate"].looked_at.objects is None
+    for said, remedy in (("[cow]", "one of person"), ("person", "write true, false, or a list")):
+        with pytest.raises(SettingsError) as raised:
+            of(model + minimal(camera=f"    detect: {{objects: {said}}}\n"))
+        assert remedy in str(raised.value.problems[0]).lower()
+    with pytest.raises(SettingsError) as raised:
+        of(minimal(camera="    detect: {objects: [person]}\n"))
+    assert "there is no model" in str(raised.value.problems[0])
+    assert of(minimal(camera="    detect: {objects: false}\n")).cameras["gate"].detect.objects == ()

@@ -25,6 +25,7 @@ def test_the_text_of_a_playlist() -> None:
         "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z",
         "#EXTINF:4.000000,",
         "a.mp4",
+        "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:04Z",
         "#EXTINF:4.600000,",
         "b.mp4",
         "#EXT-X-DISCONTINUITY",

@@ -8,7 +8,7 @@ import pytest
 
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
-from longwatch.health import RecorderStatus, Snapshot, examine, exposition
+from longwatch.health import RecorderStatus, Snapshot, examine, exposition, is_ready
 
 NOW_US = 1_767_225_600_000_000
 
@@ -50,6 +50,15 @@ def test_a_post_that_records_as_planned_has_no_issue() -> None:
 )
 def test_each_rule(changes: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert found(**changes) == expected
+
+
+def test_a_dead_switch_is_a_remark_and_the_post_stays_ready() -> None:
+    dead = {"what": "snmp hut does not answer", "why": "timed out", "weight": "remark"}
+    (remark,) = issues = examine(snapshot(health=[dead]))
+    assert (remark.rule, remark.what, remark.blocks) == ("remarked", "snmp hut does not answer: timed out", False)
+    assert is_ready(issues)
+    assert not is_ready(examine(snapshot(health=[dead, {"what": "the index failed"}])))
+    assert not is_ready(examine(snapshot(health=[{"what": "snmp hut does not answer"}]))), "an older recorder's word"
 
 
 def test_a_silent_recorder_is_one_issue_and_says_why() -> None:

@@ -8,12 +8,12 @@ import contextlib
 import random
 import socket
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+from tests.support.measured import within
 from tests.support.scripted_camera import AUDIO_SDP, VIDEO_SDP, ScriptedCamera, Visit, free_port, idr, inter, rtp
 from tests.support.sinks import RememberingSink
 from tests.support.wait import until
@@ -22,6 +22,8 @@ from longwatch.base.clock import Clock, ManualClock, SystemClock
 from longwatch.base.tasks import Tasks
 from longwatch.ingest import CameraUrl, Options, RtspSource
 from longwatch.model.sessions import Activity, Fault
+
+pytestmark = pytest.mark.slow
 
 QUICK = Options(
     answer_timeout_s=0.4, silent_s=0.4, audio_only_s=0.4, unusable_s=0.6, frozen_s=0.3, reconnect_frozen_s=600
@@ -86,9 +88,8 @@ async def test_a_camera_that_comes_late_is_recorded_within_three_seconds_of_its_
         camera = ScriptedCamera(script)
         camera.port = port
         async with camera:
-            began = time.monotonic()
-            await until(lambda: sink.video)
-            assert time.monotonic() - began < 3.0
+            with within(3):
+                await until(lambda: sink.video)
             assert sink.now.activity is Activity.STREAMING
             assert sink.now.fault is None
             assert sink.now.attempt == 0
@@ -561,7 +562,7 @@ async def test_a_camera_that_hangs_does_not_hold_up_the_others() -> None:
         recording(bad.url, replace(QUICK, answer_timeout_s=30)),
         recording(good.url) as (sink, _),
     ):
-        await until(lambda: len(sink.video) > 10, seconds=5)
+        await until(lambda: len(sink.video) > 10, seconds=25)  # less than the other is waited for
 
 
 def levels(count: int) -> list[bytes]:

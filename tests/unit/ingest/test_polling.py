@@ -170,6 +170,7 @@ class Dear(asyncio.BufferedProtocol):
             pass
 
 
+@pytest.mark.slow
 async def test_what_is_dear_to_take_apart_is_read_in_small_pieces() -> None:
     ours, camera = socket.socketpair()
     ours.setblocking(False)

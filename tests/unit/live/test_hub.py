@@ -76,9 +76,9 @@ async def test_text_then_init_then_chunks_from_the_last_sync_sample(stage: Stage
         text, init, *chunks = await take(first, 6)
         assert [number(chunk) for chunk in chunks] == [0, 1, 2, 3]
         told = json.loads(text)
-        assert told["mime"] == 'video/mp4; codecs="avc1.4d401e"'
-        assert [track["codec"] for track in told["tracks"]] == ["h264"]
-        assert [(t["codec"], t["why"]) for t in told["dropped_tracks"]] == [("pcmu", "no browser plays it")]
+        assert told["mime"] == 'video/mp4; codecs="avc1.4d401e,flac"'
+        assert [track["codec"] for track in told["tracks"]] == ["h264", "flac"]
+        assert (told["audio"], told["dropped_tracks"]) == ("flac", [])
         assert told["start"] == "2026-01-01T00:00:00Z"
         assert init[4:8] == b"ftyp"
         with stage.hub.watch(GATE) as second:
@@ -199,3 +199,68 @@ async def test_the_end_of_the_hub_is_the_end_of_every_viewer(stage: Stage) -> No
     with stage.hub.watch(GATE) as viewer:
         await stage.hub.aclose()
         assert await viewer.next() is None
+
+
+def sound(n: int, size: int = 160) -> Sample:
+    """A G.711 packet of 20 ms that begins with its number."""
+    return Sample(1, 900 + n * size, 0, True, bytes([n]) * size, n * 20_000)
+
+
+async def test_g711_goes_out_as_flac_of_the_same_length(stage: Stage) -> None:
+    with stage.hub.watch(GATE) as viewer:
+        await stage.subscribed()
+        stage.recorder.send_format(GATE, 1, video_format(), audio_format(Codec.PCMU))
+        stage.recorder.send(GATE, 1, picture(0, sync=True), sound(0), sound(1))
+        *_, first, second = await take(viewer, 5)
+        for chunk, begins in ((first, 0), (second, 160)):
+            assert isinstance(chunk, bytes)
+            (fragment,) = scan_fragments(lambda offset, size, c=chunk: c[offset : offset + size], 0, len(chunk))
+            (run,) = fragment.runs
+            assert (run.dts, list(run.durations)) == (begins, [160])
+            assert chunk[run.data_offset : run.data_offset + 2] == b"\xff\xf9"
+
+
+async def test_who_does_not_listen_gets_no_sound_and_hears_that_there_is_one(stage: Stage) -> None:
+    with stage.hub.watch(GATE, audio=False) as viewer:
+        await stage.subscribed()
+        stage.recorder.send_format(GATE, 1, video_format(), audio_format())
+        stage.recorder.send(GATE, 1, picture(0, sync=True), sound(0), picture(1))
+        text, _, *chunks = await take(viewer, 4)
+        told = json.loads(text)
+        assert (told["mime"], told["audio"]) == ('video/mp4; codecs="avc1.4d401e"', "aac")
+        assert [track["kind"] for track in told["tracks"]] == ["video"]
+        assert [number(chunk) for chunk in chunks] == [0, 1]
+
+
+async def test_nothing_waits_for_longer_than_six_seconds(stage: Stage) -> None:
+    """A slow link is given what is new, and not a minute that has passed."""
+    with stage.hub.watch(GATE) as viewer, stage.hub.watch(GATE) as quick:
+        await stage.subscribed()
+        stage.recorder.send_format(GATE, 1, video_format())
+        for n in range(200):
+            stage.recorder.send(GATE, 1, picture(n, sync=n % 50 == 0, size=40))
+            while (message := await quick.next()) is not None and not (
+                isinstance(message, bytes) and message[4:8] == b"moof" and number(message) == n
+            ):
+                pass
+        text, _, *chunks = await take(viewer, 2 + 50)
+        assert json.loads(text)["media_start"] == pytest.approx(6.0)
+        assert [number(chunk) for chunk in chunks] == list(range(150, 200))
+        assert viewer.dropped == 2 + 150  # the text and the init segment that waited too
+
+
+async def test_a_clock_that_runs_away_is_told_and_nothing_begins_anew(stage: Stage) -> None:
+    """A camera whose clock loses half a second on the wall's, and a wall clock that is set."""
+    with stage.hub.watch(GATE) as viewer:
+        await stage.subscribed()
+        stage.recorder.send_format(GATE, 1, video_format())
+        stage.recorder.send(GATE, 1, picture(0, sync=True), picture(25, sync=True))
+        stage.recorder.send(GATE, 1, picture(50, sync=True, arrival_boot_us=2_500_000), picture(75, sync=True))
+        text, _, *rest = await take(viewer, 2 + 4 + 2)
+        assert json.loads(text)["start"] == "2026-01-01T00:00:00Z"
+        corrections = [json.loads(message) for message in rest if isinstance(message, str)]
+        assert corrections == [
+            {"start": "2026-01-01T00:00:02.500000Z", "media_start": 2.0},
+            {"start": "2026-01-01T00:00:03Z", "media_start": 3.0},
+        ]
+        assert [number(message) for message in rest if isinstance(message, bytes)] == [0, 25, 50, 75]

@@ -46,14 +46,15 @@ async def test_a_request_is_answered_and_a_push_comes_in_order(server: LinkServe
 async def test_an_error_for_people_crosses_whole(server: LinkServer) -> None:
     client = LinkClient(server.path, "verb")
     await client.connect()
-    with pytest.raises(LongwatchError) as caught:
+    with pytest.raises(UsageError) as caught:  # wrong use there is wrong use here: 422, not 503; exit code 2
         await client.request("wrong")
     error = caught.value
     assert (error.what, error.why, error.remedy, error.exit_code) == (
         "no such camera", "it is not in the settings", "look at `settings check`", 2,
     )  # fmt: skip
-    with pytest.raises(LongwatchError, match="failed at bug"):
+    with pytest.raises(LongwatchError, match="failed at bug") as failed:
         await client.request("bug")
+    assert not isinstance(failed.value, UsageError)
     assert await client.request("ping")
     await client.aclose()
 
@@ -93,7 +94,7 @@ async def test_it_connects_again_and_says_so(tmp_path: Path) -> None:
     for _ in range(2):
         server = LinkServer(path, "recorder", handle)
         await server.start()
-        await asyncio.wait_for(connects.get(), 10)
+        await asyncio.wait_for(connects.get(), 60)
         assert await client.request("ping") == {"kind": "ping"}
         await server.aclose()
     running.cancel()
@@ -126,7 +127,7 @@ async def test_a_request_fails_when_the_neighbour_goes(tmp_path: Path) -> None:
 async def test_a_neighbour_that_speaks_otherwise_is_cut_off(server: LinkServer, said: bytes) -> None:
     reader, writer = await asyncio.open_unix_connection(str(server.path))
     writer.write(said)
-    rest = await asyncio.wait_for(reader.read(), 10)
+    rest = await asyncio.wait_for(reader.read(), 60)
     assert b"hello" in rest
     assert b"result" not in rest
     writer.close()

@@ -1,6 +1,7 @@
 """The recorder composed in this process, with sources made of numbers: what it survives, and what it says of itself."""
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from tests.support.accounted import unexplained_in
 from tests.support.recording import BOOT, VIDEO
 from tests.support.wait import until
 
 from longwatch.archive import ArchiveReader
 from longwatch.archive import Options as ArchiveOptions
+from longwatch.archive.ops import GapClose
 from longwatch.base.clock import SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.formats.media import Sample
@@ -20,11 +23,15 @@ from longwatch.ingest import CameraUrl
 from longwatch.ingest import Options as IngestOptions
 from longwatch.model.sessions import Activity, Fault, StreamKey, StreamSink, StreamStatus
 from longwatch.model.stores import Provenance
-from longwatch.node import recorder_streams
+from longwatch.model.surroundings import Surroundings
+from longwatch.node import recorder_options, recorder_retention, recorder_streams
 from longwatch.node.recorder import Recorder
 from longwatch.node.recorder_options import CameraOptions, RecorderOptions, StreamOptions
 from longwatch.recording import Options as RecordingOptions
+from longwatch.recording import Step
 from longwatch.timeline import tile
+
+pytestmark = pytest.mark.slow
 
 
 class NumberSource:
@@ -82,7 +89,7 @@ async def running(folder: Path, *cameras: CameraOptions) -> AsyncIterator[Record
         yield recorder
     finally:
         recorder.stopping.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)
 
 
 @pytest.fixture(autouse=True)
@@ -148,12 +155,12 @@ async def test_commands(tmp_path: Path) -> None:
         assert NumberSource.attempts["gate now"] == 1
         with pytest.raises(UsageError, match="no camera"):
             await recorder._try_now({"camera": "none"})
-        assert await recorder._preview({"limit": 5}) == {"items": []}
+        assert await recorder.retention.preview({"limit": 5}) == {"items": [], "kept_back_bytes": 0}
         assert (await recorder._check({"mode": "size"}))["ok"]
         with pytest.raises(UsageError):
             await recorder._check({"mode": "smell"})
         with pytest.raises(UsageError):
-            await recorder._entry({"kind": "segment_sealed", "body": {}})
+            await recorder.people.entry({"kind": "segment_sealed", "body": {}})
         with pytest.raises(LongwatchError, match="no settings file"):
             await recorder.reload()
 
@@ -164,6 +171,32 @@ async def test_commands(tmp_path: Path) -> None:
         answer = await status(recorder)
         assert answer["accounted_until_us"] > answer["wall_us"] - 2_000_000
         assert answer["volumes"][0]["state"] == "ok"
+
+
+async def test_only_a_camera_that_records_by_events_is_discarded_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_options, "EVENT_SEGMENT_US", 500_000)
+    monkeypatch.setattr(recorder_retention, "_YOUNG_US", 0)
+    by_events = dataclasses.replace(camera("gate"), by_events=True)
+    async with running(tmp_path, by_events, camera("yard")) as recorder:
+        reader = ArchiveReader([tmp_path / "data"])
+        gate, ever = StreamKey("gate", "main"), (0, 1 << 52)
+
+        async def several() -> bool:
+            return sum(s.sealed for s in reader.segments(gate, *ever)) >= 3
+
+        await until(several, "short segments")
+        everything = {"camera": "gate", "from_us": 0, "to_us": 1 << 52}
+        answer = await recorder.retention.discard(everything)
+        assert answer["segments"] >= 3
+        assert answer["problem"] == ""
+        assert [gap.evidence for gap in reader.gaps_of(gate, *ever) if gap.id is None] == [{"why": "no event"}]
+        with pytest.raises(UsageError, match="does not record by events"):
+            await recorder.retention.discard({**everything, "camera": "yard"})
+        with pytest.raises(UsageError, match="from_us"):
+            await recorder.retention.discard({**everything, "from_us": None})
+        reader.close()
 
 
 async def test_a_camera_added_changed_and_removed_at_run_time(tmp_path: Path) -> None:
@@ -199,9 +232,9 @@ async def test_an_error_at_one_stream_is_its_own_gap_and_disturbs_no_other(tmp_p
             return real(boot_us, final=final)
 
         gate.recorder.collect = collect  # type: ignore[method-assign]
-        await until(lambda: not errors and recorder._health(0), "it is told", 10)
-        await until(lambda: gate.account.gap is not None, "the gap is open", 10)
-        await until(lambda: gate.account.gap is None, "it is recorded again", 10)
+        await until(lambda: not errors and recorder._health(0), "it is told")
+        await until(lambda: gate.account.gap is not None, "the gap is open")
+        await until(lambda: gate.account.gap is None, "it is recorded again")
         (issue,) = (await status(recorder))["health"]
         assert "gate/main" in issue["what"]
     reader = ArchiveReader([tmp_path / "data"])
@@ -273,17 +306,17 @@ async def test_a_clock_that_nothing_vouches_for_lets_nothing_expire_until_ntp_a_
         host, unit = recorder.host, next(iter(recorder.ticks.units.values()))
         for provenance, trusted in ((Provenance.NTP, True), (Provenance.RTC, False), (Provenance.INFERRED, False)):
             host.provenance = provenance
-            assert recorder._retention_time().trusted is trusted
+            assert recorder.retention.time().trusted is trusted
         unit.account._provenance = Provenance.RTCP
-        assert recorder._retention_time().trusted
+        assert recorder.retention.time().trusted
         host.offset_us += 10 * 365 * 86_400_000_000
-        assert not recorder._retention_time().trusted  # the camera's clock speaks against it
-        assert not recorder._retention_time().approved
-        await recorder._approve({})
-        assert recorder._retention_time().trusted
-        assert recorder._retention_time().approved
+        assert not recorder.retention.time().trusted  # the camera's clock speaks against it
+        assert not recorder.retention.time().approved
+        await recorder.retention.approve({})
+        assert recorder.retention.time().trusted
+        assert recorder.retention.time().approved
         host.epoch += 1
-        assert not recorder._retention_time().approved
+        assert not recorder.retention.time().approved
     assert "retention_approved" in kinds(tmp_path)
 
 
@@ -297,3 +330,93 @@ async def test_a_source_hears_whether_it_is_watched(tmp_path: Path) -> None:
         assert NumberSource.watched["gate"]
         tap.unsubscribe(1)
         assert not NumberSource.watched["gate"]
+
+
+class BrokenWatch:
+    """An error of ours in what watches the surroundings."""
+
+    def of(self, camera: str) -> Surroundings:
+        raise ZeroDivisionError(camera)
+
+
+async def test_an_error_in_what_watches_the_surroundings_costs_its_evidence_and_no_media(tmp_path: Path) -> None:
+    NumberSource.begin = lambda name, _: "absent" if name == "yard" else ""
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+        recorder.ticks.around = BrokenWatch()
+        unit = recorder.ticks.units[StreamKey("gate", "main")]
+        await until(lambda: unit.durable_to_us, "the other is recorded")
+        await until(lambda: recorder.ticks.units[StreamKey("yard", "main")].account.gap, "its cause is said")
+        assert (await stream(recorder, "yard"))["cause"] == "camera_unreachable"
+        assert any("surroundings" in str(issue) for issue in (await status(recorder))["health"])
+    assert unexplained_in([tmp_path / "data"]) == 0
+
+
+async def test_a_tick_that_fails_in_the_middle_loses_no_second_of_the_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+        gate, yard = (recorder.ticks.units[StreamKey(name, "main")] for name in ("gate", "yard"))
+        await until(lambda: gate.durable_to_us and yard.durable_to_us, "both are recorded")
+        with monkeypatch.context() as patched:
+            patched.setattr(yard.account, "tick", lambda *_: 1 // 0)
+            await until(lambda: recorder._deaths, "the tick died")
+        before_us = gate.durable_to_us
+        await until(lambda: (gate.durable_to_us or 0) > before_us + 3_000_000, "both go on")
+    assert unexplained_in([tmp_path / "data"]) == 0
+
+
+async def test_an_account_that_fails_each_time_costs_neither_its_own_media_nor_that_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NumberSource.begin = lambda name, _: "absent" if name == "pier" else ""
+    async with running(tmp_path, camera("gate"), camera("yard"), camera("pier")) as recorder:
+        gate, yard, pier = (recorder.ticks.units[StreamKey(name, "main")] for name in ("gate", "yard", "pier"))
+        await until(lambda: gate.durable_to_us and yard.durable_to_us, "both are recorded")
+        monkeypatch.setattr(yard.account, "tick", lambda *_: 1 // 0)
+        monkeypatch.setattr(pier.account, "_gather", lambda *_: 1 // 0)
+        monkeypatch.setattr(recorder.ticks, "gaps_told", lambda *_: 1 // 0)
+        after_us = max(gate.durable_to_us or 0, yard.durable_to_us or 0) + 2_000_000
+        await until(lambda: min(gate.durable_to_us or 0, yard.durable_to_us or 0) > after_us, "both are recorded on")
+        assert any("the account of yard/main" in str(issue) for issue in (await status(recorder))["health"])
+    assert unexplained_in([tmp_path / "data"]) == 0
+    for name in ("gate", "yard"):
+        assert [cause for cause, _ in await tiles(tmp_path, name)].count(None) == 1, "one span, without a gap"
+
+
+async def test_an_account_that_fails_at_a_step_of_the_clock_costs_no_other_stream_its_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NumberSource.begin = lambda name, _: "absent" if name == "pier" else ""
+    async with running(tmp_path, camera("gate"), camera("yard"), camera("pier")) as recorder:
+        gate, yard, pier = (recorder.ticks.units[StreamKey(name, "main")] for name in ("gate", "yard", "pier"))
+        await until(lambda: gate.durable_to_us and yard.durable_to_us and pier.account.gap, "all are accounted for")
+        stepped: list[int] = []
+        now_us = recorder.ticks.accounted_until_us
+        back_us = now_us - 60_000_000
+        with monkeypatch.context() as patched:
+            patched.setattr(gate.account, "clock_stepped", lambda *_: 1 // 0)
+            patched.setattr(pier.account, "_open", lambda *_: 1 // 0)  # its gap is closed by then
+            patched.setattr(yard.account, "clock_stepped", lambda *step: stepped.append(step[1]) or [])
+            recorder.ticks._note(Step(-60_000_000, 1, now_us, back_us, Provenance.NTP))
+        assert stepped == [back_us], "the others hear of it"
+        ends = [op for op in recorder.ticks._owed if isinstance(op, GapClose)]
+        assert [op.to_us for op in ends] == [now_us], "what was said before the error stands"
+        assert any("the account of gate/main" in str(issue) for issue in (await status(recorder))["health"])
+        assert any("the account of pier/main" in str(issue) for issue in (await status(recorder))["health"])
+
+
+async def test_a_stream_that_fails_each_time_is_a_gap_and_disturbs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, camera("gate"), camera("yard")) as recorder:
+        gate, yard = (recorder.ticks.units[StreamKey(name, "main")] for name in ("gate", "yard"))
+        await until(lambda: gate.durable_to_us and yard.durable_to_us, "both are recorded")
+        with monkeypatch.context() as patched:
+            patched.setattr(yard, "not_planned", lambda *_: 1 // 0)
+            await until(lambda: yard.account.gap is not None, "the gap is open")
+            after_us = (gate.durable_to_us or 0) + 2_000_000
+            await until(lambda: (gate.durable_to_us or 0) > after_us, "the other goes on")
+            assert yard.account.gap is not None
+            assert str(yard.account.gap[0]) == "recorder_failed"
+        await until(lambda: yard.account.gap is None, "it is recorded again")
+    assert unexplained_in([tmp_path / "data"]) == 0

@@ -25,6 +25,7 @@ retention: {max_age: 14d, max_size: 500GB, keep_free: 5%}
 """
 
 
+@pytest.mark.slow
 async def test_the_childs_json_becomes_options(tmp_path: Path) -> None:
     config = tmp_path / "longwatch.yml"
     config.write_text(SETTINGS)
@@ -43,6 +44,7 @@ async def test_the_childs_json_becomes_options(tmp_path: Path) -> None:
     assert again.cameras == options.cameras, "equal settings interrupt nothing"
 
 
+@pytest.mark.slow
 async def test_wrong_settings_are_named_with_their_line(tmp_path: Path) -> None:
     config = tmp_path / "longwatch.yml"
     config.write_text(SETTINGS.replace("transport: udp", "transport: pigeon"))

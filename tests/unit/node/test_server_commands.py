@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tests.support.accounts import open_accounts
 
-from longwatch.accounts import DataLock, Role
+from longwatch.accounts import Role
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.node.link import LinkServer, socket_path
 from longwatch.node.server_commands import ask, handler
+from longwatch.server_db import DataLock
 
 
 async def test_a_running_server_does_it_and_knows_it_at_once(tmp_path: Path) -> None:
@@ -51,7 +52,17 @@ def test_without_a_server_the_verb_does_it_itself(tmp_path: Path) -> None:
     data = tmp_path / "new" / "data"
     token = ask(data, "token_add", name="t", role="viewer", cameras=["gate"])["token"]
     assert token.startswith("lw_")
-    assert ask(data, "accounts")["items"] == [{"kind": "token", "name": "t", "role": "viewer", "cameras": ["gate"]}]
+    assert ask(data, "accounts")["items"] == [
+        {
+            "kind": "token",
+            "name": "t",
+            "role": "viewer",
+            "cameras": ["gate"],
+            "subject": 10,
+            "disabled": False,
+            "expires_us": None,
+        }
+    ]
     with pytest.raises(UsageError):
         ask(data, "token_add", name="t", role="viewer")
 

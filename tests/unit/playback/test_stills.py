@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
@@ -16,8 +17,10 @@ from tests.support.tracks import visual_entry
 
 from longwatch.base.errors import LongwatchError
 from longwatch.formats.media import Codec, Kind, TrackFormat
+from longwatch.model.sessions import StreamKey
+from longwatch.pictures import SlotsFullError
 from longwatch.playback import NoVideoError, Stills
-from longwatch.playback.stills import decoder_config
+from longwatch.playback.stills import MOST_WAITING, decoder_config
 
 
 def _size(jpeg: bytes) -> tuple[int, int]:
@@ -120,3 +123,92 @@ def test_the_decoder_gets_the_stored_parameter_sets() -> None:
         decoder_config(visual_entry(), b"hvcC")
     with pytest.raises(LongwatchError):
         decoder_config(b"short", b"hvcC")
+
+
+class _Slow(Stills):
+    """Its child takes as long as it is told to, and no process is there."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds_a_still=0.2)
+        self.takes_s = self.starts_s = 0.0
+        self.asked = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def _running(self) -> None:  # type: ignore[override]  # nobody is there
+        await asyncio.sleep(self.starts_s)
+
+    async def _ask(self, _child: object, _request: bytes) -> tuple[int, bytes]:
+        self.asked += 1
+        await self.gate.wait()
+        await asyncio.sleep(self.takes_s)
+        return 0, b"jpeg"
+
+
+MJPEG = TrackFormat(Kind.VIDEO, Codec.MJPEG, 90_000, b"", "")
+
+
+async def test_a_camera_whose_pictures_take_too_long_is_no_delay_of_others() -> None:
+    stills, bad, good = _Slow(), StreamKey("bad", "main"), StreamKey("good", "main")
+    stills.takes_s = 10.0
+    for _ in range(2):
+        with pytest.raises(LongwatchError, match="could not be decoded"):
+            await stills.decoded(MJPEG, b"x", 0, bad)
+    asked, stills.takes_s = stills.asked, 0.0
+    for _ in range(5):
+        with pytest.raises(LongwatchError, match="could not be decoded") as refused:
+            await stills.decoded(MJPEG, b"x", 0, bad)
+        assert "take too long" in refused.value.why
+    assert stills.asked == asked, "the child is not even asked"
+    assert await stills.decoded(MJPEG, b"x", 0, good) == b"jpeg"
+    assert await stills.decoded(MJPEG, b"x", 0) == b"jpeg"  # of no camera that is set up: one that is only tried
+
+
+async def test_one_slow_picture_is_forgiven() -> None:
+    stills, key = _Slow(), StreamKey("gate", "main")
+    for takes_s in (10.0, 0.0, 10.0, 0.0):
+        stills.takes_s = takes_s
+        if takes_s:
+            with pytest.raises(LongwatchError):
+                await stills.decoded(MJPEG, b"x", 0, key)
+        else:
+            assert await stills.decoded(MJPEG, b"x", 0, key) == b"jpeg"
+
+
+async def test_a_child_that_starts_slowly_makes_its_picture_all_the_same() -> None:
+    stills, key = _Slow(), StreamKey("gate", "main")
+    stills.starts_s = 0.3  # longer than a still may take
+    for _ in range(3):
+        assert await stills.decoded(MJPEG, b"x", 0, key) == b"jpeg"
+
+
+async def test_those_who_wait_for_a_picture_are_bounded() -> None:
+    stills = _Slow()
+    stills._seconds = 60.0
+    stills.gate.clear()
+    waiting = [asyncio.ensure_future(stills.decoded(MJPEG, b"x", 0)) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(SlotsFullError):
+        await stills.decoded(MJPEG, b"x", 0)
+    stills.gate.set()
+    assert await asyncio.gather(*waiting) == [b"jpeg"] * MOST_WAITING
+    assert await stills.decoded(MJPEG, b"x", 0) == b"jpeg"
+
+
+@pytest.mark.slow
+async def test_the_child_is_not_told_what_the_server_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment may hold cameras' passwords, and the child meets bytes that anybody made."""
+    monkeypatch.setenv("GATE_PASSWORD", "canary-in-the-environment")
+    shelf = Shelf(tmp_path)
+    shelf.write_run(load_clip("lot"))
+    stills = Stills()
+    try:
+        await stills.still(shelf, KEY, WALL_US)
+        assert stills._child is not None
+        environment = Path(f"/proc/{stills._child.pid}/environ").read_bytes()
+        score = Path(f"/proc/{stills._child.pid}/oom_score_adj").read_text()
+    finally:
+        await stills.aclose()
+    assert b"PATH=" in environment
+    assert int(score) >= 800, "where memory ends, it goes first"
+    assert b"canary" not in environment

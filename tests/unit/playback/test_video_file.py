@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import random
+import threading
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -14,7 +16,7 @@ from tests.support.shelf import KEY, MEDIA, WALL_US, Clip, Shelf, load_clip
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.formats.bmff import Mp4File
 from longwatch.model.causes import Cause
-from longwatch.model.stores import GapSpan, Provenance
+from longwatch.model.stores import GapSpan, Provenance, SegmentRow
 from longwatch.playback import NoVideoError, TableCache, VideoFile, VideoRequest, open_video
 
 LATER_US = WALL_US + 3600 * 1_000_000
@@ -243,6 +245,72 @@ def test_one_read_a_sealed_segment_besides_its_header(tmp_path: Path, lot: Clip)
     rows = shelf.write_run(lot)
     _open(shelf, 0, 40)
     assert shelf.reads == 2 * len(rows)
+
+
+class Slow(Shelf):
+    """A disk on which a file's begin is there only once that of another is asked for too."""
+
+    together = threading.Barrier(2, timeout=60)
+
+    def read(self, segment: SegmentRow, offset: int, size: int) -> bytes:
+        if offset == 0:
+            self.together.wait()
+        return super().read(segment, offset, size)
+
+
+def test_the_tables_of_a_file_are_read_side_by_side(tmp_path: Path, lot: Clip) -> None:
+    slow = Slow(tmp_path)
+    assert len(slow.write_run(lot)) % 2 == 0
+    assert _bytes(_open(slow, 0, 40))
+
+
+def test_a_segment_that_is_gone_is_told_by_who_needs_it(tmp_path: Path, lot: Clip) -> None:
+    shelf = Shelf(tmp_path)
+    Path(shelf.write_run(lot)[1].path).unlink()
+    with pytest.raises(LongwatchError, match="gone"):
+        _open(shelf, 0, 40)
+
+
+def test_what_was_read_ahead_is_not_read_again_and_is_for_that_range_alone(tmp_path: Path, lot: Clip) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.write_run(lot)
+    video = _open(shelf, 0, 40)
+    shelf.reads = 0
+    whole = b"".join(video.chunks())
+    needed, shelf.reads = shelf.reads, 0
+    video.read_ahead(0, video.size)
+    assert shelf.reads == 1
+    assert b"".join(video.chunks()) == whole
+    assert shelf.reads == needed
+    start = video.head_bytes + 1000
+    video.read_ahead(start, start + 5000)
+    assert b"".join(video.chunks(start + 7, start + 5000)) == whole[start + 7 : start + 5000]
+    video.read_ahead(0, video.head_bytes)
+    video.read_ahead(start, video.size)
+    assert b"".join(video.chunks(start)) == whole[start:]
+
+
+def test_the_tables_that_are_kept_take_no_more_memory_than_they_say(tmp_path: Path, lot: Clip) -> None:
+    """What a server's memory fills with in its first hours: with all that is derived from a table once it was played."""
+    shelf = Shelf(tmp_path)
+    for n in range(3):
+        shelf.write_run(lot, run=n + 1, wall_us=WALL_US + n * 40_000_000)
+
+    def held(limit: int) -> int:
+        cache = TableCache(limit)
+        tracemalloc.start()
+        try:
+            for n in range(3):
+                _open(shelf, 40 * n, 40 * n + 39, cache=cache)
+            for n in range(8):  # only the last few files are kept, and these are none
+                cache.made(n, lambda: None, keep=lambda _: True)
+            return tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+
+    _open(shelf, 0, 39)  # whatever stays of a first use
+    assert held(1 << 30) > 150_000
+    assert held(80_000) < 120_000
 
 
 def test_a_damaged_closing_box_costs_a_scan_and_nothing_else(tmp_path: Path, lot: Clip) -> None:

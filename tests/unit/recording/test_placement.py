@@ -42,6 +42,7 @@ def run_for(
     return placer, rows, errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ppm", "jitter_us"), [(-500, 40_000), (0, 40_000), (20, 0), (500, 40_000)])
 def test_drift_is_followed_for_hours(ppm: int, jitter_us: int) -> None:
     """moonfire-nvr skipped this once and drifted 15 s in four hours."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
+from pathlib import Path
 
+import av
 import pytest
 
 from longwatch.base.errors import UsageError
@@ -72,3 +75,25 @@ def test_what_is_no_clip_is_refused_in_words(tmp_path, content):
         load(path)
     with pytest.raises(UsageError, match="nowhere"):
         load(tmp_path / "nowhere.mp4")
+
+
+@pytest.mark.parametrize(("encoder", "codec"), [("pcm_mulaw", Codec.PCMU), ("pcm_alaw", Codec.PCMA)])
+def test_g711_is_sent_in_packets_of_20_ms(tmp_path: Path, encoder: str, codec: Codec):
+    path = tmp_path / f"{encoder}.mov"  # a name of its own: a loaded file is remembered by its path
+    with av.open(str(ROOM)) as source, av.open(str(path), "w", format="mov") as out:
+        video = out.add_stream_from_template(source.streams.video[0])
+        audio = out.add_stream(encoder, rate=8000)
+        assert isinstance(audio, av.AudioStream)
+        audio.layout = "mono"
+        for packet in itertools.islice(source.demux(source.streams.video[0]), 20):
+            packet.stream = video
+            out.mux(packet)
+        frame = av.AudioFrame(format="s16", layout="mono", samples=8000)
+        frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
+        frame.planes[0].update(bytes(range(250)) * 64)
+        out.mux(audio.encode(frame))
+        out.mux(audio.encode(None))
+    track = load(path).tracks[1]
+    assert (track.codec, track.rate, track.grid, len(track.units)) == (codec, 8000, 160, 50)
+    assert {len(unit.data) for unit in track.units} == {160}
+    assert times(track, 0, 3) == [0, 160, 320]

@@ -118,6 +118,7 @@ gap_spans = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(recorded_spans, max_size=8), st.lists(gap_spans, max_size=8), moments, moments, st.none() | moments, st.none() | moments

@@ -6,10 +6,12 @@ import asyncio
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import pytest
 import pytest_asyncio
-from tests.support.site import Running, running_site
+from tests.support.site import PASSWORD, Running, running_site
 
+from longwatch.accounts import Role
 from longwatch.node import server_http
 
 CANARY = "the canary stands outside"
@@ -192,3 +194,40 @@ async def test_a_proxy_speaks_for_many() -> None:
     assert not crowd.counts("10.1.2.3")
     assert crowd.counts("192.168.1.1")
     assert not crowd.counts("")
+
+
+async def test_neighbours_in_a_network_of_ipv6_are_one_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_http, "MOST_OF_ONE_ADDRESS", 2)
+    crowd = server_http.Crowd()
+    assert crowd.enter("2001:db8::1")
+    assert crowd.enter("2001:db8::2")
+    assert not crowd.enter("2001:db8::3")
+    assert crowd.enter("2001:db8:0:1::3")
+    crowd.leave("2001:db8::2")
+    assert crowd.enter("2001:db8::4")
+
+
+async def test_a_settings_file_may_be_larger_than_other_requests(site: Running) -> None:
+    async with site.client("admin") as client:
+        for path, size, status in (
+            ("/api/v1/settings/check", 900 << 10, 503),  # let through: this site has no settings file
+            ("/api/v1/settings/check", 6 << 20, 413),
+            ("/api/v1/login", 3 << 20, 431),
+        ):
+            await client.get("/healthz")
+            try:
+                answer = await client.post(path, json={"text": "x" * size, "name": "a", "password": "b"})
+            except httpx.TransportError:
+                assert status != 503, "cut off in the middle"
+                continue
+            assert answer.status_code in ({503} if status == 503 else {413, 431})
+
+
+async def test_a_preference_that_is_no_json_is_refused(site: Running) -> None:
+    await site.accounts.add_user("pia", PASSWORD, Role.VIEWER)
+    async with site.client() as client:
+        await client.post("/api/v1/login", json={"name": "pia", "password": PASSWORD})
+        answer = await client.put(
+            "/api/v1/me/preferences/wall", content=b"\xff\xfe", headers={"Content-Type": "text/plain"}
+        )
+    assert answer.status_code == 422

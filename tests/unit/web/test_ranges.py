@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -10,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from longwatch.accounts import Principal, Role
+from longwatch.base.clock import ManualClock
+from longwatch.web.errors import RefusedError
 from longwatch.web.ranges import serve, wanted
 
 
@@ -33,12 +37,77 @@ async def read(function, *arguments):
 async def answer(method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
     listed = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     request = Request({"type": "http", "method": method, "headers": listed, "path": "/", "query_string": b""})
-    response = serve(SimpleNamespace(read=read), request, Stored(), {"X-Longwatch-Start": "t"})
+    deps = SimpleNamespace(read=read, clock=ManualClock())
+    response = serve(deps, request, Stored(), {"X-Longwatch-Start": "t"}, "gate")
     body = b""
     if hasattr(response, "body_iterator"):
         async for chunk in response.body_iterator:
             body += chunk
     return response.status_code, dict(response.headers), body
+
+
+class ReadAhead(Stored):
+    """Its first 300 bytes are in memory."""
+
+    head_bytes = 300
+
+    def read_ahead(self, start: int, end: int) -> None:
+        raise AssertionError("begun by the test")
+
+
+@pytest.mark.parametrize(("asked", "at_once"), [("bytes=0-", [300]), ("bytes=300-", [])])
+async def test_what_is_stored_waits_until_it_was_read_ahead_and_what_is_in_memory_does_not(
+    asked: str, at_once: list[int]
+) -> None:
+    begun: list[tuple[object, ...]] = []
+    reading: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def begin_reading(function: object, *span: int) -> asyncio.Future[None]:
+        begun.append(span)
+        return reading
+
+    file = ReadAhead()
+    scope = {"type": "http", "method": "GET", "headers": [(b"range", asked.encode())], "path": "/", "query_string": b""}
+    deps = SimpleNamespace(read=read, begin_reading=begin_reading, clock=ManualClock())
+    chunks = serve(deps, Request(scope), file, {}, "gate", ahead=file).body_iterator
+    start = int(asked[6:-1])
+    assert begun == [(start, 1000)], "before anybody waits for a byte"
+    got = [await anext(chunks) for _ in at_once]
+    assert [len(chunk) for chunk in got] == at_once
+    following = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)  # the loop's turn: it would be there
+    assert not following.done()
+    reading.set_result(None)
+    got.append(await following)
+    got += [chunk async for chunk in chunks]
+    assert b"".join(got) == WHOLE[start:]
+
+
+async def test_who_loses_the_right_gets_no_more_of_what_is_long(principal: Principal) -> None:
+    class Accounts:
+        allowed = True
+
+        async def still_may(self, whose: Principal, camera: str) -> bool:
+            assert (whose, camera) == (principal, "gate")
+            return self.allowed
+
+    accounts, clock = Accounts(), ManualClock()
+    scope = {"type": "http", "method": "GET", "headers": [], "path": "/", "query_string": b"", "longwatch.principal": principal}  # fmt: skip
+    deps = SimpleNamespace(read=read, clock=clock, accounts=accounts)
+    chunks = serve(deps, Request(scope), Stored(), {}, "gate").body_iterator
+    got = await anext(chunks)
+    clock.tick(2_000_000)
+    got += await anext(chunks)
+    accounts.allowed = False
+    clock.tick(2_000_000)
+    with pytest.raises(RefusedError, match="the right to this is over"):
+        await anext(chunks)
+    assert got == WHOLE[:600]
+
+
+@pytest.fixture
+def principal() -> Principal:
+    return Principal("user", 1, "ada", Role.VIEWER, None, b"", None, 10, 0)
 
 
 async def test_the_whole() -> None:

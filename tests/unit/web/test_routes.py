@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 from pathlib import Path
@@ -11,12 +12,15 @@ import httpx
 import pytest
 import pytest_asyncio
 import websockets
+from starlette.websockets import WebSocket
 from tests.support.fake_recorder import picture, video_format
 from tests.support.site import GATE, PASSWORD, T0_US, Running, running_site
 from tests.support.wait import until
 
+from longwatch.archive import ArchiveReader
 from longwatch.base import secrets
 from longwatch.base.rfc3339 import format_us
+from longwatch.web.routes import live
 
 HOUR_US = 3_600_000_000
 
@@ -55,8 +59,26 @@ async def test_login_by_cookie_then_me_then_logout(site: Running) -> None:
         me = (await client.get("/api/v1/me")).json()
         assert (me["name"], me["role"], me["cameras"]) == ("ada", "admin", None)
         assert me["post"]["timezone"] == "Europe/Oslo"
-        assert (await client.post("/api/v1/logout")).status_code == 204
+        out = await client.post("/api/v1/logout")
+        assert (out.status_code, out.headers["clear-site-data"]) == (204, '"cache"'), "others use this machine too"
         assert (await client.get("/api/v1/me")).status_code == 401
+
+
+async def test_at_a_first_start_before_there_is_an_index_the_post_asks_for_patience(
+    fresh: Running, tmp_path: Path
+) -> None:
+    fresh.deps.index = ArchiveReader([tmp_path])
+    for made in ("no file", "no tables"):
+        if made == "no tables":
+            (tmp_path / "index.db").touch()
+        async with fresh.client("admin") as client:
+            for path in ("cameras", "gaps", "health", "timeline", "reports", "holds", "retention/preview"):
+                answer = await client.get(f"/api/v1/{path}", params=span(T0_US - HOUR_US, T0_US))
+                assert answer.status_code < 500 or (answer.status_code, answer.headers.get("retry-after")) == (
+                    503,
+                    "2",
+                ), path
+            assert (await client.get("/api/v1/cameras")).status_code == 503, made
 
 
 async def test_too_many_tries_are_429_with_a_time(fresh: Running) -> None:
@@ -190,6 +212,14 @@ async def test_health_says_why_only_to_those_who_are_signed_in(fresh: Running) -
     site.clock.tick(1_000_000)
     async with site.client() as nobody:
         assert (await nobody.get("/readyz")).status_code == 200
+    site.recorder.status["health"] = [{"what": "snmp hut does not answer", "why": "timed out", "weight": "remark"}]
+    site.clock.tick(1_000_000)
+    async with site.client("viewer") as viewer:
+        remarked = await viewer.get("/readyz")
+        assert (remarked.status_code, remarked.json()["ready"]) == (200, True), "recording goes on as planned"
+        assert [(issue["what"], issue["blocks"]) for issue in remarked.json()["issues"]] == [
+            ("snmp hut does not answer: timed out", False)
+        ]
 
 
 async def test_metrics(fresh: Running) -> None:
@@ -300,6 +330,45 @@ async def test_live_ends_when_the_right_does(fresh: Running) -> None:
     await until(lambda: site.recorder.subscribed == [])
 
 
+async def test_live_does_not_begin_where_the_right_goes_while_it_is_let_in(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, accept = fresh, WebSocket.accept
+
+    async def slowly(socket: WebSocket, *arguments: object, **named: object) -> None:
+        await site.accounts.remove("token", "viewer")
+        await accept(socket, *arguments, **named)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(WebSocket, "accept", slowly)
+    headers = {"Authorization": f"Bearer {site.tokens['viewer']}"}
+    async with websockets.connect(f"{site.ws}/api/v1/cameras/gate/live", additional_headers=headers) as socket:
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 60)
+        assert socket.close_code == 4401
+
+
+async def test_one_account_does_not_take_every_connection(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_OF_ONE", 2)
+    monkeypatch.setattr(live, "MOST_VIEWS", 3)
+    url = f"{site.ws}/api/v1/cameras/gate/live"
+
+    async def open_for(name: str, stack: contextlib.AsyncExitStack) -> None:
+        headers = {"Authorization": f"Bearer {site.tokens[name]}"}
+        await stack.enter_async_context(websockets.connect(url, additional_headers=headers))
+
+    async with contextlib.AsyncExitStack() as stack:
+        await open_for("viewer", stack)
+        await open_for("viewer", stack)
+        for name, let_in in (("viewer", False), ("operator", True), ("inspector", False)):
+            if let_in:
+                await open_for(name, stack)
+                continue
+            with pytest.raises(websockets.InvalidStatus) as refused:
+                await open_for(name, stack)
+            assert refused.value.response.status_code == 429
+    await until(lambda: site.recorder.subscribed == [])
+
+
 async def test_live_of_an_unknown_stream_is_404(site: Running) -> None:
     headers = {"Authorization": f"Bearer {site.tokens['viewer']}"}
     with pytest.raises(websockets.InvalidStatus) as refused:
@@ -340,6 +409,15 @@ async def test_the_pages_are_served_from_a_list(tmp_path: Path) -> None:
         script = await client.get("/assets/index-abc123.js")
         assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert script.headers["content-type"].startswith("text/javascript")
+        assert (script.headers["content-encoding"], script.headers["vary"], script.text) == (
+            "gzip",
+            "Accept-Encoding",
+            "1",
+        )
+        plain = await client.get("/assets/index-abc123.js", headers={"Accept-Encoding": "identity"})
+        assert ("content-encoding" in plain.headers, plain.text) == (False, "1")
+        (static / "assets" / "index-abc123.js").write_text("22")
+        assert (await client.get("/assets/index-abc123.js")).text == "22"
         assert (await client.get("/link.txt")).status_code == 404
         assert (await client.get("/api/v1/nothing")).status_code == 404
 
@@ -420,6 +498,14 @@ async def test_a_signed_url_ends_with_its_owner(fresh: Running) -> None:
         assert (await player.get(url)).status_code == 404
         await site.accounts.remove("token", "viewer")
         assert (await player.get(url)).status_code == 401
+
+
+async def test_gaps_of_one_post_are_those_of_its_cameras(site: Running) -> None:
+    async with site.client("viewer") as client:
+        asked = {"from": format_us(T0_US - 60_000_000), "to": format_us(T0_US + 60_000_000)}
+        assert (await client.get("/api/v1/gaps", params=asked)).json()["items"]
+        found = await client.get("/api/v1/gaps", params={**asked, "post": "ridge"})
+        assert (found.status_code, found.json()["items"]) == (200, []), "these cameras are of no post of a hub"
 
 
 async def test_gaps_of_a_camera_one_may_not_see_are_refused_before_anything_of_the_question_is_read(

@@ -114,9 +114,7 @@ def parse_closing(tail: bytes) -> Closing | None:
         return None
     flags, count, wall_end_us = _head(fields)
     sample_index = fields.take(fields.uint(4))
-    rows = tuple(_row(fields) for _ in range(count))
-    if fields.left:
-        raise BmffError(f"{fields.left} bytes too many in a closing box")
+    rows = _rows(fields.take(fields.left), count)
     return Closing(
         rows, sample_index, None if wall_end_us == _UNKNOWN_WALL else wall_end_us, bool(flags & _DAMAGED),
         bool(flags & _RECOVERED), closing_size(tail) or 0,
@@ -149,7 +147,24 @@ def _head(fields: Fields) -> tuple[int, int, int]:
     return flags, fields.uint(4), fields.sint(8)
 
 
-def _row(fields: Fields) -> ClosedFragment:
-    offset, size, start, length, syncs = _ROW.unpack(fields.take(_ROW.size))
-    offsets = struct.unpack(f">{syncs}I", fields.take(4 * syncs))
-    return ClosedFragment(offset, size, start, start + length, offsets, fields.take(32))
+def _rows(data: bytes, count: int) -> tuple[ClosedFragment, ...]:
+    """In one go: whoever verifies a day reads 144,000 of them."""
+    rows: list[ClosedFragment] = []
+    at, end = 0, len(data)
+    while len(rows) < count:
+        if at + _ROW.size > end:
+            raise BmffError("a closing box ends within its fragments")
+        offset, size, start, length, syncs = _ROW.unpack_from(data, at)
+        hash_at = at + _ROW.size + 4 * syncs
+        at = hash_at + 32
+        if at > end:
+            raise BmffError("a closing box ends within a fragment")
+        offsets = (
+            (int.from_bytes(data[hash_at - 4 : hash_at], "big"),)
+            if syncs == 1
+            else struct.unpack_from(f">{syncs}I", data, hash_at - 4 * syncs)
+        )
+        rows.append(ClosedFragment(offset, size, start, start + length, offsets, data[hash_at:at]))
+    if at != end:
+        raise BmffError(f"{end - at} bytes too many in a closing box")
+    return tuple(rows)

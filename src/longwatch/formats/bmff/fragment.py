@@ -44,13 +44,18 @@ Run = tuple[int, Sequence[Stored]]
 """(index of the track in the header, its samples in decode order)."""
 
 Stretch = tuple[int, int, list[int], int]
-"""(track, decode time of the first sample, (duration, size, flags, cts offset) of each sample, where its data begins in mdat)."""
+"""(track, decode time of the first sample, (duration, size, flags, cts offset in two's complement) of each sample, where its data begins
+in mdat)."""
 
 
 @functools.lru_cache(maxsize=512)
 def _traf(count: int) -> struct.Struct:
-    """A traf with tfhd, tfdt (v1) and a trun (v1) of `count` rows, as one Struct."""
-    return struct.Struct(">I4s I4sII I4sIQ I4sIIi" + "IIIi" * count)
+    """A traf with tfhd, tfdt (v1) and a trun (v1) of `count` rows, as one Struct.
+
+    The rows are one repeated format: a Struct keeps 32 bytes for each that is written out, and with one for every number of samples that
+    ever came these were a megabyte and more of a recorder, within its first hours.
+    """
+    return struct.Struct(f">I4s I4sII I4sIQ I4sIIi {4 * count}I")
 
 
 def fragment(sequence: int, runs: Sequence[Run], *, stored: bool = False) -> list[bytes]:
@@ -73,7 +78,7 @@ def fragment(sequence: int, runs: Sequence[Run], *, stored: bool = False) -> lis
                 rows = []
                 stretches.append((track, dts, rows, data_bytes))
             size = len(data)
-            rows += (duration, size, _FLAGS[sync, damaged], cts_offset)
+            rows += (duration, size, _FLAGS[sync, damaged], cts_offset & 0xFFFFFFFF)  # signed in a trun of version 1
             data_bytes += size
             expected = dts + duration
             parts.append(data)

@@ -29,6 +29,12 @@ def visual_entry(kind: bytes, width: int, height: int, *boxes: bytes) -> bytes:
     return box(kind, _VISUAL.pack(1, width, height, 0x480000, 0x480000, 0, 1, b"", 24, -1), *boxes)
 
 
+def visual_size(entry: bytes) -> tuple[int, int]:
+    """Width and height of a VisualSampleEntry, which is at least 36 bytes long."""
+    width, height = struct.unpack_from(">HH", entry, 32)
+    return width, height
+
+
 def audio_entry(kind: bytes, channels: int, rate: int, *boxes: bytes) -> bytes:
     """AudioSampleEntry: 16-bit samples; `rate` in Hz (its integer part has 16 bits, so above 65535 it reads 0)."""
     return box(kind, _AUDIO.pack(1, channels, 16, (rate << 16) if rate < 1 << 16 else 0), *boxes)

@@ -87,7 +87,7 @@ class NalVideoReceiver(TrackReceiver):
         """See TrackReceiver.push."""
         if type(buffer) is memoryview:
             buffer = bytes(buffer)
-        self._begin(arrival_boot_us)
+        self._arrival_us = arrival_boot_us
         unpack = _MIDDLE.unpack_from
         shift = self._fragment_shift
         skip = 12 + self._fragment_bytes

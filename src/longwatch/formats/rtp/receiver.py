@@ -68,17 +68,15 @@ class TrackReceiver(ABC):
         Nothing of `buffer` is kept. Returns, in order, complete access units, losses, and the format when it became known
         or changed: samples after it are of the new one, beginning with a sync sample.
         """
-        self._begin(arrival_boot_us)
+        self._arrival_us = arrival_boot_us
         for start, end in spans:
             self._packet(buffer, start, end)
         return self._take()
 
-    def _begin(self, arrival_us: int) -> None:
-        self._arrival_us = arrival_us
-        if self._window and min(at for _, at in self._window.values()) + _WINDOW_US < arrival_us:
-            self._give_up()
-
     def _take(self) -> Output:
+        """What this read brought. What waited too long is given up only now: the missing packet may have come with it."""
+        if self._window and min(at for _, at in self._window.values()) + _WINDOW_US < self._arrival_us:
+            self._give_up()
         out, self._out = self._out, []
         return out
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """rule: its name. subject: a camera's stream, a volume, or "". why and remedy are for people."""
+    """rule: its name. subject: a camera's stream, a volume, or "". why and remedy are for people. blocks: it keeps the post from
+    recording as planned; what does not is a remark: to be seen to, but no reason to call the post out of order.
+    """
 
     rule: str
     subject: str
@@ -15,3 +17,4 @@ class Issue:
     why: str = ""
     remedy: str = ""
     camera: str | None = None
+    blocks: bool = True

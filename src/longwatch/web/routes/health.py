@@ -10,8 +10,21 @@ from starlette.responses import JSONResponse, Response
 
 from longwatch.accounts import Right
 from longwatch.base.secrets import scrub
-from longwatch.health import GapSeconds, LiveCounts, StreamTotals, examine, exposition
+from longwatch.health import (
+    AlarmCounts,
+    GapSeconds,
+    LiveCounts,
+    StreamTotals,
+    StripCounts,
+    StripWork,
+    TranscodeCounts,
+    examine,
+    exposition,
+    is_ready,
+)
+from longwatch.health.detecting import detection_exposition
 from longwatch.model.sessions import StreamKey
+from longwatch.strips import Strips
 from longwatch.web.api import Api
 from longwatch.web.deps import Deps
 from longwatch.web.guard import principal_of
@@ -35,27 +48,71 @@ def register(api: Api, deps: Deps) -> None:
         told = None
         if principal is not None:
             told = [
-                {k: scrub(str(v)) for k, v in asdict(issue).items() if k != "camera"}
+                {k: v if isinstance(v, bool) else scrub(str(v)) for k, v in asdict(issue).items() if k != "camera"}
                 for issue in issues
                 if issue.camera is None or principal.may(Right.VIEW, issue.camera)
             ]
-        return JSONResponse({"ready": not issues, "issues": told}, 503 if issues else 200)
+        ready = is_ready(issues)
+        return JSONResponse({"ready": ready, "issues": told}, 200 if ready else 503)
 
     @api.get("/metrics", SIGNED_IN, response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics(request: Request) -> Response:
         principal = principal_of(request)
         assert principal is not None
         snapshot = await deps.status.now()
-        totals, gaps = await deps.read(_stored, deps, deps.clock.wall_us())
+        totals, gaps = await deps.read_long(_stored, deps, deps.clock.wall_us())
+        alarms = [
+            AlarmCounts(kind, camera, standing, ended)
+            for (kind, camera), (standing, ended) in (await deps.read(deps.index.alarm_counts)).items()
+        ]
         live = [LiveCounts(item.key, item.viewers, item.dropped) for item in deps.live.watched()]
         allowed = principal.cameras
         if allowed is not None:
             totals = [item for item in totals if item.key.camera in allowed]
             gaps = [item for item in gaps if item.camera in allowed]
             live = [item for item in live if item.key.camera in allowed]
+            alarms = [item for item in alarms if item.camera in allowed]
             snapshot = snapshot.only(allowed)
-        body = exposition(snapshot, examine(snapshot), totals, gaps, live)
-        return Response(body, media_type=CONTENT_TYPE_LATEST)
+        entries = await deps.accounts.journal.waiting()
+        body = exposition(
+            snapshot,
+            examine(snapshot),
+            totals,
+            gaps,
+            live,
+            alarms,
+            entries,
+            _transcodes(deps),
+            _strips(deps, allowed),
+            None if allowed is not None or deps.link is None else deps.link.describe(),
+        )
+        return Response(body + _detection(deps, allowed), media_type=CONTENT_TYPE_LATEST)
+
+
+def _detection(deps: Deps, allowed: frozenset[str] | None) -> bytes:
+    if deps.detection is None:  # a hub looks at nothing
+        return b""
+    states = [state for state in deps.detection.states() if allowed is None or state.camera in allowed]
+    return detection_exposition(states, deps.detection.watcher if allowed is None else None)
+
+
+def _transcodes(deps: Deps) -> TranscodeCounts | None:
+    if deps.recoder is None:
+        return None
+    slots = deps.recoder.slots
+    return TranscodeCounts(len(slots.running), slots.limit, slots.refused, slots.spent_us)
+
+
+def _strips(deps: Deps, allowed: frozenset[str] | None) -> StripWork | None:
+    strips = deps.strips
+    if not isinstance(strips, Strips):  # a hub makes none
+        return None
+    counts = [
+        StripCounts(camera, of.made, of.left_out, of.failed)
+        for camera, of in sorted(strips.following().items())
+        if allowed is None or camera in allowed
+    ]
+    return StripWork(counts, strips.spent_us, strips.thinned)
 
 
 def _stored(deps: Deps, now_us: int) -> tuple[list[StreamTotals], list[GapSeconds]]:

@@ -15,7 +15,9 @@ from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
 from longwatch.web.models import RetentionApproved, RetentionPreview
+from longwatch.web.people import who_of
 from longwatch.web.policy import INSPECT, OPERATE
+from longwatch.web.times import written
 
 
 def register(api: Api, deps: Deps) -> None:
@@ -35,11 +37,14 @@ def register(api: Api, deps: Deps) -> None:
                 "to": format_us(int(item["to_us"])),
                 "bytes": int(item["bytes"]),
                 "why": str(item["why"]),
+                "due": written(item.get("due_us")),
+                "holds": [int(number) for number in item.get("holds", [])],
             }
             for item in answer.get("items", [])
             if principal.may(Right.VIEW, str(item["camera"]))
         ]
-        return JSONResponse({"items": items[:limit], "next": None})
+        kept = int(answer.get("kept_back_bytes", 0))
+        return JSONResponse({"items": items[:limit], "next": None, "kept_back_bytes": kept})
 
     @api.post("/api/v1/retention/approve", OPERATE, responses={200: {"model": RetentionApproved}})
     async def approve(request: Request) -> Response:
@@ -47,5 +52,5 @@ def register(api: Api, deps: Deps) -> None:
         principal = principal_of(request)
         if principal is None or principal.cameras is not None:
             raise RefusedError(403, "this is about every camera", remedy="ask someone who may operate all of them")
-        answer = await deps.recorder.request("retention_approve")
+        answer = await deps.recorder.request("retention_approve", person=who_of(request).person())
         return JSONResponse({"time": format_us(int(answer["wall_us"]))})

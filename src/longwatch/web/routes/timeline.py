@@ -16,16 +16,17 @@ from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.model.sessions import StreamKey
 from longwatch.timeline import State, Tile, tile
+from longwatch.timeline.wide import DAY_US
 from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps, Index
-from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
 from longwatch.web.models import Gaps, Timeline
-from longwatch.web.places import CameraId, StreamName, stream_key
+from longwatch.web.places import CameraId, StreamName, check_camera, stream_key
 from longwatch.web.policy import VIEW_ASKED, VIEW_CAMERA
 from longwatch.web.times import From, To, cursor_of, read_cursor, span_us
 
 _MOST = 50_000
+_STREAM_DAYS = 4_000  # read at once: some tens of thousands of tiles
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="items in one answer")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the answer before")]
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
@@ -52,6 +53,7 @@ def register(api: Api, deps: Deps) -> None:
         from_: From,
         to: To,
         camera: Annotated[str | None, Query(max_length=200)] = None,
+        post: Annotated[str | None, Query(max_length=40, description="at a hub: of that post's cameras only")] = None,
         limit: Limit = 10_000,
         cursor: Cursor = None,
     ) -> Response:
@@ -60,19 +62,10 @@ def register(api: Api, deps: Deps) -> None:
         principal = principal_of(request)
         assert principal is not None
         if camera is not None:
-            await _check_camera(deps, principal, camera)
+            await check_camera(deps, principal, camera)
         skip = _offset(cursor) if cursor is not None else 0
-        body = await deps.read(_gaps, deps.index, principal, camera, from_us, to_us, skip, limit)
+        body = await deps.read_long(_gaps, deps.index, principal, (camera, post), from_us, to_us, skip, limit)
         return Response(body, media_type="application/json")
-
-
-async def _check_camera(deps: Deps, principal: Principal, camera: str) -> None:
-    if not principal.may(Right.VIEW, camera):
-        raise RefusedError(
-            403, f"{principal.role} {principal.name!r} has no right to this camera", remedy="ask an admin"
-        )
-    if deps.site().camera(camera) is None and camera not in {row[0] for row in await deps.read(deps.index.cameras)}:
-        raise RefusedError(404, f"there is no camera {camera[:80]!r}", remedy="see /api/v1/cameras")
 
 
 def _resumed(cursor: str, from_us: int, to_us: int) -> int:
@@ -91,12 +84,12 @@ def _offset(cursor: str) -> int:
 
 def tiles_of(index: Index, key: StreamKey, from_us: int, to_us: int) -> tuple[list[Tile], int]:
     """The tiles of a span, and until when all is accounted for. Blocks."""
-    accounted_until_us = index.accounted_until_us()  # first: what is read after it is at least as new
-    set_up_us = next((at for camera, stream, at in index.cameras() if (camera, stream) == key), None)
+    accounted_until_us = index.accounted_until_us(key)  # first: what is read after it is at least as new
+    set_up_us = index.set_up_us(key)
     if set_up_us is None:  # an index rebuilt from files: the first footage is all there is to go by
         set_up_us = index.stats(key).first_us
+    gaps = index.gaps_of(key, from_us, to_us)  # before the spans: a gap that ends meanwhile ends where a span begins
     spans = index.recorded_spans(key, from_us, to_us)
-    gaps = index.gaps_of(key, from_us, to_us)
     return tile(spans, gaps, from_us, to_us, accounted_until_us, set_up_us), accounted_until_us
 
 
@@ -130,19 +123,34 @@ def _tile(item: Tile, begins: str, ends: str) -> dict[str, Any]:
 
 
 def _gaps(
-    index: Index, principal: Principal, camera: str | None, from_us: int, to_us: int, skip: int, limit: int
+    index: Index,
+    principal: Principal,
+    of: tuple[str | None, str | None],
+    from_us: int,
+    to_us: int,
+    skip: int,
+    limit: int,
 ) -> str:
-    """The gap tiles of every stream's timeline, so that both routes say the same of the same second."""
+    """of: a camera, a post; None for all. The gap tiles of every stream's timeline, so that both routes say the same of the same second."""
     accounted_until_us = index.accounted_until_us()
-    keys = sorted(StreamKey(name, stream) for name, stream, _ in index.cameras() if camera in {None, name})
-    found = [
-        (key, item)
-        for key in keys
-        if principal.may(Right.VIEW, key.camera)
-        for item in tiles_of(index, key, from_us, to_us)[0]
-        if item.state is State.GAP
-    ]
-    page = [_gap(key, item, accounted_until_us) for key, item in found[skip : skip + limit]]
+    camera, post = of
+    mine = "" if post is None else f"{post}."
+    keys = sorted(StreamKey(name, stream) for name, stream, _ in index.cameras())
+    keys = [key for key in keys if camera in {None, key.camera} and key.camera.startswith(mine)]
+    mine_to_see = [key for key in keys if principal.may(Right.VIEW, key.camera)]
+    found: list[tuple[StreamKey, Tile, int]] = []
+    at_once = max(1, _STREAM_DAYS // (1 + (to_us - from_us) // DAY_US))
+    for n in range(0, len(mine_to_see), at_once):
+        if len(found) > skip + limit:  # the page is full, and there is more: what follows is for another
+            break
+        some = mine_to_see[n : n + at_once]
+        found += [
+            (key, item, until_us)
+            for key, (until_us, tiles) in zip(some, index.tilings(some, from_us, to_us), strict=True)
+            for item in tiles
+            if item.state is State.GAP
+        ]
+    page = [_gap(key, item, until_us) for key, item, until_us in found[skip : skip + limit]]
     rest = cursor_of(skip + limit) if len(found) > skip + limit else None
     return _ENCODER.encode({"items": page, "accounted_until": format_us(accounted_until_us), "next": rest})
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 import timeit
+import tracemalloc
 
 import pytest
 from tests.support.tracks import audio_samples, video_samples
 
 from longwatch.formats.bmff import GUARD_BYTES, LIFTED, StoredSample, fragment, guard, live_chunk, scan_fragments
-from longwatch.formats.bmff.fragment import DELTA_FLAGS, SYNC_FLAGS
+from longwatch.formats.bmff.fragment import DELTA_FLAGS, SYNC_FLAGS, fragment_head
 
 
 def test_the_bytes_of_a_small_fragment() -> None:
@@ -44,6 +45,23 @@ def test_tracks_keep_their_own_samples() -> None:
             at += size
         assert list(run.durations) == [s[2] for s in samples]
     assert found.video_times() == (0, 17 * 7200, (0, 5 * 7200, 10 * 7200, 15 * 7200))
+
+
+def test_a_picture_that_is_shown_before_it_is_decoded_keeps_its_sign() -> None:
+    head = fragment(1, [(0, [StoredSample(7200, -7200, 7200, False, b"x")])])[0]
+    assert struct.unpack(">i", head[-12:-8]) == (-7200,)
+
+
+def test_fragments_of_every_length_leave_next_to_nothing_in_memory() -> None:
+    """What is kept for each number of samples: a recorder meets new ones for days."""
+    heads = [[(0, 0, [0] * (4 * count), 0)] for count in range(1, 512)]
+    tracemalloc.start()
+    try:
+        for head in heads:
+            fragment_head(1, head, 0)
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20  # 330 kB; 18 MB with a format that is written out
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_gap_stays_a_gap() -> None:

@@ -18,6 +18,7 @@ def _format(source: Clip) -> TrackFormat:
     return h265.track_format(*kinds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 64), (100, 50), (322, 242), (1280, 720)])
 def test_size_is_what_is_shown(size: tuple[int, int]) -> None:
     track = _format(encoded(Codec.H265, 2, size, "bframes=0"))

@@ -41,6 +41,7 @@ def _decode(track: TrackFormat, taken: list[Sample]) -> list[av.VideoFrame]:
     return frames + context.decode(None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lot.mp4", "room.mp4"])
 def test_a_real_stream_comes_out_as_it_went_in(name: str) -> None:
     source = clip(name)
@@ -56,6 +57,7 @@ def test_a_real_stream_comes_out_as_it_went_in(name: str) -> None:
     assert len(_decode(receiver.format, taken)) == len(source.units)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options", "depth"),
     [

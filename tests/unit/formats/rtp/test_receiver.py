@@ -69,6 +69,13 @@ def test_a_missing_packet_is_given_up_after_200_ms_or_64_packets() -> None:
     assert receiver.lost == 1
 
 
+def test_a_missing_packet_that_comes_late_with_the_next_read_is_not_lost() -> None:
+    receiver = _audio(reorder=True)
+    assert _numbers(push_all(receiver, _packets(1, 3), 0)) == [1]
+    assert _numbers(push_all(receiver, _packets(2, 4), 300_000)) == [2, 3, 4]
+    assert receiver.lost == receiver.duplicates == 0
+
+
 def test_what_waits_at_the_end_is_delivered() -> None:
     receiver = _audio(reorder=True)
     push_all(receiver, _packets(1, 3, 5))

@@ -1,0 +1,109 @@
+"""One camera's watch over its view: from looks to what is said of it. Pure.
+
+Owns the reference (`view.View`) and what stands (`tamper.Standing`). The reference learns only from looks in which nothing is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longwatch.detection import light, steadiness, tamper
+from longwatch.detection.planes import F32, U8
+from longwatch.detection.view import GLARE, LEAST_BLOCKS, Likeness, View
+
+LOOK_S, DOUBT_S = 0.9, 0.35
+"""Looks that come closer together are left to motion; while in doubt all but the closest count."""
+BLACK = 20
+MOVED_CLEAR, MOVED_MOST = 0.25, 0.22
+"""A shift of the view counts as moved where its peak stands out so far, and up to this part of the picture."""
+NEW_VIEW_S = 1800.0
+"""A view that was turned, moved, defocused or veiled for so long, and is steady, is the view from then on."""
+_TAKEN = ("turned", "moved", "defocused", "fogged")
+
+
+class Blindness:
+    """Of one camera."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._view = View(shape)
+        self._standing = tamper.Standing()
+        self._last_us = 0
+        self._said_us = 0
+        self.likeness: Likeness | None = None
+
+    @property
+    def kind(self) -> str:
+        """What is said of the view now, or ""."""
+        return self._standing.kind
+
+    @property
+    def doubts(self) -> bool:
+        """Whether something is wrong with the view, and not for long enough to say it."""
+        return bool(self._standing.doubt)
+
+    def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None) -> str:
+        """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand."""
+        passed_s = (now_us - self._last_us) / 1e6
+        if 0 <= passed_s < (DOUBT_S if self.doubts or self.kind else LOOK_S):
+            return self.kind
+        passed_s = min(max(passed_s, 0.05), 60.0)
+        self._last_us = now_us
+        glare, dark = (np.count_nonzero(part) / luma.size for part in (luma >= GLARE, luma < BLACK))
+        if not self._view.known:
+            self._view.learn(cells, glare, passed_s)
+            return self.kind
+        seen = self.likeness = self._view.likeness(cells, glare, dark, hidden)
+        doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
+        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0)
+        was = self.kind
+        kind = self._standing.next(said, now_us, passed_s, well=not said and self._is_back(seen))
+        if kind != was:
+            self._said_us = now_us
+        if not said and not kind:
+            self._learn(cells, glare, seen, passed_s)
+        elif kind in _TAKEN and now_us - self._said_us > NEW_VIEW_S * 1e6:
+            self._view.replace(cells, glare)
+            self._standing = tamper.Standing()
+        return self.kind
+
+    def _is_back(self, seen: Likeness) -> bool:
+        """Whether it is surely the view again. After a great light that takes the strength of its edges too: exposure answers, and the lamp is still there."""
+        lamp = "blinded" in {self.kind, self._standing.doubt} and tamper.faint(seen)
+        return seen.blocks < LEAST_BLOCKS or (seen.kept >= tamper.BACK and not lamp)
+
+    def _learn(self, cells: F32, glare: float, seen: Likeness, passed_s: float) -> None:
+        lit = light.between(self._view.usual, cells)
+        if lit.changed and lit.explained > 0.6 and seen.kept > 0.8 and lit.gain > 0.7:
+            part = min(0.1 * passed_s, 0.4)
+            self._view.relight(1 + part * (lit.gain - 1), part * lit.offset)
+        self._view.learn(cells, glare, passed_s)
+
+    def _moved(self, cells: F32) -> float:
+        """Cells of the coarse picture by which the view is shifted, where that is clear and not far; else 0."""
+        shift = steadiness.between(steadiness.edges(self._view.usual), steadiness.edges(cells))
+        far = max(abs(shift.dx), abs(shift.dy))
+        return far * steadiness.COARSE[0] if shift.clear >= MOVED_CLEAR and 0.01 < far <= MOVED_MOST else 0.0
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is saved."""
+        return self._view.arrays()
+
+    def head(self) -> dict[str, Any]:
+        """What is saved of it as JSON."""
+        return {
+            "view": self._view.head(),
+            "standing": asdict(self._standing),
+            "last_us": self._last_us,
+            "said_us": self._said_us,
+        }
+
+    def restore(self, head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Back from both. Raises KeyError, TypeError or ValueError where they are of another form."""
+        self._view.restore(head["view"], arrays)
+        self._standing.restore(head["standing"])
+        self._last_us, self._said_us = int(head["last_us"]), int(head["said_us"])

@@ -1,0 +1,121 @@
+"""What is worth a closer look: not what this view shows in vain all the time. Pure.
+
+A closer look is dear: all pictures are decoded for some seconds. Snow, rain, branches and lamps show something new in nearly every picture, and none of it is ever confirmed as a thing.
+So it is learnt how large what came to nothing was, in each part of the picture (a tree) and over all of it (snow), and only what is larger makes curious. Whoever is
+not larger than the flakes is still found where sizes open the gate, or goes slowly enough for key frames. What was learnt fades within minutes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from longwatch.detection.planes import F32
+from longwatch.detection.tracking import Track
+
+COLUMNS, ROWS = 16, 9
+OVER = 1.3
+"""Times the size of what came to nothing: what is larger is worth a look."""
+FAR_OVER = 3.0
+"""The same for what two key frames, seconds apart, are to be enough for."""
+LIKE = 0.6
+"""Likeness of the ground's texture before and after: above it is a branch, or light, and will never be confirmed; it makes nobody curious, and teaches nothing."""
+TIME_S = 2.4
+"""Of close looking, in which a thing would have been confirmed; beyond it, it came to nothing."""
+DENSE_S = 1.0
+"""Between two looks; what lies further apart is no close look."""
+HALF_LIFE_S = 300.0
+OFTEN_S = 90.0
+"""Half-life of how often something came to nothing."""
+APART_S = 3.0
+"""What comes to nothing at the same time counts once: a lamp that sweeps makes a dozen of them."""
+SURELY = 3.0
+"""So often it must have come to nothing lately until the same is expected everywhere; less often, only where it was."""
+LARGER, SMALLER = 1.6, 0.94
+"""By each that came to nothing, a step up or down: so that seven in eight are no larger, and a single one of great size changes little."""
+MOST_EVERYWHERE = 16.0
+"""Cells: larger flakes than this are expected only where they were. Whoever is larger, and was not seen there, is worth a look however much it snows."""
+LEAST, MOST_PART = 5.0, 0.04
+"""Cells; and part of the picture: what is larger is a light, or the view, and teaches nothing."""
+
+
+class Curiosity:
+    """Of one camera. here: cells that what came to nothing in each part of the picture seldom exceeds; everywhere: in all of it, of late; often: how many did, of late."""
+
+    def __init__(self, here: F32 | None = None, everywhere: float = 0.0, often: float = 0.0) -> None:
+        """Raises ValueError for a grid of another size."""
+        if here is not None and here.shape != (ROWS, COLUMNS):
+            raise ValueError("a grid of another size")
+        self.here = np.zeros((ROWS, COLUMNS), np.float32) if here is None else here
+        self.everywhere, self.often = everywhere, often
+        self._looked: dict[int, float] = {}
+        self._since_s = math.inf
+
+    def look(
+        self, tracks: Sequence[Track], over: Sequence[Track], shape: tuple[int, int], passed_s: float, *, learns: bool
+    ) -> bool:
+        """Whether one of the tracks deserves a closer look. over: those that ended with this look; shape: rows and columns of cells. learns: the background is old enough
+        for what comes to nothing to mean something.
+        """
+        fade = math.exp2(-passed_s / HALF_LIFE_S)
+        self.here *= np.float32(fade)
+        self.everywhere *= fade
+        self._since_s += passed_s
+        self.often *= math.exp2(-passed_s / OFTEN_S)
+        known, self._looked = self._looked, {}
+        curious = False
+        for track in tracks:
+            if track.confirmed or track.texture > LIKE:
+                continue
+            looked_s = known.get(track.number, 0.0) + (passed_s if passed_s < DENSE_S else 0.0)
+            if looked_s >= TIME_S and learns:
+                self._in_vain(track, shape)
+                looked_s = 0.0
+            self._looked[track.number] = looked_s
+            curious = curious or (not track.missed and self.is_worth(track, shape))
+        for track in over:
+            if learns and not track.confirmed and track.texture <= LIKE and known.get(track.number, 0.0) > 0:
+                self._in_vain(track, shape)
+        return curious
+
+    def is_worth(self, track: Track, shape: tuple[int, int], over: float = OVER) -> bool:
+        """Whether it is larger than what comes to nothing here."""
+        if track.texture > LIKE:
+            return False
+        usual = float(self.here[_parts(track.box, shape, 0)].min())
+        often = min(max((self.often - 1) / SURELY, 0.0), 1.0)
+        return track.cells > over * max(usual, min(often * self.everywhere, MOST_EVERYWHERE))
+
+    def _in_vain(self, track: Track, shape: tuple[int, int]) -> None:
+        if track.cells > MOST_PART * shape[0] * shape[1]:
+            return
+        part = self.here[_parts(track.box, shape, 1)]
+        np.maximum(part, np.float32(LEAST), out=part)
+        part[:] = np.where(
+            track.cells > part,
+            np.minimum(part * np.float32(LARGER), np.float32(track.cells)),
+            part * np.float32(SMALLER),
+        )
+        if self._since_s < APART_S:
+            return
+        self._since_s = 0.0
+        usual = max(self.everywhere, LEAST)
+        self.everywhere = min(usual * LARGER, track.cells) if track.cells > usual else usual * SMALLER
+        self.often = min(self.often + 1, 2 * SURELY)
+
+
+def _parts(box: tuple[float, float, float, float], shape: tuple[int, int], beside: int) -> tuple[slice, slice]:
+    """The parts of the picture that a box of cells touches, and so many beside them; at least one."""
+    left, top, width, height = box
+    rows, columns = shape
+    return _side(top * ROWS / rows, (top + height) * ROWS / rows, ROWS, beside), _side(
+        left * COLUMNS / columns, (left + width) * COLUMNS / columns, COLUMNS, beside
+    )
+
+
+def _side(begin: float, end: float, many: int, beside: int) -> slice:
+    first = min(max(int(begin), 0), many - 1)
+    last = min(max(math.ceil(end), first + 1), many)
+    return slice(max(first - beside, 0), last + beside)

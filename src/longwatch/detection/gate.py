@@ -1,0 +1,384 @@
+"""Whether an access unit is worth decoding, told from its size and type alone. Pure.
+
+An encoder spends bits where pictures change: while nothing moves, pictures between two sync samples are small and alike. The gate learns what they usually are
+(one level, an offset for each place in the group of pictures, how far they stray, and what each hour of the day is like) and *opens* where they are larger for a
+moment, or far smaller: covered, frozen. While it is open all is decoded from the last sync sample on; while it is closed one sync sample in a few seconds is.
+
+Sizes are one sense of two. What looks find (`found`) opens it as well; where a look finds what sizes did not tell, the gate becomes more wary, and where it opened
+and nothing was found, less. Where sizes tell nothing (all of them alike to a hair), it stays open and says so: `Why.UNTOLD`.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+from dataclasses import dataclass
+
+_HOUR_US = 3_600_000_000
+_PLACES = 8
+_LONGEST_STEP_US = 2_000_000
+_SAVED_VERSION = 2
+_PER_STEP = 0.1
+"""Of the quantizer: by so much the size of a picture goes down, as a logarithm, when it is coded one step more coarsely. ln(2) / 6 at high rates, less at low ones."""
+
+
+_LESS_VAIN = 0.08
+"""By how much it is less wary after it opened for nothing; what it becomes again meanwhile is as much in `vain_us`."""
+
+
+class Why(enum.StrEnum):
+    """Why it is decoded, or not."""
+
+    QUIET = "quiet"
+    KEY = "key"
+    """A sync sample of a quiet scene: it is decoded alone."""
+    MORE = "more"
+    LESS = "less"
+    FOUND = "found"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """decode: with reason KEY this sample alone; else it and all since the last sync sample."""
+
+    decode: bool
+    reason: Why
+
+
+_SHUT = Why.QUIET
+_QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
+_OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD)}
+
+
+@dataclass(frozen=True, slots=True)
+class GateOptions:
+    """key_us: a quiet scene's sync samples are looked at about so often. hold_us: how long it stays open after sizes last said so; found_us: after something was found; vain_after_us: so long
+    after it opened, or something was last found, sizes alone hold it open no more. learn_us: how long sizes
+    are watched before they open it. smooth_us: over how long sizes are averaged: one for what is sudden, one for what is small and lasts. level_us: how soon a
+    new level is what is usual. deaf: where it opens only at more than so much (of the logarithm of sizes, averaged over the longer time) a sync sample is looked at
+    twice as often. vain_us: so often it may open for nothing; it becomes more or less wary until that is so.
+    """
+
+    key_us: int = 4_000_000
+    hold_us: int = 2_000_000
+    found_us: int = 2_500_000
+    vain_after_us: int = 2_500_000
+    learn_us: int = 10_000_000
+    smooth_us: tuple[int, int] = (300_000, 1_500_000)
+    level_us: int = 30_000_000
+    least_up: float = 0.04
+    least_down: float = 0.7
+    deaf: float = 0.12
+    wary: float = 4.5
+    most_wary: float = 3.6
+    least_wary: float = 24.0
+    vain_us: int = 600_000_000
+    alike: float = 0.004
+    untold_after_us: int = 60_000_000
+
+
+class Gate:
+    """Of one stream. Owner of its state; times are wall times, which may step: then it goes on from where it is."""
+
+    def __init__(self, options: GateOptions | None = None) -> None:
+        self.options = options or GateOptions()
+        self._smooth_us, self._level_us = self.options.smooth_us, self.options.level_us
+        self._learn_us, self._least_up = self.options.learn_us, self.options.least_up
+        self._level = math.nan
+        self._offsets = [0.0] * _PLACES
+        self._visits = [0] * _PLACES
+        self._stray = [0.0, 0.0]  # of the smoothed deviations, on average, while nothing is found
+        self._rough = 0.0  # of each size, on average
+        self._factor = self.options.wary
+        self._hours: dict[int, tuple[float, float, float]] = {}
+        self._hour = -1
+        self._learnt_us = 0
+        self._smooth = (0.0, 0.0)
+        self._coarse = 0
+        self._place = 0
+        self._last_us: int | None = None
+        self._sync_us: int | None = None
+        self._group_us = 0
+        self._key_us: int | None = None
+        self._why = Why.QUIET
+        self._opened_us = 0
+        self._until_us = 0
+        self._found_us: int | None = None
+        self._found_since_open = False
+        self._opened_by_size = False
+        self.missed = 0
+        self.in_vain = 0
+        self.opened = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all is decoded."""
+        return self._why is not Why.QUIET
+
+    @property
+    def why(self) -> Why:
+        """Why it is open; QUIET where it is not."""
+        return self._why
+
+    @property
+    def tells(self) -> bool:
+        """Whether sizes say anything: not where all are alike to a hair (padded to a constant rate)."""
+        return self._learnt_us < self.options.untold_after_us or self._rough > self.options.alike
+
+    @property
+    def knows(self) -> bool:
+        """Whether sizes were watched for long enough to say what is usual: before that, quiet means nothing."""
+        return self._learnt_us >= self.options.learn_us
+
+    @property
+    def group_us(self) -> int:
+        """How long a group of pictures lasts, about; 0: not known."""
+        return self._group_us
+
+    def sample(
+        self, size_bytes: int, sync: bool, wall_us: int, *, here: bool = True, coarse: int | None = None
+    ) -> Verdict:
+        """The next access unit of the stream, without what only fills it up. here: its bytes are at hand, so that it can be decoded.
+        coarse: its quantizer, where that is known: an encoder of constant rate shows there what it hides in sizes.
+        """
+        if coarse is not None and not sync:
+            self._coarse = coarse
+        last_us = self._last_us
+        step_us = -1 if last_us is None else wall_us - last_us
+        if 0 <= step_us <= _LONGEST_STEP_US and wall_us // _HOUR_US % 24 == self._hour:
+            self._last_us = wall_us
+        else:
+            step_us = self._step(wall_us)
+        if sync:
+            self._sync(wall_us)
+        else:
+            self._between(size_bytes, step_us, wall_us)
+        if self._why is not _SHUT:
+            if wall_us >= self._until_us:
+                self._close(wall_us)
+            else:
+                if sync:
+                    self._key_us = wall_us
+                return _OPEN[self._why]
+        if sync and here and self._is_due(wall_us):
+            self._key_us = wall_us
+            return _KEY
+        return _QUIET
+
+    def found(self, wall_us: int, *, something: bool, sure: bool = False) -> None:
+        """What a look at the picture of that time found: something that is new or odd; surely something; or nothing."""
+        if not something and not sure:
+            return
+        self._found_us = wall_us if self._found_us is None else max(self._found_us, wall_us)
+        if self._why is Why.QUIET:
+            self._open(Why.FOUND, wall_us, by_size=False)
+        if sure and not self._found_since_open:
+            self._found_since_open = True
+            if not self._opened_by_size:
+                self.missed += 1
+                self._factor = max(self.options.most_wary, self._factor * 0.85)
+        self._until_us = max(self._until_us, wall_us + self.options.found_us)
+
+    # -- inside
+
+    def _step(self, wall_us: int) -> int:
+        last, self._last_us = self._last_us, wall_us
+        hour = wall_us // _HOUR_US % 24
+        if last is None:
+            self._begin_hour(hour, fresh=True)
+            return 0
+        step_us = wall_us - last
+        if hour != self._hour:
+            self._begin_hour(hour, fresh=step_us > _HOUR_US or step_us < -_HOUR_US)
+        if not 0 <= step_us <= _LONGEST_STEP_US:
+            self._again(wall_us, step_us)
+            return 0
+        return step_us
+
+    def _again(self, wall_us: int, step_us: int) -> None:
+        """The clock was set, or the stream stood still: what is measured in times of before means nothing."""
+        self._smooth = (0.0, 0.0)
+        self._sync_us = None
+        if step_us < 0 or step_us > self.options.key_us:
+            self._key_us = None
+            self._until_us = min(self._until_us, wall_us)
+            self._found_us = None
+
+    def _begin_hour(self, hour: int, *, fresh: bool) -> None:
+        if self._hour >= 0 and self._learnt_us >= self.options.learn_us and not math.isnan(self._level):
+            self._hours[self._hour] = (self._level, self._stray[0], self._stray[1])
+        self._hour = hour
+        known = self._hours.get(hour)
+        if fresh and known is not None:
+            self._level, self._stray = known[0], [known[1], known[2]]
+
+    def _sync(self, wall_us: int) -> None:
+        if self._sync_us is not None:
+            group_us = wall_us - self._sync_us
+            self._group_us = group_us if not self._group_us else (3 * self._group_us + group_us) // 4
+        self._sync_us = wall_us
+        self._place = 0
+
+    def _is_due(self, wall_us: int) -> bool:
+        """The sync sample nearest to the time: not the first after it, which may be a whole group later."""
+        if self._key_us is None or wall_us < self._key_us:
+            return True
+        each_us = self.options.key_us // 2 if self.is_deaf else self.options.key_us
+        return wall_us - self._key_us >= each_us - min(self._group_us, each_us) // 2
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether sizes stray so far that they hide who passes by: then pictures are asked twice as often."""
+        return self._factor * self._stray[1] > self.options.deaf
+
+    def _between(self, size_bytes: int, step_us: int, wall_us: int) -> None:
+        """A picture that builds on others."""
+        options = self.options
+        self._place += 1
+        place = self._place if self._place < 4 else 4 + (self._place & 3)
+        value = math.log(size_bytes + 32) + _PER_STEP * self._coarse
+        if math.isnan(self._level):
+            self._level = value
+        away = value - self._level - self._offsets[place]
+        quick, slow = self._smooth
+        quick_us, slow_us = self._smooth_us
+        quick += (step_us / quick_us if step_us < quick_us else 1.0) * (away - quick)
+        slow += (step_us / slow_us if step_us < slow_us else 1.0) * (away - slow)
+        self._smooth = (quick, slow)
+        if self._learnt_us < options.learn_us:
+            self._learn(place, away, step_us, options.learn_us / 4)
+            return
+        factor, least_up = self._factor, self._least_up
+        if self._rough <= options.alike and not self.tells:
+            if self._why is Why.QUIET:
+                self._open(Why.UNTOLD, wall_us, by_size=False)
+            self._until_us = wall_us + options.hold_us
+            if abs(away) > 0.1:
+                self._rough += 0.05 * abs(away)
+        elif (quick > least_up and quick > factor * self._stray[0]) or (
+            slow > least_up and slow > factor * self._stray[1]
+        ):
+            self._told(Why.MORE, wall_us)
+        elif quick < -options.least_down and quick < -2 * factor * self._stray[0]:
+            self._told(Why.LESS, wall_us)
+        self._learn(place, away, step_us, self._level_us if self._why is _SHUT else self._pace_us(wall_us))
+
+    def _pace_us(self, wall_us: int) -> float:
+        """How soon what is there now is what is usual: at once where it was looked at and is nothing, hardly while something is there."""
+        if self._why is Why.QUIET:
+            return self.options.level_us
+        if self._found_since_open:
+            return 20.0 * self.options.level_us
+        return max(1.0, self.options.level_us / 20) if wall_us - self._opened_us > 1_000_000 else self.options.level_us
+
+    def _learn(self, place: int, away: float, step_us: int, pace_us: float) -> None:
+        """Of what is usual: the level, the place in its group, how far sizes stray. Nothing of the latter two while something is there."""
+        options = self.options
+        known, is_open = self._learnt_us >= self._learn_us, self._why is not _SHUT
+        held = away
+        if known and not is_open:
+            bound = 4 * self._rough if self._rough > 0.0125 else 0.05
+            held = bound if away > bound else (max(-bound, away))
+        part = step_us / pace_us
+        self._level += (min(0.5, part)) * held
+        self._learnt_us += step_us
+        if is_open and self._found_since_open:
+            return
+        slow = (
+            (step_us / (self._level_us / 4 if is_open else 2 * self._level_us))
+            if known
+            else 4 * step_us / self._learn_us
+        )
+        slow = min(slow, 0.2)
+        far = abs(away)
+        self._rough += slow * ((far if far < 1 else 1.0) - self._rough)
+        strays, smooth = self._stray, self._smooth
+        for number in (0, 1):
+            stray, here = strays[number], abs(smooth[number])
+            most = (3 * stray if stray > 0.02 / 3 else 0.02) if known else 1.0
+            strays[number] = stray + slow * ((min(most, here)) - stray)
+        if not is_open:
+            visits = self._visits[place] = self._visits[place] + 1
+            self._offsets[place] += held / (4 if visits < 4 else min(200, visits))
+            if self._factor > options.most_wary:
+                self._factor *= 1 - _LESS_VAIN * step_us / options.vain_us
+
+    def _told(self, why: Why, wall_us: int) -> None:
+        if self._why in {Why.QUIET, Why.UNTOLD}:
+            self._open(why, wall_us, by_size=True)
+        if wall_us - max(self._opened_us, self._found_us or 0) > self.options.vain_after_us:
+            return
+        self._until_us = max(self._until_us, wall_us + self.options.hold_us)
+
+    def _open(self, why: Why, wall_us: int, *, by_size: bool) -> None:
+        self._why = why
+        self._opened_us = wall_us
+        self._opened_by_size = by_size
+        self._found_since_open = False
+        self._until_us = wall_us + self.options.hold_us
+        self.opened += 1
+
+    def _close(self, wall_us: int) -> None:
+        if self._opened_by_size:
+            if self._found_since_open:
+                self._factor += 0.02 * (self.options.wary - self._factor)
+            else:
+                self.in_vain += 1
+                self._factor = min(self.options.least_wary, self._factor * (1 + _LESS_VAIN))
+                self._level += 0.5 * self._smooth[1]
+        self._why = Why.QUIET
+        self._key_us = wall_us if self._key_us is None else self._key_us
+
+    # -- kept over a restart
+
+    def saved(self) -> bytes:
+        """What it has learnt; less than 4 KiB."""
+        hours = dict(self._hours)
+        if self._hour >= 0 and self._learnt_us >= self.options.learn_us:
+            hours[self._hour] = (self._level, self._stray[0], self._stray[1])
+        told = {
+            "v": _SAVED_VERSION,
+            "level": None if math.isnan(self._level) else round(self._level, 5),
+            "offsets": [round(each, 5) for each in self._offsets],
+            "visits": [min(each, 200) for each in self._visits],
+            "stray": [round(each, 6) for each in self._stray],
+            "rough": round(self._rough, 6),
+            "factor": round(self._factor, 4),
+            "learnt_us": self._learnt_us,
+            "hours": {str(hour): [round(each, 6) for each in known] for hour, known in sorted(hours.items())},
+        }
+        return json.dumps(told, separators=(",", ":")).encode()
+
+    @classmethod
+    def restored(cls, options: GateOptions | None, saved: bytes) -> Gate:
+        """From what another one saved. Raises ValueError for what is none of it."""
+        gate = cls(options)
+        try:
+            told = json.loads(saved)
+            if told["v"] != _SAVED_VERSION:
+                raise ValueError("of another version")
+            if told["level"] is not None:
+                gate._level = _number(told["level"], 40)
+            gate._offsets = [_number(each, 40) for each in told["offsets"]]
+            gate._visits = [int(_number(each, 1000)) for each in told["visits"]]
+            gate._rough = _number(told["rough"], 40)
+            gate._stray = [_number(told["stray"][number], 40) for number in (0, 1)]
+            gate._factor = min(gate.options.least_wary, max(gate.options.most_wary, _number(told["factor"], 1000)))
+            gate._learnt_us = int(_number(told["learnt_us"], 1e16))
+            gate._hours = {
+                int(hour): (_number(each[0], 40), _number(each[1], 40), _number(each[2], 40))
+                for hour, each in told["hours"].items()
+            }
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
+            raise ValueError("not what a gate saves") from error
+        if len(gate._offsets) != _PLACES or len(gate._visits) != _PLACES:
+            raise ValueError("not what a gate saves")
+        return gate
+
+
+def _number(value: object, most: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+        raise ValueError("not what a gate saves")
+    return float(value)

@@ -1,0 +1,184 @@
+"""New cells to blobs: what hangs together, is large enough for where it stands, and is a thing rather than light. Pure.
+
+Light on the ground (headlights, a torch, a cloud's shadow) changes grey values as a thing does, but it leaves the texture beneath it in place and ends softly.
+A thing hides the texture and ends sharply. So each blob is asked: how many of its cells have another gradient than the background has there, against how
+many cells its outline has; and how alike are the gradients inside it before and after, whatever their strength (normalised correlation).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longwatch.detection import planes
+from longwatch.detection.planes import F32, U8
+
+MOST_BLOBS = 24
+BESIDE = 4
+"""Cells beside what is new that are looked at with it: as far as its gradients and means reach."""
+LEAST_CELLS = 5.0
+"""At a sensitivity of 0.5, in the middle of the picture; see `least_cells`."""
+SHARP = 0.22
+"""Of a blob's contrast: the change of gradient from cell to cell that is an edge."""
+GLOWING, SOFT = 0.97, 0.33
+FLOODED, HARD_EDGE = 0.15, 0.8
+"""Part of the picture, and changed edge cells per cell of outline: what is larger, ends more softly, is brighter everywhere and nowhere sharp is light by day and at dusk too."""
+LEAST_EDGE = 0.35
+"""Cells with a changed edge, per cell of outline."""
+SAME_TEXTURE = 0.8
+"""In one look; over a track less is asked for (`tracking.SAME_TEXTURE`)."""
+PLAIN = 1.5
+"""Levels per cell: ground with less gradient has no texture that could be the same."""
+STEEPEST = 20.0
+"""Levels per cell: a steeper gradient counts as one so steep, or a fence before which somebody passes would speak for all the ground that he hides."""
+BURNT, BURNT_PART = 238.0, 0.5
+"""Levels, and the part of a blob that is so bright: there the sensor tells nothing, and what ends there is light rather than a thing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """left, top, width, height and centre in cells. contrast: mean difference from the background, in grey levels. edge: changed edge cells per cell of outline.
+    texture: likeness of the gradients inside, -1..1. before, after: strength of the gradients inside, in the background and now. sharp: how sharply what is new stands out of
+    what is beside it (root mean square of the Laplacian), in its contrast. brighter: the part of its cells that are lighter than the background; burnt: that are burnt out.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    x: float
+    y: float
+    cells: int
+    contrast: float
+    edge: float
+    texture: float
+    before: float
+    after: float
+    sharp: float = 1.0
+    brighter: float = 0.5
+    burnt: float = 0.0
+
+    @property
+    def is_light(self) -> bool:
+        """Whether it is rather light that fell on something than something."""
+        same = self.texture > SAME_TEXTURE and self.before > PLAIN and self.cells > 12
+        return same or self.edge < LEAST_EDGE or self.burnt > BURNT_PART
+
+    @property
+    def is_glow(self) -> bool:
+        """Whether it is something out of focus that shines in the camera's own infra-red: a spider on the lens. Everywhere brighter, and nowhere sharp."""
+        return self.brighter > GLOWING and self.sharp < SOFT and self.cells > 12
+
+    def floods(self, all_cells: int) -> bool:
+        """Whether it fills so much of the picture, and ends so softly, that what shines there is light."""
+        return self.cells > FLOODED * all_cells and self.edge < HARD_EDGE
+
+
+def cleaned(new: U8) -> U8:
+    """Without cells that stand alone (noise, drops), and with small holes closed."""
+    if not planes.count(new):
+        return new
+    lonely = planes.near(new) < 4
+    return planes.closed(planes.both(new, (~lonely).view(np.uint8)))
+
+
+def least_cells(bottom: float, sensitivity: float) -> float:
+    """How many cells a blob needs that stands at `bottom` (0 top .. 1 bottom): what is lower is nearer, and looks larger."""
+    return LEAST_CELLS * (0.5 + bottom) * math.exp2(1.0 - 2.0 * sensitivity)
+
+
+def blobs(new: U8, picture: F32, usual: F32, sensitivity: float, seen: F32 | None = None) -> list[Blob]:
+    """The largest first, at most MOST_BLOBS. new: cleaned. picture, usual: what is seen and what usually is, in the same light. seen: the picture in its own."""
+    crop = planes.around(new, BESIDE)
+    if crop is None:
+        return []
+    field = _Field(new.shape[0], sensitivity, crop, picture[crop], usual[crop], None if seen is None else seen[crop])
+    return field.blobs(new[crop])
+
+
+class _Field:
+    """The part of one picture in which something is new."""
+
+    def __init__(
+        self, rows: int, sensitivity: float, crop: tuple[slice, slice], picture: F32, usual: F32, seen: F32 | None
+    ) -> None:
+        self.rows, self.least = rows, least_cells(0.5, sensitivity)
+        self.left, self.top = crop[1].start, crop[0].start
+        self.picture, self.usual, self.seen = picture, usual, seen
+
+    def blobs(self, mask: U8) -> list[Blob]:
+        """What hangs together in it and is large enough."""
+        count, labels, stats, centres = planes.pieces(mask)
+        stats[:, :2] += (self.left, self.top)
+        centres += (self.left, self.top)
+        bottoms = (stats[:, 1] + stats[:, 3]) / self.rows
+        areas = stats[:, 4]
+        enough = areas >= (0.5 + bottoms) * self.least
+        enough[0] = False
+        if not enough.any():
+            return []
+        sums = self._sums(self._cut(labels, stats[enough]), count)
+        order = sorted(np.flatnonzero(enough), key=lambda k: (-int(areas[k]), int(k)))[:MOST_BLOBS]
+        return [_blob(int(k), stats, centres, sums) for k in order]
+
+    def _cut(self, labels: NDArray[np.int32], large: NDArray[np.int32]) -> NDArray[np.int32]:
+        """To where the large ones are: all that follows is asked there alone."""
+        left, top = int(large[:, 0].min()) - self.left - BESIDE, int(large[:, 1].min()) - self.top - BESIDE
+        right, bottom = int((large[:, 0] + large[:, 2]).max()), int((large[:, 1] + large[:, 3]).max())
+        crop = (
+            slice(max(top, 0), bottom - self.top + BESIDE),
+            slice(max(left, 0), right - self.left + BESIDE),
+        )
+        self.picture, self.usual = self.picture[crop], self.usual[crop]
+        self.seen = None if self.seen is None else self.seen[crop]
+        return labels[crop]
+
+    def _sums(self, labels: NDArray[np.int32], count: int) -> dict[str, NDArray[np.float64]]:
+        """Sums over the cells of each blob."""
+        at = np.flatnonzero(labels)
+        here = labels.ravel()[at]
+        apart = planes.absdiff(self.picture, self.usual)
+        (now_x, now_y), (was_x, was_y) = planes.gradient(self.picture), planes.gradient(self.usual)
+        changed = planes.magnitude(now_x - was_x, now_y - was_y)
+        edge = changed > np.maximum(planes.blurred(apart, 5) * np.float32(SHARP), np.float32(1.5))
+
+        def total(values: NDArray[Any]) -> NDArray[np.float64]:
+            return np.bincount(here, values, count).astype(np.float64, copy=False)
+
+        def those(plane: NDArray[Any]) -> NDArray[Any]:
+            picked: NDArray[Any] = plane.ravel()[at]
+            return picked
+
+        nx, ny, wx, wy = (those(each) for each in (now_x, now_y, was_x, was_y))
+        now2, was2 = nx * nx + ny * ny, wx * wx + wy * wy
+        even = np.minimum(STEEPEST**2 / (np.maximum(now2, was2) + np.float32(1e-6)), 1)
+        curved = those(planes.curved(self.picture - self.usual))
+        sums = {
+            "contrast": total(those(apart)), "edge": total(those(edge)), "now2": total(even * now2), "was2": total(even * was2),
+            "both": total(even * (nx * wx + ny * wy)), "curved2": total(curved * curved), "brighter": total(those(self.picture > self.usual)),
+        }  # fmt: skip
+        if self.seen is not None:
+            sums["burnt"] = total(those(self.seen > BURNT))
+        return sums
+
+
+def _blob(k: int, stats: NDArray[np.int32], centres: NDArray[np.float64], sums: dict[str, NDArray[np.float64]]) -> Blob:
+    left, top, width, height, cells = (int(value) for value in stats[k])
+    outline = 2.0 * (width + height)
+    now2, was2 = float(sums["now2"][k]), float(sums["was2"][k])
+    likeness = float(sums["both"][k]) / ((now2 * was2) ** 0.5 + 1e-6)
+    return Blob(
+        left, top, width, height, float(centres[k][0]), float(centres[k][1]), cells,
+        contrast=float(sums["contrast"][k]) / cells,
+        edge=float(sums["edge"][k]) / min(outline, float(cells)),
+        texture=likeness,
+        before=(was2 / cells) ** 0.5,
+        after=(now2 / cells) ** 0.5,
+        sharp=(float(sums["curved2"][k]) / cells) ** 0.5 / (float(sums["contrast"][k]) / cells + 1e-6),
+        brighter=float(sums["brighter"][k]) / cells,
+        burnt=float(sums["burnt"][k]) / cells if "burnt" in sums else 0.0,
+    )  # fmt: skip

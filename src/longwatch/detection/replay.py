@@ -1,0 +1,202 @@
+"""A picture that has been before: a loop fed in place of the camera. Pure.
+
+Noise never comes twice. What a look at a key frame shows beside the learnt background, without its broad part and weighed by how restless each cell is, is mostly noise. Its signs over many
+random groups of cells make a *fingerprint* of 1,024 bits (random projections: Charikar, STOC 2002), of which half differ between two moments of a live camera, and few between a picture
+and its copy, re-encoded or not. The idea is that of inter-frame duplication detection by residuals (Fadl, Han and Li, J. Forensic Sci. 2018).
+
+A match must stand alone: a lamp or a shaken mast that comes back makes neighbours of the matched moment alike as well, a copy does not. There must be three of them, all equally long ago,
+and they must be unlike each other: what is the same from look to look is the scene that stands still, or the structure of its encoding. Nothing is said before it is known how alike
+this camera's live pictures are, nor of a camera in which they often are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from longwatch.detection import planes
+from longwatch.detection.planes import F32, U8
+
+BITS = 1024
+MOST = 256
+"""Fingerprints kept: at one in 4 s about 17 minutes."""
+ALIKE = 0.60
+"""Of the bits, to be a match. Two moments of a live camera: 0.5, give or take 0.016."""
+AWAY, LEARN = 6.0, 0.06
+"""A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
+FIRST_STRAY = 0.012
+STRONG, HINT_S = 0.68, 0.35
+"""A match of so many bits counts for one more, and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`)."""
+ENOUGH, RESTLESS = 3, 0.555
+"""So many points, all equally long ago; a match is one. And how alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
+LEARNT = 8
+"""So many comparisons only teach what is usual."""
+CHANGED = 0.57
+"""Looks that match must be less alike with each other: else nothing changes that could come again."""
+LONE = 0.45
+"""Of a match's height over one half: its neighbours in time must stay below."""
+LEAST_AGO_S = 40.0
+AGAIN_S = 16.0
+SAME_AGO_S = 0.3
+"""All must be equally long ago."""
+OVER_S = 20.0
+SMOOTH = 7
+CLIP = 3.0
+STEEP, CALM_PART = 3.0, 0.4
+"""Levels per cell: on steeper ground a shaken mast says more than noise does. At least this part of the cells is used, the calmest."""
+LEAST_LEVELS = 0.2
+"""Mean strength of what is left in a picture, in grey levels: rounding alone makes half of it."""
+LEAST_NOISE = 0.03
+"""Mean strength of what is left in a picture, in spreads; with less there is nothing to tell pictures apart by."""
+
+
+class Replay:
+    """Of one camera."""
+
+    def __init__(self) -> None:
+        self.replayed = False
+        self._prints = np.zeros((0, BITS // 8), np.uint8)
+        self._times = np.zeros(0, np.int64)
+        self._match_us = self._ago_us = self._matches = 0
+        self._usual, self._stray, self._compared = 0.53, FIRST_STRAY, 0
+        self._last = np.zeros(0, np.uint8)
+        self.alike = 0.0
+
+    @property
+    def doubts(self) -> bool:
+        """Whether a picture was known, and others are waited for."""
+        return bool(self._match_us) and not self.replayed
+
+    def look(self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = ()) -> bool:
+        """Whether pictures come again. level, usual: picture and background in the same light; spread: how restless each cell is. perhaps: how long ago it may be, as others guess."""
+        made = fingerprint(level, usual, spread)
+        if made is None:
+            return self.replayed
+        if self._times.size and now_us <= int(self._times[-1]):
+            self.forget()
+        matched_us = self._matched(made, now_us)
+        if matched_us:
+            ago_us = now_us - matched_us
+            self._count(made, now_us, ago_us, hinted=any(abs(each - ago_us) <= HINT_S * 1e6 for each in perhaps))
+        elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
+            self.replayed, self._match_us = False, 0
+        self._prints = np.concatenate((self._prints[-(MOST - 1) :], made[None]))
+        self._times = np.append(self._times[-(MOST - 1) :], now_us)
+        return self.replayed
+
+    def _count(self, made: U8, now_us: int, ago_us: int, *, hinted: bool) -> None:
+        """One more match, or the first of others."""
+        again = 0 < now_us - self._match_us <= AGAIN_S * 1e6 and abs(ago_us - self._ago_us) <= SAME_AGO_S * 1e6
+        changed = self._last.shape != made.shape or _likeness(self._last[None], made)[0] < CHANGED
+        points = 1 + (self.alike >= STRONG) + hinted
+        if not (again and self._matches):
+            self._matches = points
+        elif changed:
+            self._matches += points
+        self.replayed = self.replayed or self._matches >= ENOUGH
+        self._match_us, self._ago_us, self._last = now_us, ago_us, made
+
+    def forget(self) -> None:
+        """The clock was set back, or the view is another: older pictures tell nothing."""
+        self.__init__()  # type: ignore[misc]  # begins as one that has seen nothing
+
+    def _matched(self, made: U8, now_us: int) -> int:
+        """When the picture has been before; 0: never, as far as is known."""
+        old = int(np.searchsorted(self._times, now_us - int(LEAST_AGO_S * 1e6)))
+        self.alike = 0.0
+        if old < 3:
+            return 0
+        alike = _likeness(self._prints[:old], made)
+        best = int(alike.argmax())
+        self.alike = float(alike[best])
+        least = max(ALIKE, self._usual + AWAY * self._stray)
+        self._compared = min(self._compared + 1, LEARNT + 1)
+        if self.alike < least or self._compared <= LEARNT:
+            self._usual += LEARN * (self.alike - self._usual)
+            self._stray += LEARN * (abs(self.alike - self._usual) - self._stray)
+            return 0
+        if self._usual >= RESTLESS:
+            return 0
+        beside = [float(alike[k]) for k in (best - 1, best + 1) if 0 <= k < old]
+        lone = all(each - 0.5 < LONE * (self.alike - 0.5) for each in beside)
+        return int(self._times[best]) if lone else 0
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is saved."""
+        return {"prints": self._prints, "print_times": self._times}
+
+    def head(self) -> dict[str, Any]:
+        """What is saved of it as JSON."""
+        return {
+            "replayed": self.replayed,
+            "match_us": self._match_us,
+            "ago_us": self._ago_us,
+            "matches": self._matches,
+            "usual": self._usual,
+            "stray": self._stray,
+            "compared": self._compared,
+        }
+
+    def restore(self, head: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Back from both. Raises KeyError, TypeError or ValueError where they are of another form."""
+        prints, times = arrays["prints"], arrays["print_times"]
+        if (
+            prints.dtype != np.uint8
+            or prints.ndim != 2
+            or prints.shape[1] != BITS // 8
+            or times.shape != prints.shape[:1]
+        ):
+            raise ValueError("fingerprints of another form")
+        self._prints, self._times = prints[-MOST:], times.astype(np.int64)[-MOST:]
+        self.replayed, self._match_us = bool(head["replayed"]), int(head["match_us"])
+        self._ago_us = int(head["ago_us"])
+        self._matches = int(head["matches"])
+        self._usual, self._stray = float(head["usual"]), float(head["stray"])
+        self._compared = int(head.get("compared", 0))
+
+
+def _likeness(prints: U8, made: U8) -> NDArray[np.float64]:
+    """Part of the bits in which each of the prints agrees with the one."""
+    apart = np.ascontiguousarray(prints ^ made).view(np.uint64)
+    agree: NDArray[np.float64] = 1 - np.bitwise_count(apart).sum(axis=1, dtype=np.int64) / BITS
+    return agree
+
+
+def fingerprint(level: F32, usual: F32, spread: F32) -> U8 | None:
+    """128 bytes; None where there is too little noise to tell pictures apart by."""
+    left = level - usual
+    left -= planes.blurred(left, SMOOTH)
+    steep = planes.magnitude(*planes.gradient(usual))
+    calm = int(CALM_PART * steep.size)
+    used = steep < np.float32(STEEP)
+    many = planes.count(used.view(np.uint8))
+    if many <= calm:
+        used = steep < np.partition(steep.ravel(), calm)[calm]
+        many = planes.count(used.view(np.uint8))
+    if float(np.vdot(np.abs(left), used.astype(np.float32))) < LEAST_LEVELS * many:
+        return None
+    weight = used / (spread + steep + np.float32(0.3))
+    own = (usual - planes.blurred(usual, SMOOTH)) * weight
+    left *= weight
+    left -= own * np.float32(float(np.vdot(left, own)) / (float(np.vdot(own, own)) + 1e-6))
+    left = planes.clipped(left, -CLIP, CLIP)
+    if float(np.abs(left).sum()) < LEAST_NOISE * many:
+        return None
+    order, signs = _groups(left.size)
+    signed = np.take(left.ravel(), order) * signs
+    sums = signed.reshape(BITS, -1) @ np.ones(order.size // BITS, np.float32)
+    return np.packbits(sums > 0)
+
+
+@lru_cache(maxsize=8)
+def _groups(cells: int) -> tuple[NDArray[np.int64], F32]:
+    """Which cells, with which signs, make each bit: the same for ever, so that saved fingerprints keep their meaning."""
+    drawn = np.random.Generator(np.random.PCG64(20_150_040))
+    each = cells // BITS
+    order = drawn.permutation(cells)[: each * BITS]
+    signs = drawn.integers(0, 2, order.size) * 2 - 1
+    return order, signs.astype(np.float32)

@@ -1,0 +1,168 @@
+"""What hides the view: covered, sprayed, turned, moved, defocused, fogged, blinded. Pure. (`frozen` and `replayed` are judged in `sameness` and `replay`.)
+
+Each look is judged by itself (`judged`), and what is said needs looks that agree for some seconds (`Standing`): a lorry that stops before the lens, a thermal camera that
+closes its shutter to calibrate, an exposure that settles are over by then. Once said it stands until the view is back, told from the same reference, which learns nothing meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from longwatch.detection.view import LEAST_BLOCKS, Likeness
+from longwatch.model.events import TAMPERS
+
+GONE = 0.45
+"""Less of the structure than this is kept: something is wrong with the view."""
+BACK = 0.62
+"""More is kept: it is the view again."""
+BLIND_GLARE = 0.12
+GLOW, GLOWS = 45.0, 1.5
+"""Deviation of the broad shades, in levels and against what is usual: one great light makes all else dark, once exposure has answered."""
+GLARED, FAINT = 0.72, 0.45
+"""Less of the structure is kept, or fine edges are weaker: the light hides something. Directions of edges are kept for long when exposure closes before a lamp; their strength is not."""
+UNIFORM, UNIFORM_PART = 14.0, 0.4
+"""Deviation of the broad shades of a picture that shows next to nothing: in levels, and of what is usual."""
+UNSHARP, UNSHARP_SURE = 0.6, 0.72
+"""Strength of fine edges against that of broad shades, below which it is out of focus: in any light, and where light and edges are otherwise as they were."""
+UNSHARP_SAME, SHARP_SAME = 0.85, 0.78
+"""Strength of the fine edges, and their energy, below which it is out of focus where nothing else whatever has changed: soft pictures, as thermal ones, have little left to lose. Live ones kept 0.93 and 0.91."""
+SAME_LIGHT = 3.0
+"""Levels by which the mean of the picture may be another then: a blur leaves it."""
+RELIT, UNSHARP_RELIT = 1.3, 0.45
+"""Where shades are so much stronger than they were, the light is another (dusk, infra-red), and fine edges are not what they were for that alone: then less of them must be left."""
+STRANGE = 0.25
+"""With more blocks that show other edges than the reference, and a clear shift, it was moved, even where half of its blocks are like before by chance."""
+SPRAYING = 3
+"""Looks that said `sprayed` before the last stroke made it a cover: paint comes little by little, a hand does not."""
+VEILED = 0.55
+SAY_S, SAY_SPARSE_S = 4.2, 3.2
+"""For so long looks must agree before it is said; the shorter where they come seconds apart."""
+MANY = 5
+"""Looks that said something: then a view that is not back is said as well by a look that names nothing."""
+LAPSE_S = 1.5
+"""A look between that says nothing, while the view is not surely back, ends a doubt only after so long: an exposure on its way passes the bounds of two kinds."""
+CLEAR_S = 2.0
+CHANGE_S = 8.0
+
+
+def judged(seen: Likeness, moved_cells: float) -> str:
+    """What one look says: a word of `model.events.TAMPERS`, or "" where nothing is wrong. moved_cells: how far the view is shifted, 0 where it cannot be told."""
+    if seen.blocks < LEAST_BLOCKS:
+        return ""
+    lit = seen.more_glare > BLIND_GLARE or seen.calm > max(GLOW, GLOWS * seen.usual_calm)
+    if lit and (seen.kept < GLARED or faint(seen)):
+        return "blinded"
+    if seen.kept < GONE:
+        return _lost(seen, moved_cells)
+    if moved_cells and seen.strange > max(seen.flat, STRANGE) and seen.fine < UNSHARP:
+        return "moved"
+    sure = seen.alike > 0.95 and 0.8 < seen.broad < 1.25 and seen.kept > 0.95
+    unsharp = UNSHARP_SURE if sure else UNSHARP if seen.broad < RELIT else UNSHARP_RELIT
+    if seen.alike > 0.6 and seen.broad > 0.3 and seen.fine < unsharp * min(seen.broad, 1.2 if sure else 1.0):
+        return "fogged" if seen.broad < VEILED else "defocused"
+    if _same_but_soft(seen):
+        return "defocused"
+    if seen.broad < VEILED and seen.fine < VEILED and seen.raised > 20 and seen.alike > 0.5:
+        return "fogged"
+    return ""
+
+
+def faint(seen: Likeness) -> bool:
+    """Whether fine edges have lost most of their strength, for the shades there are. Not where contrasts are turned round: infra-red does that."""
+    return seen.broad > 0.3 and seen.fine < FAINT * min(seen.broad, 1.0)
+
+
+def _same_but_soft(seen: Likeness) -> bool:
+    """Whether light, shades and the places of edges are just as they were, and the fine edges are not. A small shift weakens `fine` too, but leaves `sharp`."""
+    same = seen.alike > 0.99 and 0.94 < seen.broad < 1.06 and seen.kept > 0.98
+    if not same or abs(seen.mean - (seen.mean - seen.raised) / seen.broad) > SAME_LIGHT:
+        return False
+    return seen.fine < UNSHARP_SAME and seen.sharp < SHARP_SAME
+
+
+def _lost(seen: Likeness, moved_cells: float) -> str:
+    if seen.calm < min(UNIFORM, UNIFORM_PART * seen.usual_calm) and seen.broad < 0.22:
+        return "fogged" if seen.alike > 0.45 and seen.calm > 1.5 else "covered"
+    if seen.strange > seen.flat:
+        return "moved" if moved_cells else "turned"
+    if seen.alike > 0.75 and seen.broad > 0.2:
+        return "fogged" if seen.broad < VEILED else "defocused"
+    if seen.kept < 0.15 and seen.dark > 0.6:
+        return "covered"
+    return "sprayed" if seen.kept > 0.12 else "covered"
+
+
+@dataclass(slots=True)
+class Standing:
+    """What is being said, and what is on its way to be said. kind: said now, or "". doubt: what looks say since since_us; looks: how many in a row."""
+
+    kind: str = ""
+    doubt: str = ""
+    since_us: int = 0
+    looks: int = 0
+    names: dict[str, int] = field(default_factory=dict)
+    """What the looks of this doubt said, and how often."""
+    said_us: int = 0
+    """When a look last said so."""
+    well_us: int = 0
+    """Since when all is well again, while something is said; 0: it is not."""
+    other_us: int = 0
+
+    def next(self, said: str, now_us: int, passed_s: float, *, well: bool) -> str:
+        """The kind to be said from now on. said: of this look. well: the view is surely back."""
+        if self.kind:
+            return self._standing(said, now_us, well=well)
+        if not said:
+            if well or now_us - self.said_us > LAPSE_S * 1e6:
+                self.doubt, self.looks, self.names = "", 0, {}
+            elif self.looks >= MANY and now_us - self.since_us >= SAY_S * 1e6:
+                self._say(self.doubt)
+            return self.kind
+        if not self.doubt:
+            self.since_us = now_us
+        self.doubt = said
+        self.said_us = now_us
+        self.looks += 1
+        self.names[said] = self.names.get(said, 0) + 1
+        lasted = (now_us - self.since_us) / 1e6
+        if self.looks >= 2 and (lasted >= SAY_S or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
+            self._say(said)
+        return self.kind
+
+    def _say(self, said: str) -> None:
+        self.kind = self._named(said)
+        self.doubt, self.looks, self.well_us, self.other_us, self.names = "", 0, 0, 0, {}
+
+    def _named(self, said: str) -> str:
+        """By what most looks said, the last one in doubt; but what was sprayed for a while was sprayed."""
+        if self.names.get("sprayed", 0) >= SPRAYING and said in {"covered", "fogged"}:
+            return "sprayed"
+        return max(self.names, key=lambda name: (self.names[name], name == said))
+
+    def _standing(self, said: str, now_us: int, *, well: bool) -> str:
+        if well:
+            self.well_us = self.well_us or now_us
+            if now_us - self.well_us >= CLEAR_S * 1e6:
+                self.kind = ""
+            return self.kind
+        self.well_us = 0
+        if said and said != self.kind:
+            self.other_us = self.other_us or now_us
+            if now_us - self.other_us >= CHANGE_S * 1e6:
+                self.kind, self.other_us = said, 0
+        else:
+            self.other_us = 0
+        return self.kind
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Back from `asdict`. Raises KeyError, TypeError or ValueError where it has another form."""
+        self.kind, self.doubt = str(saved["kind"]), str(saved["doubt"])
+        if not {self.kind, self.doubt} <= {"", *TAMPERS}:
+            raise ValueError("a kind of sabotage that is not known")
+        self.since_us, self.looks, self.well_us, self.other_us = (
+            int(saved[name]) for name in ("since_us", "looks", "well_us", "other_us")
+        )
+        self.said_us = int(saved.get("said_us", self.since_us))
+        self.names = {name: int(count) for name, count in dict(saved.get("names", {})).items() if name in TAMPERS}

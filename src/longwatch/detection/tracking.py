@@ -1,0 +1,370 @@
+"""From look to look: which blob is the same thing, and which thing has really moved. Pure.
+
+A track belongs to one camera and one event; its number starts over with the looker and means nothing elsewhere. What only flickers or sways goes nowhere: a track is
+*confirmed* when it has gone some way, and rather straight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from longwatch.detection import going
+from longwatch.detection.going import Box, Step
+from longwatch.detection.motion import Blob
+
+MOST_TRACKS = 20
+MOST_STEPS = 24
+FORGET_S = 2.5
+"""A track that is not seen for so long, and for two looks, is over."""
+LENGTHS_S, FARTHEST = 5.5, 0.4
+"""Of its own lengths a second a thing moves at most (a car at 80 km/h: 5), and of the picture's width from look to look."""
+LEAP = 60.0
+"""Times as large, or as small, from one look to the next is nothing that went there: light that spreads swallows what flickered in its place."""
+KNOWN_HITS, KNOWN_LENGTHS_S = 8, 2.0
+"""Who was seen so often is no faster than half as fast again as he was, or than so many lengths a second: what flickered at one place for seconds does not leap to another."""
+STOOD_US = 10_000_000
+"""Who has not moved for so long sets out by lengths of his own: by those of a larger thing far off, that thing would be taken for him, and he would have moved."""
+PRESENT, PRESENT_PART = 0.7, 0.25
+"""Of the last looks, the part in which a thing must have been seen; each look counts for a quarter of what is known of it."""
+WAY_CELLS = 3.0
+SAME_TEXTURE = 0.55
+"""Mean likeness of the ground's texture before and after, over the life of a track: above it is light, or a branch, and nothing that hides the ground."""
+HURRY, SMALL = 0.55, 0.16
+"""Picture widths a second, and part of the width: what is faster and smaller is an insect before the lens."""
+PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
+CROWD = 0.5
+"""Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
+CROWD_S = 8.0
+OVER_CROWD, MOST_FLAKE = 1.4, 24.0
+"""So much larger than what passes, or than so many cells: no flake or drop is as large, whatever branches and lamps have added to the crowd."""
+LEAST_IN_CROWD = 16.0
+"""Cells, where pictures are seconds apart: of many flakes some always lie in a line."""
+FAR_OVER_CROWD = 4.0
+"""So much larger still than what passes, and solid, it need not be seen longer than elsewhere: a lorry that crosses in a second is no flake."""
+LONG_HITS, FALLING, DENSE = 9, 6.0, 2.5
+"""What was seen so often and does not fall (cells a second, and more down than aside) is none of the crowd, however small: a drop is not seen twice, and a flake falls. Not
+where so many pass that one is taken for the next."""
+MOST = 0.65
+"""Part of the picture: what is larger is the light or the view, and no thing; or all would be held, and never learnt."""
+HUGE, HUGE_HITS = 0.2, 8
+"""Part of the picture: what is larger must be seen so often, since mostly it is light;"""
+SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
+"""unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds."""
+STOOD_HITS, AWAY = 24, 0.35
+"""Who was there for so many looks and went nowhere must get so far, in parts of its first box's longer side: what stood at the beginning and crumbles is the background that was wrong."""
+SPARSE_S, SPARSE_STEPS = 1.5, 3
+"""Between two looks, from which on two sightings are enough: the pictures are too far apart to wait for a third."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One thing. Boxes and centres in cells. steps: its last (wall_us, x of centre, y of foot, y of centre, x of its left and of its right side, y of its top). way: all the steps it took, in cells.
+    moved_us: when it last was elsewhere than shortly before.
+    """
+
+    number: int
+    first_us: int
+    last_us: int
+    box: tuple[float, float, float, float]
+    x: float
+    y: float
+    cells: float
+    contrast: float
+    first_box: tuple[float, float, float, float]
+    first_x: float
+    first_y: float
+    first_cells: float
+    texture: float = 0.0
+    edge: float = 0.0
+    """How sharply it ends, on average, as `motion.Blob` has it."""
+    vx: float = 0.0
+    vy: float = 0.0
+    hits: int = 1
+    missed: int = 0
+    """Looks since the last one that saw it."""
+    present: float = 1.0
+    """The part of the last looks that saw it."""
+    way: float = 0.0
+    confirmed: bool = False
+    moved_us: int = 0
+    anchor_x: float = 0.0
+    anchor_y: float = 0.0
+    anchor: Box = (0.0, 0.0, 0.0, 0.0)
+    steps: list[Step] = field(default_factory=list)
+    inside: dict[str, int] = field(default_factory=dict)
+    """Zone to since when its foot stands in it."""
+    dwelling: list[str] = field(default_factory=list)
+
+    @property
+    def solid(self) -> bool:
+        """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
+        return self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
+
+    @property
+    def far(self) -> float:
+        """How far it is from where it was first seen, in cells."""
+        return math.hypot(self.x - self.first_x, self.y - self.first_y)
+
+
+class Tracker:
+    """Of one camera. width, height: of the picture in cells. is_worth: whether a track is larger than what comes to nothing here: it is asked where pictures are too far apart to
+    see that for oneself.
+    """
+
+    def __init__(self, width: int, is_worth: Callable[[Track], bool] = lambda _: True) -> None:
+        self.width = width
+        self.height = width
+        self._is_worth = is_worth
+        self.tracks: list[Track] = []
+        self.crowd = 0.0
+        self.crowd_cells = 0.0
+        self._next = 1
+
+    def follow(self, found: Sequence[Blob], now_us: int, passed_s: float) -> tuple[list[Track], list[Track]]:
+        """(tracks that were seen now, tracks that are over). Blobs are taken to the nearest track that may be the same, nearest pair first."""
+        pairs = sorted(
+            (cost, i, j)
+            for i, track in enumerate(self.tracks)
+            for j, blob in enumerate(found)
+            if (cost := self._cost(track, blob, now_us)) is not None
+        )
+        taken: dict[int, int] = {}
+        used: set[int] = set()
+        for _, i, j in pairs:
+            if i not in taken and j not in used:
+                taken[i] = j
+                used.add(j)
+        confirmed = [track.confirmed for track in self.tracks]
+        seen: list[Track] = []
+        over: list[Track] = []
+        stay: list[Track] = []
+        for i, track in enumerate(self.tracks):
+            if i in taken:
+                self._step(track, found[taken[i]], now_us, passed_s)
+                seen.append(track)
+                stay.append(track)
+            else:
+                track.missed += 1
+                track.present *= 1 - PRESENT_PART
+                gone = track.missed >= 2 and now_us - track.last_us > FORGET_S * 1e6
+                (over if gone else stay).append(track)
+        self.tracks = stay
+        claimed = {j for i, j in taken.items() if confirmed[i]}
+        self._count([blob.cells for j, blob in enumerate(found) if j not in claimed], passed_s)
+        for j, blob in enumerate(found):
+            if j not in used and (len(self.tracks) < MOST_TRACKS or self._room_for(blob)):
+                self.tracks.append(self._begun(blob, now_us))
+        return seen, over
+
+    def is_all(self, track: Track) -> bool:
+        """Whether it is so large that it is the light or the view."""
+        return track.cells > MOST * self.width * self.height
+
+    def _room_for(self, blob: Blob) -> bool:
+        """Make room by giving up the smallest of what is not seen now and never went anywhere: in snow there is always one."""
+        idle = [track for track in self.tracks if track.missed and not track.confirmed and track.cells < blob.cells]
+        if idle:
+            self.tracks.remove(min(idle, key=lambda track: (track.cells, track.number)))
+        return bool(idle)
+
+    def _count(self, passing: Sequence[int], passed_s: float) -> None:
+        """Learn how much comes and goes, and how large it is: the second largest of a look, so that one thing on its way counts for nothing."""
+        if passed_s >= SPARSE_S:
+            return
+        part = 1 - math.exp(-passed_s / CROWD_S)
+        self.crowd += part * (len(passing) - self.crowd)
+        size = sorted(passing)[-2] if len(passing) > 1 else 0
+        self.crowd_cells += part * (3.0 if size > self.crowd_cells else 0.5) * (size - self.crowd_cells)
+
+    def passed(self, least_cells: float, now_us: int) -> list[Track]:
+        """What large things were there in the look before this one alone, or went on in the two before it, and hid the ground: they passed between looks. From now on they are confirmed."""
+        made = [
+            track
+            for track in self.tracks
+            if track.missed == 1 and not track.confirmed
+            and (track.hits == 1 or (track.hits == 2 and going.goes(track.steps, WAY_CELLS, self._size)))
+            and track.cells >= least_cells and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+        ]  # fmt: skip
+        for track in made:
+            track.confirmed, track.moved_us = True, now_us
+        return made
+
+    def drop(self) -> list[Track]:
+        """End all: the pictures before and after have nothing to do with each other."""
+        over, self.tracks = self.tracks, []
+        return over
+
+    def _cost(self, track: Track, blob: Blob, now_us: int) -> float | None:
+        passed = max((now_us - track.last_us) / 1e6, 0.02)
+        size = max(blob.width, blob.height, track.box[2], track.box[3])
+        ahead = min(passed, 1.5)
+        apart = math.hypot(blob.x - track.x - track.vx * ahead, blob.y - track.y - track.vy * ahead)
+        fastest = size * LENGTHS_S
+        if track.hits >= KNOWN_HITS:
+            own = max(track.box[2:]) if now_us - track.moved_us > STOOD_US else size
+            fastest = min(fastest, max(own * KNOWN_LENGTHS_S, 1.5 * math.hypot(track.vx, track.vy)))
+        reach = 2 + 0.5 * size + min(fastest * passed, FARTHEST * self.width)
+        ratio = blob.cells / max(track.cells, 1)
+        if ratio < 1:
+            ratio = 1 / max(ratio, 1e-3)
+        if apart > reach or ratio > LEAP or (ratio > 6 and not _overlap(track.box, blob)):
+            return None
+        return apart / reach + 0.15 * math.log2(ratio)
+
+    def _begun(self, blob: Blob, now_us: int) -> Track:
+        box = _box(blob)
+        track = Track(
+            self._next, now_us, now_us, box, blob.x, blob.y, blob.cells, blob.contrast, box, blob.x, blob.y, blob.cells,
+            texture=blob.texture, edge=blob.edge, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
+        )  # fmt: skip
+        self._next += 1
+        return track
+
+    def _step(self, track: Track, blob: Blob, now_us: int, passed_s: float) -> None:
+        passed = max((now_us - track.last_us) / 1e6, 0.02)
+        dx, dy = blob.x - track.x, blob.y - track.y
+        track.vx += 0.5 * (dx / passed - track.vx)
+        track.vy += 0.5 * (dy / passed - track.vy)
+        track.way += math.hypot(dx, dy)
+        track.x, track.y, track.box = blob.x, blob.y, _box(blob)
+        track.cells += 0.5 * (blob.cells - track.cells)
+        track.texture += (blob.texture - track.texture) / min(track.hits + 1, 8)
+        track.edge += (blob.edge - track.edge) / min(track.hits + 1, 8)
+        track.contrast = max(track.contrast, blob.contrast)
+        track.hits += 1
+        track.missed = 0
+        track.present += PRESENT_PART * (1 - track.present)
+        track.last_us = now_us
+        track.steps = [*track.steps[-(MOST_STEPS - 1) :], _step(blob, now_us)]
+        if self._is_elsewhere(track):
+            track.anchor_x, track.anchor_y, track.anchor, track.moved_us = track.x, track.y, track.box, now_us
+        if not track.confirmed:
+            track.confirmed = self._has_gone(track, passed_s)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.width, self.height
+
+    def _is_elsewhere(self, track: Track) -> bool:
+        """Whether it has moved from where it was when it last did: its middle, and both sides of it, or it grew. What only flickers at one side stays where it is."""
+        dx, dy = track.x - track.anchor_x, track.y - track.anchor_y
+        if math.hypot(dx, dy) <= max(2.0, 0.15 * min(track.box[2:])):
+            return False
+        return going.is_elsewhere(track.box, track.anchor, (dx, dy), self._size)
+
+    def _over_crowd(self) -> float:
+        """How many cells it takes to be none of what falls."""
+        return OVER_CROWD * (self.crowd_cells if self.crowd >= DENSE else min(self.crowd_cells, MOST_FLAKE))
+
+    def _has_gone(self, track: Track, passed_s: float) -> bool:
+        if track.texture > SAME_TEXTURE or track.hits < 2 or self.is_all(track):
+            return False
+        if math.hypot(track.vx, track.vy) > HURRY * self.width and max(track.box[2:]) < SMALL * self.width:
+            return False
+        if track.present < PRESENT:
+            return False
+        if track.hits > STOOD_HITS and track.far < AWAY * max(track.first_box[2:]):
+            return False
+        if track.hits < HUGE_HITS and track.cells > HUGE * self.width * self.height and not track.solid:
+            return False
+        least = WAY_CELLS + min(0.2 * min(track.box[2:]), 4.0)
+        if passed_s >= SPARSE_S and self.crowd > CROWD and track.cells < max(self._over_crowd(), LEAST_IN_CROWD):
+            long = track.steps[-LONG_HITS:]  # a flake is not seen in so many key frames, still less on one line
+            return self.crowd < DENSE and going.goes(long, least, self._size, going.SURELY_STRAIGHT, LONG_HITS)
+        if passed_s < SPARSE_S:
+            return self._is_seen(track) and self._gets_on(track, least)
+        return self._gets_on(track, least) and (
+            self._is_worth(track) or going.goes(track.steps, least, self._size, going.SURELY_STRAIGHT, SPARSE_STEPS)
+        )
+
+    def _gets_on(self, track: Track, least: float) -> bool:
+        """Asked last: it is dearer than all other questions together."""
+        return (
+            going.goes(track.steps, least, self._size)
+            or (len(track.steps) > going.LONG_STEPS and going.goes(track.steps[-going.LONG_STEPS :], least, self._size))
+            or going.grows(track.steps)
+        )
+
+    def _is_seen(self, track: Track) -> bool:
+        """Often enough, where pictures come some times a second: in a crowd, often and large, or longer."""
+        if self.crowd > CROWD:
+            over = track.cells / max(self._over_crowd(), 1.0)
+            large = track.hits >= (3 if over >= FAR_OVER_CROWD and track.solid else 5) and over >= 1.0
+            falls = track.vy > FALLING and track.vy > abs(track.vx)
+            return large or (self.crowd < DENSE and track.hits >= LONG_HITS and not falls)
+        return track.hits >= 3
+
+    def saved(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "next": self._next,
+            "crowd": [self.crowd, self.crowd_cells],
+            "tracks": [asdict(track) for track in self.tracks],
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Back from `saved`. Raises KeyError, TypeError or ValueError where it has another form."""
+        self._next = int(saved["next"])
+        self.crowd, self.crowd_cells = (float(value) for value in saved["crowd"])
+        self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
+
+
+def _said(track: Track) -> dict[str, Any]:
+    """For JSON, short: centimetres of a cell are enough."""
+    said = asdict(track)
+    said["steps"] = [(at, *(round(each, 2) for each in rest)) for at, *rest in track.steps]
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in said.items()}
+
+
+def _track(said: Mapping[str, Any]) -> Track:
+    track = Track(**said)
+    track.box, track.first_box, track.anchor = _four(track.box), _four(track.first_box), _four(track.anchor)
+    track.steps = [(int(at), *_six(rest)) for at, *rest in track.steps[-MOST_STEPS:]]
+    track.inside = {str(zone): int(at) for zone, at in track.inside.items()}
+    track.dwelling = [str(zone) for zone in track.dwelling]
+    for name in (
+        "x",
+        "y",
+        "cells",
+        "contrast",
+        "first_x",
+        "first_y",
+        "first_cells",
+        "vx",
+        "vy",
+        "way",
+        "anchor_x",
+        "anchor_y",
+    ):
+        setattr(track, name, float(getattr(track, name)))
+    for name in ("number", "first_us", "last_us", "hits", "missed", "moved_us"):
+        setattr(track, name, int(getattr(track, name)))
+    return track
+
+
+def _four(values: Sequence[Any]) -> tuple[float, float, float, float]:
+    a, b, c, d = (float(value) for value in values)
+    return a, b, c, d
+
+
+def _six(values: Sequence[Any]) -> tuple[float, float, float, float, float, float]:
+    a, b, c, d, e, f = (float(value) for value in values)
+    return a, b, c, d, e, f
+
+
+def _step(blob: Blob, now_us: int) -> Step:
+    foot = float(blob.top + blob.height)
+    return now_us, blob.x, foot, blob.y, float(blob.left), float(blob.left + blob.width), float(blob.top)
+
+
+def _box(blob: Blob) -> tuple[float, float, float, float]:
+    return float(blob.left), float(blob.top), float(blob.width), float(blob.height)
+
+
+def _overlap(box: tuple[float, float, float, float], blob: Blob) -> bool:
+    across = min(box[0] + box[2], blob.left + blob.width) - max(box[0], blob.left)
+    down = min(box[1] + box[3], blob.top + blob.height) - max(box[1], blob.top)
+    return across > 0 and down > 0

@@ -1,0 +1,94 @@
+"""How `server.db` is opened: one engine, and one thread, for every room that keeps something there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from longwatch.base.errors import LongwatchError
+from longwatch.server_db.schema import keys
+
+_T = TypeVar("_T")
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def _is_current(connection: sa.Connection) -> bool:
+    """Whether no migration is missing: most starts look, and need no Alembic."""
+    newest = max(path.stem[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
+    try:
+        known = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except sa.exc.OperationalError:  # a new file has no such table
+        return False
+    return bool(known == newest)
+
+
+def _migrate(connection: sa.Connection) -> None:
+    """Alembic is imported only here: it is a tenth of what a verb imports."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+class ServerDb:
+    """The file, its engine and its thread. Statements block: `call` runs them on the thread, one after another."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make it (0600), and bring it up to date. Raises LongwatchError for one that is newer or no database."""
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        self.engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
+        sa.event.listen(self.engine, "connect", _pragmas)
+        try:
+            with self.engine.begin() as connection:
+                if not _is_current(connection):
+                    _migrate(connection)
+        except Exception as error:  # named boundary: whatever Alembic or SQLite says, it is about this one file
+            self.engine.dispose()
+            raise LongwatchError(
+                f"{path.name} cannot be opened",
+                why=str(error).splitlines()[0],
+                remedy="it may belong to a newer version of Longwatch; upgrade the program, or move the file away",
+            ) from error
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="server-db")
+
+    async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Run something that touches the file, on its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+    def close(self) -> None:
+        """What runs on the thread ends first; then every connection is closed. Blocks."""
+        self._thread.shutdown()
+        self.engine.dispose()
+
+    def purge(self) -> None:
+        """Write the file anew, so that nothing deleted is left in it, and cut its log of writes. It is small."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def key(self, name: str) -> bytes:
+        """A random key of this server that outlives restarts; made when it is first asked for."""
+        with self.engine.begin() as connection:
+            row = connection.execute(sa.select(keys.c.value).where(keys.c.name == name)).first()
+            if row is not None:
+                return bytes(row.value)
+            value = secrets.token_bytes(32)
+            connection.execute(sa.insert(keys).values(name=name, value=value))
+            return value

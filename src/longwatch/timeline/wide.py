@@ -1,0 +1,265 @@
+"""The wide view: what is known of a long stretch, a step of time at a time, so that one picture can hold a hundred cameras.
+
+A step says the worst of what lies in it, and how much of it is absent where something is there too: a gap that is narrower
+than a step is never hidden. Steps lie on multiples of their length since 1970 UTC, so that a view that is moved never flickers.
+
+What it works on is pieces: whatever is *not* held footage, in order and without overlap; what no piece covers was recorded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from longwatch.model.causes import Cause
+from longwatch.model.stores import Held
+from longwatch.timeline.tiling import State, Tile
+
+PENDING, RECORDED, GONE, POST = range(4)
+CAUSES = (
+    Cause.NOT_SCHEDULED, Cause.POWER_PLAN, Cause.PAUSED_BY_OPERATOR, Cause.CAMERA_SWITCHED_OFF, Cause.CAMERA_UNREACHABLE,
+    Cause.CAMERA_REFUSED, Cause.STREAM_STALLED, Cause.PACKETS_LOST, Cause.POST_POWER_LOST, Cause.POST_STOPPED,
+    Cause.RECORDER_FAILED, Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PRIVACY_PAUSE, Cause.NEVER_RECORDED, Cause.UNKNOWN,
+)  # fmt: skip
+CODES = ("pending", "recorded", "gone", "post", *map(str, CAUSES))
+"""What a code means, by its number. Numbers stand in the index (`wide_day`): new ones come at the end, none is used again."""
+
+CODE_OF = {cause: 4 + n for n, cause in enumerate(CAUSES)}
+_WORST_FIRST = (
+    Cause.STORAGE_FAILED, Cause.STORAGE_FULL, Cause.RECORDER_FAILED, Cause.UNKNOWN, Cause.CAMERA_SWITCHED_OFF,
+    Cause.CAMERA_REFUSED, Cause.CAMERA_UNREACHABLE, Cause.STREAM_STALLED, Cause.POST_POWER_LOST, Cause.POST_STOPPED,
+    Cause.PACKETS_LOST, Cause.PRIVACY_PAUSE, Cause.PAUSED_BY_OPERATOR, Cause.POWER_PLAN, Cause.NOT_SCHEDULED,
+    Cause.NEVER_RECORDED,
+)  # fmt: skip
+BADNESS = (0, 1, 3, 2, *(100 - _WORST_FIRST.index(cause) for cause in CAUSES))
+"""By code: of two in one step the greater is told. What was planned is less bad than what failed."""
+
+SHARES = (1, 10, 25, 50, 75, 99)
+"""Percentages: how much of a mixed step is absent, rounded up to one of these."""
+
+_SECONDS = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400)
+STEPS_US = (1, 1_000, 10_000, 100_000, *(seconds * 1_000_000 for seconds in _SECONDS))
+"""Lengths of a step, each a multiple of the one before, up to a day."""
+
+DAY_US = 86_400_000_000
+QUARTER_US = 900_000_000
+MOST_PIECES = 400
+_HEAD = struct.Struct("<B")
+_CODE_SHIFT = 48
+
+Piece = tuple[int, int, int]
+"""[from_us, to_us) and the code of what is there instead of footage."""
+
+
+Run = tuple[int, int] | tuple[int, int, int]
+"""(at, code) or (at, code, share): steps of one kind, from the step `at`, counted from the begin of the view, to the next run. share:
+where something is there too, at most so many percent of it are absent. Plain tuples: a month of a hundred cameras makes thousands.
+"""
+
+
+def step_for(from_us: int, to_us: int, width: int) -> int:
+    """The longest step that is no longer than a pixel of a view so wide."""
+    pixel_us = (to_us - from_us) // max(1, width)
+    return max((step for step in STEPS_US if step <= pixel_us), default=1)
+
+
+def on_grid(from_us: int, to_us: int, step_us: int) -> tuple[int, int]:
+    """The stretch, rounded outwards to whole steps."""
+    return from_us // step_us * step_us, -(-to_us // step_us) * step_us
+
+
+def pieces_of(tiles: Iterable[Tile]) -> list[Piece]:
+    """What is not held footage in a tiling. Neighbours of one code are joined."""
+    pieces: list[Piece] = []
+    for tile in tiles:
+        if tile.state is State.RECORDED:
+            if tile.held is Held.HERE:
+                continue
+            code = GONE if tile.held is Held.GONE else POST
+        elif tile.state is State.PENDING:
+            code = PENDING
+        else:
+            assert tile.cause is not None
+            code = CODE_OF[tile.cause]
+        if pieces and pieces[-1][2] == code and pieces[-1][1] == tile.from_us:
+            pieces[-1] = (pieces[-1][0], tile.to_us, code)
+        else:
+            pieces.append((tile.from_us, tile.to_us, code))
+    return pieces
+
+
+def joined(parts: Iterable[Sequence[Piece]]) -> list[Piece]:
+    """Pieces of one stretch after another, as one list: what goes on over a seam is one piece. Within a part neighbours differ."""
+    found: list[Piece] = []
+    for part in parts:
+        if found and part and found[-1][1] == part[0][0] and found[-1][2] == part[0][2]:
+            found[-1] = (found[-1][0], part[0][1], part[0][2])
+            found += part[1:]
+        else:
+            found += part
+    return found
+
+
+def clipped(pieces: Iterable[Piece], from_us: int, to_us: int) -> list[Piece]:
+    """What of them lies in the stretch."""
+    return [(max(a, from_us), min(b, to_us), code) for a, b, code in pieces if b > from_us and a < to_us]
+
+
+_SHARE_OF = tuple(next((share for share in SHARES if percent <= share), SHARES[-1]) for percent in range(101))
+
+
+def share_of(absent_us: int, known_us: int) -> int:
+    """The percentage that is told; 0 where all that is known of it is absent, or nothing is."""
+    if absent_us <= 0 or absent_us >= known_us:
+        return 0
+    return _SHARE_OF[-(-100 * absent_us // known_us)]
+
+
+def _part(at: int, code: int, absent_us: int, pending_us: int, rest_us: int, step_us: int) -> Run:
+    """A step of several things. code: the worst of them, PENDING where nothing else was added; rest_us: what no piece covers."""
+    if code == PENDING and rest_us:
+        code = RECORDED
+    share = share_of(absent_us, step_us - pending_us)
+    return (at, code, share) if share else (at, code)
+
+
+def reduce(
+    pieces: Sequence[Piece], from_us: int, to_us: int, step_us: int
+) -> list[Run]:  # one loop: it runs for each gap of a view
+    """The view of [from_us, to_us), both on the grid of step_us: runs that differ from their neighbours, the first at 0.
+
+    A step tells the worst code of anything in it, and pending only where there is nothing else. Where part of what is known of
+    it is there, share says how much is not.
+    """
+    runs: list[Run] = []
+    done = 0  # steps told
+    part = -1  # the step that pieces lie in only in part, and what is known of it
+    worst = absent_us = pending_us = rest_us = 0
+    for begin_us, end_us, code in pieces:
+        a = begin_us - from_us if begin_us > from_us else 0
+        b = end_us - from_us if end_us < to_us else to_us - from_us
+        at = a // step_us
+        while a < b:
+            if part >= 0 and part != at:
+                runs.append(_part(part, worst, absent_us, pending_us, rest_us, step_us))
+                done, part = part + 1, -1
+            if done < at:
+                runs.append((done, RECORDED))
+                done = at
+            until = (at + 1) * step_us
+            if part < 0 and a == at * step_us and b >= until:
+                done = b // step_us
+                runs.append((at, code))
+                a, at = done * step_us, done
+                continue
+            took_us = (min(b, until)) - a
+            if part < 0:
+                part, worst, absent_us, pending_us, rest_us = at, PENDING, 0, 0, step_us
+            rest_us -= took_us
+            if code > POST or code == GONE:
+                absent_us += took_us
+            elif code == PENDING:
+                pending_us += took_us
+            if BADNESS[code] > BADNESS[worst]:
+                worst = code
+            a, at = until, at + 1
+    if part >= 0:
+        runs.append(_part(part, worst, absent_us, pending_us, rest_us, step_us))
+        done = part + 1
+    if done < (to_us - from_us) // step_us:
+        runs.append((done, RECORDED))
+    return [run for n, run in enumerate(runs) if n == 0 or run[1:] != runs[n - 1][1:]]
+
+
+def quarters(pieces: Iterable[Piece]) -> list[Piece]:
+    """The same a quarter of an hour at a time: in each, how long each code lasted, laid one after another. The same view at any step of
+    whole quarters of an hour, and the same sums.
+    """
+    sums: dict[int, dict[int, int]] = {}
+    found: list[Piece] = []
+    for begin_us, end_us, code in pieces:
+        at = begin_us
+        while at < end_us:
+            quarter = at // QUARTER_US
+            until = min(end_us, (quarter + 1) * QUARTER_US)
+            of = sums.setdefault(quarter, {})
+            of[code] = of.get(code, 0) + until - at
+            at = until
+    for quarter in sorted(sums):
+        at = quarter * QUARTER_US
+        for code, length in sorted(sums[quarter].items()):
+            found.append((at, at + length, code))
+            at += length
+    return joined([piece] for piece in found)
+
+
+def pack(pieces: Sequence[Piece], day_us: int) -> bytes:
+    """The pieces of the day that begins at day_us: exact, or by quarters of an hour where they are very many."""
+    exact = len(pieces) <= MOST_PIECES
+    numbers: list[int] = []
+    for begin_us, end_us, code in pieces if exact else quarters(pieces):
+        numbers += (begin_us - day_us, (end_us - begin_us) | code << _CODE_SHIFT)
+    return _HEAD.pack(0 if exact else 1) + struct.pack(f"<{len(numbers)}Q", *numbers)
+
+
+def unpack(blob: bytes, day_us: int) -> tuple[bool, list[Piece]]:
+    """Whether they are exact, and the pieces. Raises ValueError for what `pack` did not make."""
+    count = (len(blob) - 1) // 8
+    if len(blob) != 1 + 8 * count or count % 2 or blob[0] > 1:
+        raise ValueError("these are no pieces of a day")
+    numbers = struct.unpack_from(f"<{count}Q", blob, 1)
+    mask = (1 << _CODE_SHIFT) - 1
+    return blob[0] == 0, [
+        (day_us + begin, day_us + begin + (length & mask), length >> _CODE_SHIFT)
+        for begin, length in zip(numbers[::2], numbers[1::2], strict=True)
+    ]
+
+
+class Sums(NamedTuple):
+    """Microseconds of one stretch, by code; what is not in there was recorded and is held."""
+
+    by_code: dict[int, int]
+    length_us: int
+
+    @property
+    def recorded_us(self) -> int:
+        return self.length_us - sum(self.by_code.values())
+
+    @property
+    def worst(self) -> Cause | None:
+        """The worst cause of a gap in it."""
+        code = max((code for code in self.by_code if code > POST), key=lambda code: BADNESS[code], default=None)
+        return None if code is None else CAUSES[code - 4]
+
+
+def summed(pieces: Sequence[Piece], edges_us: Sequence[int]) -> list[Sums]:
+    """What lies between each two neighbouring edges, in order."""
+    found = [Sums({}, b - a) for a, b in itertools.pairwise(edges_us)]
+    n = 0
+    for begin_us, end_us, code in pieces:
+        at, last = max(begin_us, edges_us[0]), min(end_us, edges_us[-1])
+        while at < last:
+            while edges_us[n + 1] <= at:
+                n += 1
+            until = min(last, edges_us[n + 1])
+            of = found[n].by_code
+            of[code] = of.get(code, 0) + until - at
+            at = until
+    return found
+
+
+def is_whole_quarters(*times_us: int) -> bool:
+    """Whether all of them lie on quarters of an hour."""
+    return math.gcd(*times_us, QUARTER_US) == QUARTER_US
+
+
+@dataclass(frozen=True, slots=True)
+class WideRows:
+    """What is known of some streams in one stretch, as of one moment. pieces: by stream, in the order asked."""
+
+    accounted_until_us: int
+    pieces: list[list[Piece]]

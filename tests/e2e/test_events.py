@@ -1,0 +1,137 @@
+"""What a camera really sees, from its stream to the page: an event with its picture, reviewed by a key, played at a press; and a zone drawn for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.axe import violations
+from tests.e2e.post import ADMIN, PASSWORD, Cameras, RunningPost
+from tests.e2e.watched import Watched, visitor
+from tests.support.wait import until_now
+
+from longwatch.simulate.camera import LOT, SimulatedCamera
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-events")]
+EVENTS = "/api/v1/events?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z&kind=motion"
+LOOK_S = 0.5  # each look is an answer of the post
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPost]:
+    """A post that looks: one camera at a car park, where cars drive."""
+    cameras = Cameras()
+    post = RunningPost(tmp_path_factory.mktemp("events"), cameras)
+    try:
+        cameras.add("gate", lambda: SimulatedCamera({"main": LOT}))
+        post.write_settings({"gate": "Main gate"}, detect=True)
+        settings = json.loads(post.settings.read_text("utf-8"))
+        settings["defaults"] = {
+            "detect": {"tamper": False}
+        }  # a clip in a loop is a replayed picture, and rightly said to be
+        post.settings.write_text(json.dumps(settings), "utf-8")
+        post.person(ADMIN, "admin")
+        post.start()
+        yield post
+    finally:
+        post.stop()
+        cameras.close()
+
+
+@pytest.fixture
+def watched(own: RunningPost, browser: Browser) -> Iterator[Watched]:
+    context = visitor(browser, color_scheme="light", base_url=own.address)
+    one = Watched(context.new_page(), own.address)
+    one.listen()
+    one.page.goto(f"{own.address}/#/audit")  # without live pictures that nobody looks at
+    one.page.get_by_label("User", exact=True).fill(ADMIN)
+    one.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    one.page.get_by_role("button", name="Sign in", exact=True).click()
+    one.page.get_by_role("button", name=f"Sign out {ADMIN}").wait_for()
+    yield one
+    assert (one.console, one.foreign) == ([], [])
+    context.close()
+
+
+def _pictured(page: Page) -> bool:
+    items = page.request.get(EVENTS).json()["items"]
+    return any(item["best"]["picture"] and item["to"] for item in items)
+
+
+def test_what_moves_is_an_event_with_a_picture_reviewed_by_a_key_and_played_at_a_press(watched: Watched) -> None:
+    page = watched.page
+    until_now(lambda: _pictured(page), "a car has driven by, and there is a picture of it", 240, LOOK_S)
+    page.goto("/#/events?kind=motion")
+    page.get_by_role("heading", level=1, name="Events").wait_for()
+    first = page.locator("li[data-event]").filter(has=page.locator("img")).last
+    first.wait_for()
+    until_now(
+        lambda: first.locator("img").evaluate("image => image.naturalWidth") > 100,
+        "its picture is shown",
+        every_s=LOOK_S,
+    )
+    assert violations(page) == []
+
+    which = first.get_attribute("data-event") or ""
+    link = page.locator(f"li[data-event='{which}'] > a")
+    mark = page.locator(f"li[data-event='{which}'] button")
+    link.focus()
+    page.keyboard.press("r")
+    expect(mark).to_have_attribute("aria-pressed", "true")
+    stored = page.request.get(f"/api/v1/events/{which}").json()
+    assert stored["reviewed"]["by"] == ADMIN
+
+    page.get_by_role("button", name="Reviewed", exact=True).click()
+    expect(page.locator(f"li[data-event='{which}']")).to_be_visible()
+    page.locator(f"li[data-event='{which}'] > a").click()
+    page.wait_for_function("() => location.hash.startsWith('#/review/')")
+    expect(page.get_by_role("button", name="Reviewed")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("r")
+    expect(page.get_by_role("button", name="Reviewed")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_new_event_comes_by_itself_and_the_timeline_has_it(watched: Watched) -> None:
+    page = watched.page
+    until_now(lambda: len(page.request.get(EVENTS).json()["items"]) > 0, "something was seen", 240, LOOK_S)
+    with page.expect_response(
+        lambda answer: "/api/v1/events/crowds" in answer.url and answer.status == 200
+    ) as answered:
+        page.goto("/#/review")
+    spans = [span for item in answered.value.json()["items"] for span in item["spans"]]
+    assert spans or page.request.get(EVENTS).json()["items"]
+    page.goto("/#/events?state=all")
+    before = page.locator("li[data-event]").first
+    before.wait_for()
+    newest = before.get_attribute("data-event")
+    first = page.locator("li[data-event]").first
+    until_now(lambda: first.get_attribute("data-event") != newest, "the next car", 240, LOOK_S)
+
+
+def test_a_zone_and_a_line_are_drawn_and_stand_in_the_settings(watched: Watched) -> None:
+    page = watched.page
+    still = "/api/v1/cameras/gate/still.jpg"
+    until_now(lambda: page.request.get(still).status == 200, "there is a picture to draw on", every_s=LOOK_S)
+    page.goto("/#/masks/gate")
+    page.get_by_role("button", name="New zone").click()
+    zones = page.get_by_role("region", name="Zones")
+    zones.get_by_role("textbox", name="Name").fill("Drive")
+    zones.get_by_label("Person").check()
+    zones.get_by_label("Said when something stays").fill("30")
+    page.get_by_role("button", name="New line").click()
+    lines = page.get_by_role("region", name="Lines")
+    lines.get_by_role("textbox", name="Name").fill("Barrier")
+    lines.get_by_label("Counts").select_option("left_to_right")
+    assert violations(page) == []
+    page.get_by_role("button", name="Save…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    camera = page.request.get("/api/v1/settings/camera/gate").json()["camera"]
+    assert [(zone["name"], zone["kinds"], zone["dwell"]) for zone in camera["zones"]] == [
+        ("Drive", ["object.person"], "30s")
+    ]
+    assert [(line["name"], line["direction"], line["from"]) for line in camera["lines"]] == [
+        ("Barrier", "left_to_right", camera["lines"][0]["from"])
+    ]
+    assert len(camera["zones"][0]["polygon"]) == 4

@@ -1,0 +1,159 @@
+"""How people are told, as a person meets it: a real post, a receiver, a broker, a browser that is pushed to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.publish import single
+from playwright.sync_api import Browser, Page
+from tests.e2e.axe import violations
+from tests.e2e.conftest import WHOLE, WHOLE_FLAGS
+from tests.e2e.post import ADMIN, Cameras, RunningPost
+from tests.e2e.test_console import sign_in
+from tests.e2e.test_pages import go
+from tests.e2e.watched import visitor
+from tests.support.mosquitto import PASSWORD as BROKER_PASSWORD
+from tests.support.mosquitto import USER, Broker
+from tests.support.receivers import HttpReceiver, signed
+
+from longwatch.archive import ArchiveReader
+from longwatch.simulate.camera import LOT, SimulatedCamera
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
+SECRET = "a-secret-of-a-receiver"
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[tuple[RunningPost, HttpReceiver, Broker]]:
+    cameras, broker = Cameras(), Broker(_made(tmp_path / "broker"))
+    try:
+        cameras.add("gate", lambda: SimulatedCamera({"main": LOT}))
+        post = RunningPost(tmp_path, cameras)
+        post.write_settings({"gate": "Main gate"})
+        with HttpReceiver() as receiver:
+            change(post, lambda settings: settings.update(
+                notify={
+                    "address": post.address, "channels": {"hook": {"kind": "webhook", "url": receiver.address, "secret": SECRET}},
+                    "rules": {"outages": {"kinds": ["not_recording"], "to": ["hook"], "group": "0s"}},
+                },
+            ))  # fmt: skip
+            post.person(ADMIN, "admin")
+            try:
+                post.start()
+                yield post, receiver, broker
+            finally:
+                post.stop()
+    finally:
+        cameras.close()
+        broker.kill()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def change(post: RunningPost, how: Callable[[dict[str, Any]], None]) -> None:
+    settings = json.loads(post.settings.read_text("utf-8"))
+    how(settings)
+    post.settings.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+
+
+def wait(page: Page, condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        page.wait_for_timeout(100)
+
+
+def test_an_outage_is_told_seen_and_acknowledged_and_the_broker_switches_recording(
+    told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
+) -> None:
+    post, receiver, broker = told
+    context = visitor(browser, color_scheme="light")
+    page = context.new_page()
+    page.goto(post.address)
+    sign_in(page, ADMIN)
+    page.wait_for_selector(".frame[data-live=yes]")
+    go(page, "notifications", "Notifications")
+    page.get_by_role("button", name="Send a trial by hook").click()
+    wait(page, lambda: len(receiver.taken) >= 1, "the trial arrives")
+    assert signed(SECRET, *receiver.taken[0])
+
+    post.cameras.stop("gate")
+    wait(page, lambda: len(receiver.taken) >= 2, "the outage is told")
+    said = json.loads(receiver.taken[1][1])["data"]
+    assert said["title"].endswith(("not recording at Main gate", "switched off at Main gate"))
+    assert said["link"].startswith(f"{post.address}/#/camera/gate/")
+    line = page.get_by_role("button", name=said["title"])
+    line.click()
+    page.get_by_text("accepted").wait_for()
+    assert violations(page) == []
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_text("Acknowledged ").wait_for()
+    stranger = browser.new_context()
+    outside = stranger.new_page()
+    outside.goto(said["link"])  # a link leads to the login, and does nothing by itself
+    outside.get_by_role("heading", name="Sign in").wait_for()
+    stranger.close()
+
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "user": USER, "password": BROKER_PASSWORD, "commands": True}
+    change(post, lambda settings: settings.update(mqtt=mqtt))  # without a restart
+    page.get_by_role("row", name="MQTT").get_by_text("Works").wait_for()
+    login = {"username": USER, "password": BROKER_PASSWORD}
+    single("longwatch/north-ridge/gate/record/set", "OFF", qos=1, hostname="127.0.0.1", port=broker.port, auth=login)
+    wait(page, lambda: _paused(post) == (3, "paused_by_operator"), "the ledger says who paused it")
+    context.close()
+
+
+def _paused(post: RunningPost) -> tuple[int, str] | None:
+    """Subject and kind of the newest pause in the ledger."""
+    reader = ArchiveReader([post.data])
+    try:
+        entries = [json.loads(row.entry) for row in reader.entries(0, 1_000_000)]
+    finally:
+        reader.close()
+    found = [entry["body"] for entry in entries if entry["kind"] == "paused"]
+    return (found[-1]["person"]["subject"], found[-1]["kind"]) if found else None
+
+
+def test_the_service_worker_shows_what_it_is_pushed(post: RunningPost, chromium: Browser) -> None:
+    """Chromium hands our service worker a message as its push service would. The one without windows shows no notifications."""
+    if not WHOLE:
+        pytest.skip("there is no chromium: install the Debian package of that name")
+    browser = chromium.browser_type.launch(executable_path=WHOLE, args=WHOLE_FLAGS)
+    context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(120_000)
+    context.grant_permissions(["notifications"], origin=post.address)
+    page = context.new_page()
+    page.goto(post.address)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    debugger = context.new_cdp_session(page)
+    seen: list[dict[str, Any]] = []
+    debugger.on("ServiceWorker.workerRegistrationUpdated", lambda event: seen.extend(event["registrations"]))
+    debugger.send("ServiceWorker.enable")
+    wait(page, lambda: bool(seen), "the worker is known")
+    message = {
+        "key": "r-1",
+        "title": "North ridge: disk at Gate",
+        "body": "Something.",
+        "link": "/camera/gate",
+        "grave": True,
+    }
+    for data in (json.dumps(message), json.dumps(message)):  # twice the same is shown once
+        debugger.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": post.address, "registrationId": seen[0]["registrationId"], "data": data},
+        )
+    shown = "() => navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => [n.title, n.body, n.tag, n.data]))"
+    wait(
+        page,
+        lambda: page.evaluate(shown) == [[message["title"], message["body"], "r-1", "/camera/gate"]],
+        "it is shown",
+    )
+    browser.close()

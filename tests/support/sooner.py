@@ -1,0 +1,48 @@
+"""Real processes that wait less: the times that a person would not want to set, and a test does not want to sit through.
+
+Only how long something is waited for is changed, in the started processes, as they load the module that says it. What the times are in the product
+is held by the unit tests of those modules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+SITE = Path(__file__).with_name("sooner_site")
+
+SILENT_CAMERA = {
+    "longwatch.accounting.alarms": "SILENT_US = 3_000_000\nRAISE_AFTER_US = {AlarmKind.CAMERA_SILENT: SILENT_US}\nBACK_US |= {AlarmKind.CAMERA_SILENT: 1_000_000}"
+}
+"""A camera is silent after three seconds instead of ten, and back after one instead of five."""
+
+NETWORK = {
+    f"longwatch.node.{module}": words
+    for module, words in {
+        "confirming": "EVERY_S = 0.5",
+        "hub_above": "EVERY_S = 1.0",
+        "hub_keeping": "TELL_EVERY_S = 1.0",
+        "hub_relay": "EVERY_S = 1.0",
+        "hub_requests": "EVERY_S = 1.0",
+        "hub_silence": "TELL_EVERY_S = 1.0",
+        "hub_upgrades": "LOOK_S = 1.0",
+        "obeying": "LOOK_S = 0.5",
+        "post_link": "LOOK_EVERY_S = 1.0",
+        "post_media": "EVERY_S = 0.5",
+        "uplink": "GOOD_AFTER_US = 2_000_000",
+        "upgrading": "LOOK_S = 0.5",
+    }.items()
+}
+"""Posts and hubs look each second for what they look for every two to five; a connection that lasted two seconds instead of twenty was a good one, after
+which the next one is tried at once.
+"""
+
+
+def environment(words: Mapping[str, str]) -> dict[str, str]:
+    """For a process; words: Python by the name of the module that it is run in, once that is loaded."""
+    if not words:
+        return dict(os.environ)
+    path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, "LONGWATCH_TEST_SOONER": json.dumps(dict(words))}

@@ -1,0 +1,227 @@
+"""What goes somewhere is told from what only changes its shape; names of sabotage from what was said on the way."""
+
+import numpy as np
+import pytest
+from tests.unit.detection.drawn import ground
+
+from longwatch.detection import going, motion, tamper
+from longwatch.detection.going import Step
+from longwatch.detection.motion import Blob
+from longwatch.detection.pace import Pace
+from longwatch.detection.tracking import Tracker
+from longwatch.detection.view import Likeness
+
+SIZE = 160, 90
+START = 1_700_000_000_000_000
+CELLS = ground()[::2, ::2].copy()
+
+
+def steps(*boxes: tuple[float, float, float, float], step_s: float = 0.2) -> list[Step]:
+    """Of boxes: left, top, right, bottom."""
+    return [
+        (START + round(n * step_s * 1e6), (left + right) / 2, bottom, (top + bottom) / 2, left, right, top)
+        for n, (left, top, right, bottom) in enumerate(boxes)
+    ]
+
+
+def test_who_walks_goes_and_so_does_who_enters_at_the_border():
+    assert going.goes(steps(*[(40 + n, 30, 46 + n, 50) for n in range(8)]), 4, SIZE)
+    assert going.goes(steps(*[(0, 30, 2 + 2 * n, 50) for n in range(8)]), 4, SIZE)
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [(40, 30, 60 + 2 * n, 50) for n in range(8)],
+        [(0, 0, 133, 88)] + [(6, 0, 125, 64)] * 7,
+        [(0, 0, 160, 40 + (n % 2)) for n in range(8)],
+    ],
+    ids=["one side stays", "a jump", "all across"],
+)
+def test_what_changes_its_shape_goes_nowhere(boxes: list[tuple[float, float, float, float]]):
+    assert not going.goes(steps(*boxes), 4, SIZE)
+
+
+def test_who_comes_nearer_grows_in_both_ways_and_what_fades_from_one_end_does_not():
+    assert going.grows(steps(*[(50 - 0.2 * n, 20, 56 + 0.2 * n, 34 + 1.2 * n) for n in range(14)]))
+    assert not going.grows(steps(*[(22, 25, 24, 41 - n) for n in range(12)]))
+
+
+def test_a_side_that_flickers_is_not_elsewhere():
+    was = (40.0, 20.0, 10.0, 10.0)
+    assert not going.is_elsewhere((40.0, 20.0, 16.0, 10.0), was, (3.0, 0.0), SIZE)
+    assert going.is_elsewhere((46.0, 20.0, 10.0, 10.0), was, (6.0, 0.0), SIZE)
+
+
+def blob(x: float, y: float, width: int = 3, height: int = 4, **more: float) -> Blob:
+    """Around x, y."""
+    told = {"contrast": 30.0, "edge": 1.0, "texture": 0.1, "before": 2.0, "after": 8.0} | more
+    return Blob(round(x) - 1, round(y) - 2, width, height, x, y, width * height, **told)  # type: ignore[arg-type]  # numbers all
+
+
+def followed(way: list[tuple[float, float]], crowd: float) -> bool:
+    """Whether a small thing on this way, among a crowd of larger ones, is known for one."""
+    tracker = Tracker(160)
+    tracker.crowd, tracker.crowd_cells = crowd, 40.0
+    for n, (x, y) in enumerate(way):
+        tracker.crowd = crowd
+        tracker.follow([blob(x, y)], START + n * 200_000, 0.2)
+    return any(track.confirmed for track in tracker.tracks)
+
+
+def test_who_is_followed_for_long_is_none_of_the_crowd_but_a_flake_is():
+    aside = [(30 + n, 50.0) for n in range(14)]
+    falling = [(30 + 0.2 * n, 5 + 3.0 * n) for n in range(14)]
+    assert followed(aside, 1.0)
+    assert not followed(aside[:6], 1.0)
+    assert not followed(falling, 1.0)
+    assert not followed(aside, 8.0)
+
+
+@pytest.mark.parametrize(("stray", "known"), [(0.2, True), (9.0, False)], ids=["on his way", "to and fro"])
+def test_who_is_far_off_on_one_line_in_many_key_frames_is_no_flake(stray: float, known: bool):
+    """Here and there on a way, as chance has it of many flakes, is no line."""
+    tracker = Tracker(160)
+    tracker.crowd, tracker.crowd_cells = 1.1, 19.0
+    for n in range(12):
+        tracker.follow([blob(30 + 5.5 * n, 30 + stray * (n % 3 - 1))], START + n * 2_000_000, 2.0)
+        assert n >= 8 or not any(track.confirmed for track in tracker.tracks)
+    assert any(track.confirmed for track in tracker.tracks) is known
+
+
+def test_a_lorry_that_crosses_in_a_second_is_no_flake():
+    tracker = Tracker(160)
+    for n in range(4):
+        tracker.crowd, tracker.crowd_cells = 1.8, 24.0
+        tracker.follow([blob(30 + 30 * n, 50, 40, 20, edge=2.0)], START + n * 250_000, 0.25)
+    assert tracker.tracks[0].confirmed
+
+
+def test_light_that_swallows_what_flickered_in_its_place_is_not_the_same_thing():
+    tracker = Tracker(160)
+    for n in range(3):
+        tracker.follow([blob(103, 24, 2, 2)], START + n * 250_000, 0.25)
+    tracker.follow([blob(80, 20, 160, 40)], START + 750_000, 0.25)
+    assert sorted(track.hits for track in tracker.tracks) == [1, 3]
+
+
+@pytest.mark.parametrize(("away", "tracks"), [(22, 2), (4, 1)], ids=["a drop far off", "he sets out"])
+def test_who_stood_for_long_is_not_what_shows_up_far_off(away: int, tracks: int):
+    tracker = Tracker(160)
+    for n in range(60):
+        tracker.follow([blob(76 + min(n, 8), 20, 3, 3)], START + n * 200_000, 0.2)
+    tracker.follow([blob(84 + away, 20, 7, 3)], START + 59 * 200_000 + 1_280_000, 0.48)
+    assert len(tracker.tracks) == tracks
+
+
+@pytest.mark.parametrize(
+    ("each_us", "a_second"),
+    [(200_000, 5.0), (160_000, 5.0), (125_000, 5.0), (80_000, 5.0), (40_000, 5.0), (400_000, 2.5)],
+)
+def test_as_many_pictures_are_looked_at_as_are_asked_for_at_any_rate(each_us: int, a_second: float):
+    pace, looks = Pace(), 0
+    for n in range(20_000_000 // each_us):
+        at = START + n * each_us
+        if pace.is_due(at, 200_000):
+            pace.looked(at, 200_000)
+            looks += 1
+    assert looks / 20 == pytest.approx(a_second, rel=0.06)
+    assert pace.is_due(START, 200_000), "after the clock was set back"
+
+
+def test_a_large_thing_gets_a_place_among_flakes():
+    tracker = Tracker(160)
+    tracker.follow([blob(4 + 7 * n, 10) for n in range(22)], START, 0.2)
+    tracker.follow([blob(80, 60, 12, 30)], START + 200_000, 0.2)
+    assert max(track.cells for track in tracker.tracks) == 360
+
+
+def test_what_was_there_in_one_look_alone_has_passed():
+    tracker = Tracker(160)
+    tracker.follow([blob(80, 50, 40, 30)], START, 0.2)
+    tracker.follow([], START + 200_000, 0.2)
+    assert len(tracker.passed(300, START + 200_000)) == 1
+    assert not tracker.passed(300, START + 200_000)
+
+
+def test_what_stood_for_seconds_does_not_leap_and_who_stood_may_go():
+    tracker = Tracker(160)
+    for n in range(10):
+        tracker.follow([blob(22, 30, 2, 8)], START + n * 200_000, 0.2)
+    tracker.follow([blob(22, 6, 9, 4)], START + 2_600_000, 0.2)
+    assert [track.hits for track in tracker.tracks] == [10, 1]
+    tracker.follow([blob(25, 30, 2, 8)], START + 2_800_000, 0.2)
+    assert [track.hits for track in tracker.tracks] == [11, 1]
+
+
+def test_what_fills_the_picture_is_the_light_and_no_thing():
+    tracker = Tracker(160)
+    tracker.height = 90
+    for n in range(12):
+        tracker.follow([blob(60 + 3 * n, 45, 130, 80, edge=5.0)], START + n * 200_000, 0.2)
+    assert tracker.is_all(tracker.tracks[0])
+    assert not tracker.tracks[0].confirmed
+
+
+@pytest.mark.parametrize(("edge", "known"), [(2.5, True), (0.4, False)], ids=["a lorry", "light"])
+def test_what_fills_the_picture_and_ends_sharply_is_known_as_soon_as_others(edge: float, known: bool):
+    tracker = Tracker(160)
+    tracker.height = 90
+    for n in range(4):
+        tracker.follow([blob(60 + 12 * n, 30, 80, 60, edge=edge)], START + n * 200_000, 0.2)
+    assert tracker.tracks[0].confirmed is known
+    assert blob(60, 30, 80, 60, edge=edge, sharp=0.2, brighter=1.0).floods(160 * 90) is not known
+
+
+@pytest.mark.parametrize(("way", "count"), [(40, 1), (0, 0)], ids=["a car", "a flash"])
+def test_what_went_on_in_two_looks_has_passed_and_what_only_shone_has_not(way: int, count: int):
+    tracker = Tracker(160)
+    for n in range(2):
+        tracker.follow([blob(60 + way * n, 50, 40, 30)], START + n * 200_000, 0.2)
+    tracker.follow([], START + 400_000, 0.2)
+    assert len(tracker.passed(300, START + 400_000)) == count
+
+
+def test_who_passes_behind_a_fence_is_no_light_and_what_is_burnt_out_is():
+    place = CELLS.copy()
+    place[:, 44] = 250.0
+    person = place.copy()
+    person[30:50, 40:49] = np.where(np.arange(40, 49) == 44, 250.0, CELLS[30:50, 40:49].min() - 15)
+    new = (np.abs(person - place) > 5).astype(np.uint8)
+    [found] = motion.blobs(motion.cleaned(new), person, place, 0.5)
+    assert not found.is_light
+    lit = CELLS.copy()
+    lit[20:60, 40:90] = 252.0
+    [burnt] = motion.blobs((lit != CELLS).astype(np.uint8), lit, CELLS, 0.5, lit)
+    assert burnt.is_light
+
+
+def named(*said: str) -> str:
+    """What is said in the end of looks that say this, four tenths of a second apart."""
+    standing = tamper.Standing()
+    for n in range(40):
+        standing.next(said[min(n, len(said) - 1)], START + n * 400_000, 0.4, well=False)
+        if standing.kind:
+            break
+    return standing.kind
+
+
+def test_a_name_is_what_was_mostly_said_and_paint_is_no_cover():
+    assert named(*["blinded"] * 9, "", "sprayed") == "blinded"
+    assert named(*["sprayed"] * 4, "covered") == "sprayed"
+    assert named("sprayed", "covered") == "covered"
+
+
+@pytest.mark.parametrize(
+    ("fine", "broad", "said"), [(0.66, 1.48, ""), (0.5, 1.0, "defocused"), (0.4, 1.48, "defocused")]
+)
+def test_edges_that_dusk_softens_are_in_focus(fine: float, broad: float, said: str):
+    seen = Likeness(142, 0.99, 0.01, 0.0, fine, broad, 0.93, -38.0, 0.0, 0.0, 0.0, 26.7, 16.8, 100.0)
+    assert tamper.judged(seen, 0.0) == said
+
+
+def test_a_doubt_ends_when_the_view_is_back():
+    standing = tamper.Standing()
+    for n, said in enumerate(["turned"] * 8 + [""] + ["turned"] * 8):
+        standing.next(said, START + n * 400_000, 0.4, well=not said)
+    assert not standing.kind

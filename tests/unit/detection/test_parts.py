@@ -1,0 +1,219 @@
+"""The smaller parts of looking, each by itself."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.detection.drawn import ground
+
+from longwatch.detection import light, motion, steadiness, zones
+from longwatch.detection.background import Background
+from longwatch.detection.heat import Heat
+from longwatch.detection.motion import Blob
+from longwatch.detection.replay import fingerprint
+from longwatch.detection.state import StateError, packed, unpacked
+from longwatch.detection.tracking import Tracker
+from longwatch.model.events import Line, Zone
+
+CELLS = ground()[::2, ::2].copy()
+
+
+@settings(max_examples=25, deadline=None)
+@given(gain=st.floats(0.5, 1.8), offset=st.floats(-20, 30), seed=st.integers(0, 99))
+def test_light_is_undone_whatever_stands_in_a_third_of_the_picture(gain: float, offset: float, seed: int):
+    rng = np.random.default_rng(seed)
+    seen = CELLS * np.float32(gain) + np.float32(offset)
+    x = int(rng.integers(0, 110))
+    seen[10:80, x : x + 50] = rng.uniform(0, 250)
+    found = light.between(CELLS, seen)
+    assert found.gain == pytest.approx(gain, abs=0.08)
+    left = np.abs(found.undone(seen) - CELLS)
+    assert float(np.median(left)) < 3
+
+
+@settings(max_examples=25, deadline=None)
+@given(dx=st.integers(-5, 5), dy=st.integers(-4, 4), gain=st.floats(0.6, 1.5))
+def test_a_shift_is_found_in_any_light_and_undone(dx: int, dy: int, gain: float):
+    moved = np.roll(CELLS, (dy, dx), (0, 1)) * np.float32(gain)
+    shift = steadiness.between(steadiness.edges(CELLS), steadiness.edges(moved))
+    assert shift.clear > steadiness.CLEAR
+    assert (shift.dx * 160, shift.dy * 90) == (pytest.approx(dx, abs=0.7), pytest.approx(dy, abs=0.7))
+    inner = np.abs(steadiness.steadied(moved, steadiness.Shift(dx / 160, dy / 90)) - CELLS * np.float32(gain))[
+        8:-8, 8:-8
+    ]
+    assert float(inner.max()) < 0.01
+
+
+def test_no_shift_is_no_shake():
+    assert not steadiness.is_shake(steadiness.between(steadiness.edges(CELLS), steadiness.edges(CELLS)))
+
+
+def test_a_background_knows_several_states_of_a_cell_and_forgets_what_was_there_for_a_moment():
+    known = Background(CELLS.shape)
+    known.begin(CELLS)
+    other = CELLS + 60
+    for n in range(120):
+        shown = other if n % 3 == 0 else CELLS
+        known.learn(shown, known.compare(shown), 1.0, None)
+    assert not known.compare(CELLS).any()
+    assert known.compare(other).mean() < 0.01
+    assert known.compare(CELLS - 60).mean() > 0.99
+    assert float(known.spread.mean()) < 2
+
+
+def test_nothing_is_learnt_where_something_is_followed():
+    known = Background(CELLS.shape)
+    known.begin(CELLS)
+    held = np.zeros(CELLS.shape, np.uint8)
+    held[:, :80] = 1
+    for _ in range(60):
+        shown = CELLS + 50
+        known.learn(shown, known.compare(shown), 1.0, held)
+    new = known.compare(CELLS + 50)
+    assert new[:, :80].all()
+    assert not new[:, 80:].any()
+
+
+def test_a_background_goes_through_bytes():
+    known = Background(CELLS.shape)
+    known.begin(CELLS)
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        shown = CELLS + rng.normal(0, 2, CELLS.shape).astype(np.float32)
+        known.learn(shown, known.compare(shown), 0.5, None)
+    again = Background.of(known.arrays(), known.looks)
+    assert float(np.abs(again.usual - known.usual).max()) < 0.1
+    assert float(np.abs(again.spread - known.spread).max()) <= 0.051
+    with pytest.raises(ValueError, match="size"):
+        Background.of(known.arrays() | {"mean0": np.zeros((2, 2), np.float16)}, 3)
+
+
+def test_blobs_have_sizes_by_where_they_stand_and_lone_cells_are_none():
+    new = np.zeros((90, 160), np.uint8)
+    new[5:7, 20:22] = new[84:86, 60:62] = new[40:50, 100:106] = 1
+    new[60, 30] = 1
+    seen = CELLS.copy()
+    seen[new > 0] = 10
+    found = motion.blobs(motion.cleaned(new), seen, CELLS, 0.5)
+    assert (found[0].left, found[0].top, found[0].width, found[0].height) == (100, 40, 6, 10)
+    assert len(found) == 2  # of the two small ones that near the upper edge: there things are far
+    assert found[1].top == 5
+    assert motion.least_cells(1.0, 0.0) > motion.least_cells(0.0, 1.0)
+
+
+def blob(x: float, y: float = 40.0, size: int = 6, texture: float = 0.0) -> Blob:
+    half = size // 2
+    return Blob(round(x) - half, round(y) - half, size, size, x, y, size * size, 40.0, 1.0, texture, 3.0, 10.0)
+
+
+def follow(xs: list[float], texture: float = 0.0, size: int = 6) -> Tracker:
+    tracker = Tracker(160)
+    for n, x in enumerate(xs):
+        tracker.follow([blob(x, size=size, texture=texture)], n * 200_000, 0.2)
+    return tracker
+
+
+def test_a_track_is_confirmed_by_going_somewhere():
+    assert follow([20, 22, 24, 26, 28]).tracks[0].confirmed
+    assert not follow([20, 22, 20, 22, 20, 22, 20, 22]).tracks[0].confirmed
+    assert not follow([20] * 12).tracks[0].confirmed
+    assert not follow([20, 22, 24, 26, 28], texture=0.9).tracks[0].confirmed, "the ground is as it was: light"
+    assert not any(track.confirmed for track in follow([20, 46, 72, 98, 124], size=4).tracks), "an insect"
+
+
+def test_two_things_keep_their_numbers_when_they_pass_each_other():
+    tracker = Tracker(160)
+    for n in range(12):
+        tracker.follow([blob(20 + 4 * n, 40), blob(64 - 4 * n, 48)], n * 200_000, 0.2)
+    assert sorted((track.number, round(track.x)) for track in tracker.tracks) == [(1, 64), (2, 20)]
+
+
+def test_a_track_that_is_not_seen_is_over():
+    tracker = follow([20, 22, 24, 26])
+    assert tracker.follow([], 1_000_000, 0.2)[1] == []
+    assert [track.number for track in tracker.follow([], 4_000_000, 3.0)[1]] == [1]
+
+
+def test_a_tracker_goes_through_json():
+    tracker = follow([20, 22, 24, 26])
+    again = Tracker(160)
+    again.restore(tracker.saved())
+    assert again.saved() == tracker.saved()
+
+
+@pytest.mark.parametrize(
+    ("direction", "before", "after", "said"),
+    [
+        ("both", (0.2, 0.5), (0.4, 0.5), zones.RIGHT), ("both", (0.4, 0.5), (0.2, 0.5), zones.LEFT),
+        ("left_to_right", (0.2, 0.5), (0.4, 0.5), zones.RIGHT), ("left_to_right", (0.4, 0.5), (0.2, 0.5), ""),
+        ("both", (0.2, 0.1), (0.4, 0.1), ""), ("both", (0.1, 0.5), (0.2, 0.5), ""),
+    ],
+)  # fmt: skip
+def test_lines(direction: str, before, after, said: str):
+    assert zones.crossed(Line("l", ((0.3, 0.9), (0.3, 0.3)), direction), before, after) == said
+
+
+def test_a_zone_counts_for_its_kinds():
+    zone = Zone("z", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)), kinds=("object",))
+    assert zones.zones_at([zone], (0.2, 0.2), "object.person") == (zone,)
+    assert zones.zones_at([zone], (0.2, 0.2), "motion") == () == zones.zones_at([zone], (0.7, 0.2), "object.person")
+
+
+def test_heat_is_told_in_tenths_and_what_is_less_waits():
+    heat = Heat()
+    moving = np.zeros((90, 160), np.uint8)
+    moving[:45] = 1
+    for _ in range(3):
+        heat.add(moving, 0.25)
+    heat.add(None, 7000.0)
+    looked, cells = heat.told()
+    told = np.frombuffer(cells, "<u2").reshape(36, 64)
+    assert (looked, set(told[:18].flat), set(told[18:].flat)) == (65_535, {7}, {0})
+    heat.add(moving, 60.0)
+    looked, cells = heat.told()
+    assert np.frombuffer(cells, "<u2")[0] == 50, "nobody saw what was between two looks"
+    assert looked == 5_072
+    assert heat.told() == (0, b"")
+
+
+def test_fingerprints_of_live_pictures_differ_in_half_of_their_bits():
+    rng = np.random.default_rng(3)
+    spread = np.ones(CELLS.shape, np.float32)
+    a, b = (fingerprint(CELLS + rng.normal(0, 1, CELLS.shape).astype(np.float32), CELLS, spread) for _ in range(2))
+    assert a is not None
+    assert b is not None
+    assert 440 < int(np.bitwise_count(a ^ b).sum()) < 584
+    assert fingerprint(CELLS, CELLS, spread) is None
+
+
+def test_state_goes_through_bytes_and_nothing_foreign_is_believed():
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.arange(4, dtype=np.uint8)}
+    head, back = unpacked(packed({"n": 1}, arrays))
+    assert head == {"n": 1}
+    assert all((back[name] == array).all() for name, array in arrays.items())
+    with pytest.raises(TypeError):
+        packed({}, {"o": np.array(["x"])})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=120), st.integers(0, 200))
+def test_any_bytes_are_refused_with_one_error(noise: bytes, at: int):
+    whole = packed({"n": 1}, {"a": np.zeros((3, 3), np.float32)})
+    for data in (noise, whole[: at % len(whole)] + noise):
+        if data == whole:
+            continue
+        with contextlib.suppress(StateError):
+            unpacked(data)
+
+
+def test_light_that_is_as_it_was_is_left_as_it_is():
+    usual = ground(0)
+    noisy = usual + np.random.default_rng(1).normal(0.3, 2.0, usual.shape).astype(np.float32)
+    found = light.between(usual, noisy, noisy - usual)
+    assert (found.gain, found.offset, found.explained) == (1.0, 0.0, 1.0)
+    assert found.undone(noisy) is noisy
+    noisy[:, : usual.shape[1] // 3] += 60  # something large stands there
+    assert not light.between(usual, noisy).changed
+    assert light.between(usual, noisy).explained < 0.8

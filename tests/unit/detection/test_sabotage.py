@@ -1,0 +1,234 @@
+"""What hides the view is said within some seconds, by its name, and is over when the view is back; light, night and passers-by are none of it."""
+
+import cv2
+import numpy as np
+import pytest
+from tests.unit.detection.drawn import START_US, ground, kinds, learnt, looked, noisy, pictures
+
+from longwatch.detection import tamper
+from longwatch.detection.blindness import Blindness
+from longwatch.detection.looker import Looker
+from longwatch.detection.pictures import Picture
+from longwatch.detection.view import Likeness, View
+from longwatch.model.events import Watched
+
+PLACE = ground()
+OTHER = ground(77)
+
+
+def fogged(place):
+    soft = cv2.GaussianBlur(place, (0, 0), 2)
+    return soft * np.float32(0.2) + np.float32(0.8 * 160)
+
+
+def sprayed(place):
+    made = place.copy()
+    for x, y in ((60, 40), (150, 60), (240, 50), (90, 120), (190, 130), (270, 110), (30, 90)):
+        cv2.circle(made, (x, y), 46, 25.0, -1)
+    return made
+
+
+def blinded(place):
+    xs, ys = np.meshgrid(np.arange(320, dtype=np.float32), np.arange(180, dtype=np.float32))
+    return place * np.float32(0.3) + 900 * np.exp(-(((xs - 170) / 70) ** 2) - ((ys - 80) / 60) ** 2)
+
+
+ATTACKS = {
+    "covered": lambda place: np.full_like(place, 22),
+    "sprayed": sprayed,
+    "turned": lambda _: OTHER,
+    "moved": lambda place: np.roll(place, (9, -22), (0, 1)),
+    "defocused": lambda place: cv2.GaussianBlur(place, (0, 0), 5),
+    "fogged": fogged,
+    "blinded": blinded,
+}
+LIGHTS = {"day": 1.0, "night": 0.45}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("light", LIGHTS)
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_each_is_said_in_time_by_its_name_and_is_over_when_the_view_is_back(kind: str, light: str):
+    place = PLACE * np.float32(LIGHTS[light])
+    looker = learnt(base=place, sigma=2.0)
+    attacked = ATTACKS[kind](place)
+    said = looked(looker, pictures(lambda _: attacked, 8, from_s=20, step_s=0.5, sigma=2.0))
+    tampers = [each for each in said if each.kind.startswith("tamper")]
+    assert {each.kind for each in tampers} == {f"tamper.{kind}"}
+    assert tampers[0].at_us - START_US - 20e6 < 6e6
+    back = looked(looker, pictures(lambda _: place, 6, from_s=28, step_s=0.5, sigma=2.0))
+    assert f"tamper.{kind}" in kinds(back, on=False)
+    assert not looked(looker, pictures(lambda _: place, 2, from_s=34, step_s=0.5, sigma=2.0))
+
+
+def test_a_covered_thermal_camera():
+    cold = cv2.GaussianBlur(ground(4, 6.0), (0, 0), 2)
+    looker = learnt(Watched("mast", thermal=True), base=cold, sigma=1.5)
+    said = looked(looker, pictures(lambda _: np.full_like(cold, 120), 8, from_s=20, step_s=0.5, sigma=1.5))
+    assert kinds(said) == {"tamper.covered"}
+
+
+SOFT = cv2.GaussianBlur(ground(4), (0, 0), 2)
+"""A place as a thermal camera shows it: nothing in it is sharp, so a lens out of focus takes little."""
+
+
+def test_a_soft_picture_out_of_focus():
+    looker = learnt(Watched("mast", thermal=True), base=SOFT, sigma=1.0)
+    blurred = cv2.GaussianBlur(SOFT, (0, 0), 2.5)
+    said = looked(looker, pictures(lambda _: blurred, 10, from_s=20, step_s=0.5, sigma=1.0))
+    assert kinds(said) == {"tamper.defocused"}
+    back = looked(looker, pictures(lambda _: SOFT, 6, from_s=30, step_s=0.5, sigma=1.0))
+    assert "tamper.defocused" in kinds(back, on=False)
+
+
+@pytest.mark.parametrize(
+    ("fine", "sharp", "raised", "said"),
+    [(0.74, 0.62, 0.0, "defocused"), (0.74, 0.97, 0.0, ""), (0.74, 0.62, -12.0, ""), (0.93, 0.9, 0.0, "")],
+)
+def test_little_is_lost_where_nothing_else_changed_but_not_by_a_shift_or_another_light(
+    fine: float, sharp: float, raised: float, said: str
+):
+    seen = Likeness(120, 1.0, 0.0, 0.0, fine, 1.0, 1.0, raised, 0.0, 0.0, 0.0, 32.0, 32.0, 92.0, sharp)
+    assert tamper.judged(seen, 0.0) == said
+
+
+def lit(kept: float, fine: float, broad: float, calm: float, glare: float = 0.0) -> Likeness:
+    return Likeness(
+        144, kept, 1 - kept, 0.0, fine, broad, 0.98 if fine > 0.9 else 0.5, 0.0, glare, glare, 0.0, calm, 25.0, 110.0
+    )
+
+
+BURNT, DIMMED, LAMP, BACK = lit(0.5, 0.3, 1.1, 50, 0.6), lit(0.73, 0.31, 1.1, 56), lit(0.72, 0.23, 0.85, 42), lit(1, 1, 1, 25)  # fmt: skip
+
+
+def test_a_lamp_that_exposure_answers_is_one_until_it_is_gone(monkeypatch: pytest.MonkeyPatch):
+    """Directions of edges are kept while exposure closes, their strength is not."""
+    shown = iter([BURNT] * 8 + [DIMMED] * 5 + [LAMP] * 30 + [BACK] * 6)
+    monkeypatch.setattr(View, "likeness", lambda *_: next(shown))
+    blind, cells = Blindness((90, 160)), np.zeros((90, 160), np.float32)
+    said = [blind.look(np.zeros((180, 320), np.uint8), cells, START_US + n * 1_000_000) for n in range(4)]
+    said = [blind.look(np.zeros((180, 320), np.uint8), cells, START_US + n * 400_000) for n in range(12, 61)]
+    assert set(said[12:43]) == {"blinded"}
+    assert said[-1] == ""
+
+
+def test_headlights_that_leave_the_edges_their_strength_are_none():
+    assert tamper.judged(lit(0.86, 0.98, 1.1, 82), 0.0) == ""
+    assert tamper.judged(DIMMED, 0.0) == "blinded"
+
+
+def test_by_looks_at_key_frames_alone_it_takes_two():
+    looker = learnt()
+    said = looked(looker, pictures(lambda _: np.full_like(PLACE, 20), 12, from_s=20, step_s=4))
+    assert said[0].at_us - START_US == 24e6
+
+
+def test_what_is_over_in_two_seconds_is_not_said():
+    looker = learnt()
+    assert "tamper" not in {
+        each.kind[:6] for each in looked(looker, pictures(lambda _: OTHER, 2, from_s=20, step_s=0.5))
+    }
+    assert "tamper" not in {
+        each.kind[:6] for each in looked(looker, pictures(lambda _: PLACE, 8, from_s=22, step_s=0.5))
+    }
+
+
+def test_dusk_and_the_switch_to_infra_red_are_none():
+    looker = learnt()
+    dusk = looked(
+        looker, pictures(lambda at: PLACE * np.float32(max(0.35, 1 - (at - 20) / 60)), 60, from_s=20, step_s=2)
+    )
+    infra = PLACE * np.float32(0.5) + cv2.GaussianBlur(PLACE, (0, 0), 30) * np.float32(0.35)
+    night = looked(looker, pictures(lambda _: infra, 20, from_s=80, step_s=1))
+    assert not kinds(dusk)
+    assert not kinds(night)
+
+
+def test_without_the_setting_nothing_is_said():
+    looker = learnt(Watched("yard", tamper=False))
+    assert not {
+        kind
+        for kind in kinds(looked(looker, pictures(lambda _: OTHER, 8, from_s=20, step_s=0.5)))
+        if kind.startswith("tamper")
+    }
+
+
+def test_a_turned_camera_that_stays_so_is_the_view_after_half_an_hour():
+    looker = learnt()
+    looked(looker, pictures(lambda _: OTHER, 8, from_s=20, step_s=1))
+    said = looked(looker, pictures(lambda _: OTHER, 1900, from_s=28, step_s=50))
+    assert ("tamper.turned", False) in {(each.kind, each.on) for each in said}
+    assert not kinds(looked(looker, pictures(lambda _: OTHER, 20, from_s=1930, step_s=4)))
+
+
+def frozen(from_s: float, seconds: float, step_s: float):
+    held = noisy(PLACE, np.random.default_rng(5), 3.0)
+    return (Picture(held, START_US + round((from_s + n * step_s) * 1e6)) for n in range(round(seconds / step_s)))
+
+
+def test_a_frozen_picture_is_said_and_is_over_when_it_lives():
+    looker = learnt(seconds=40, step_s=4)
+    said = looked(looker, frozen(40, 12, 4))
+    assert said[0].kind == "tamper.frozen"
+    assert said[0].at_us - START_US <= 44e6
+    back = looked(looker, pictures(lambda _: PLACE, 12, from_s=52, step_s=4))
+    assert kinds(back, on=False) == {"tamper.frozen"}
+
+
+def test_a_shutter_that_closes_for_a_second_is_not_frozen():
+    looker = learnt(seconds=40, step_s=2)
+    assert not looked(looker, frozen(40, 1.5, 0.25))
+    assert not looked(looker, pictures(lambda _: PLACE, 5, from_s=41.5, step_s=0.5))
+
+
+def test_a_picture_without_noise_is_never_called_frozen():
+    looker = Looker(Watched("yard"))
+    still = PLACE.astype(np.uint8)
+    assert not [s for n in range(20) for s in looker.look(Picture(still, START_US + n * 4_000_000))]
+
+
+@pytest.mark.parametrize("trace", [0.0, 1.0])
+def test_a_loop_is_said_within_three_key_frames(trace: float):
+    """trace: of noise that a converter adds."""
+    looker = Looker(Watched("yard"))
+    live = list(pictures(lambda _: PLACE, 120, step_s=4))
+    assert not looked(looker, iter(live))
+    rng = np.random.default_rng(8)
+    fed = [
+        Picture(noisy(each.luma.astype(np.float32), rng, trace), START_US + (120 + 4 * n) * 1_000_000)
+        for n, each in enumerate(live[8:20])
+    ]
+    said = looked(looker, iter(fed[:3]))
+    assert kinds(said) == {"tamper.replayed"}
+    assert said[0].at_us - START_US <= 128e6
+    looked(looker, iter(fed[3:]))
+    after = looked(looker, pictures(lambda _: PLACE, 40, from_s=170, step_s=4))
+    assert kinds(after, on=False) == {"tamper.replayed"}
+
+
+def coded(picture, step: float):
+    """As an encoder smooths it: blocks of 8 x 8 whose frequencies are rounded. What it leaves is structure and no noise."""
+    made = np.zeros((184, 320), np.float32)
+    padded = np.pad(picture, ((0, 4), (0, 0)), mode="edge").astype(np.float32)
+    for y in range(0, 184, 8):
+        for x in range(0, 320, 8):
+            made[y : y + 8, x : x + 8] = cv2.idct(np.rint(cv2.dct(padded[y : y + 8, x : x + 8]) / step) * step)
+    return np.clip(np.rint(made[:180]), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sigma", "step"), [(0.2, 6), (0.2, 16), (0.6, 16)])
+def test_a_clean_smoothly_encoded_room_whose_light_comes_back_is_no_loop(sigma: float, step: float):
+    looker, rng = Looker(Watched("room")), np.random.default_rng(2)
+    for n in range(45):
+        lit = PLACE * np.float32(1 + 0.03 * np.sin(2 * np.pi * n / 11) + 0.02 * np.sin(2 * np.pi * n / 5.5 + 1))
+        shown = Picture(coded(lit + sigma * rng.standard_normal(PLACE.shape), step), START_US + n * 4_000_000)
+        assert "tamper.replayed" not in {each.kind for each in looker.look(shown)}
+
+
+def test_what_is_said_of_the_view_outlives_the_process():
+    looker = learnt()
+    looked(looker, pictures(lambda _: OTHER, 8, from_s=20, step_s=0.5))
+    other = Looker.restored(Watched("yard"), looker.saved())
+    assert kinds(looked(other, pictures(lambda _: OTHER, 2, from_s=28, step_s=0.5))) == {"tamper.turned"}
+    assert kinds(looked(other, pictures(lambda _: PLACE, 5, from_s=30, step_s=0.5)), on=False) == {"tamper.turned"}

@@ -1,0 +1,157 @@
+"""Messages to people over HTTP: who sees them, who acknowledges, and whose browsers are whose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from tests.support.receivers import PushedBrowser
+from tests.support.site import PASSWORD, Running, running_site
+
+from longwatch.accounts import Role
+from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule, Step
+from longwatch.notify.options import PUSH
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+SERVICE = "https://updates.push.services.mozilla.com/wpush/v2/"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(tmp_path: Path):
+    async with running_site(tmp_path) as running:
+        hook = ChannelOptions("hook", "webhook", "http://127.0.0.1:9/token-of-a-receiver", "a-secret-of-a-receiver")
+        every = (ChannelOptions(PUSH, PUSH), hook)
+        rule = Rule("all", ("hook",), group_us=0, escalate=(Step(60_000_000, (PUSH,)),))
+        given = Options(
+            "ridge",
+            "Ridge",
+            channels=every,
+            recipients=tuple(Recipient(one.name, (one.name,)) for one in every),
+            rules=(rule,),
+        )
+        assert running.deps.notify is not None
+        await running.deps.notify.reload(given)
+        await running.accounts.add_user("kari", PASSWORD, Role.VIEWER)
+        yield running
+
+
+async def told(site: Running, camera: str = "yard") -> int:
+    """Number of a message about that camera."""
+    desk, now_us = site.deps.notify, site.clock.wall_us()
+    assert desk is not None
+    desk.take(Happening("alarm/7", ("disk", "alarm"), Phase.BEGAN, now_us, now_us, camera, says="Something."))
+    await desk.turn()
+    return int((await desk.listed(None, 1))[0]["id"])
+
+
+async def call(site: Running, who: str, method: str, path: str, **more: Any) -> httpx.Response:
+    async with site.client(site.tokens[who]) as client:
+        return await client.request(method, f"/api/v1/{path}", **more)
+
+
+async def test_channels_are_an_admins(site: Running) -> None:
+    for who in ("viewer", "operator", "gate-only"):
+        for method, path in (
+            ("GET", "notify"),
+            ("GET", "notifications"),
+            ("GET", "notifications/1"),
+            ("POST", "notify/channels/hook/test"),
+            ("POST", "notify/channels/hook/retry"),
+        ):
+            assert (await call(site, who, method, path)).status_code == 403, (who, path)
+    found = await call(site, "admin", "GET", "notify")
+    assert [one["name"] for one in found.json()["rules"]] == ["all"]
+    assert "token-of-a-receiver" not in found.text
+    assert "a-secret-of-a-receiver" not in found.text
+    assert (await call(site, "admin", "POST", "notify/channels/nobody/test")).status_code == 404
+    made = await call(site, "admin", "POST", "notify/channels/hook/test")
+    assert made.status_code == 202
+    one = (await call(site, "admin", "GET", f"notifications/{made.json()['message']}")).json()
+    assert (one["why"], one["deliveries"][0]["channel"]) == ("test", "hook")
+    assert (await call(site, "admin", "POST", "notify/channels/hook/retry")).status_code == 204
+    assert (await call(site, "admin", "GET", "notifications?cursor=zzz")).status_code == 422
+
+
+async def test_messages_are_listed_page_by_page(site: Running) -> None:
+    for n in range(5):
+        desk, now_us = site.deps.notify, site.clock.wall_us()
+        assert desk is not None
+        desk.take(
+            Happening(f"alarm/{n}", ("disk", "alarm"), Phase.BEGAN, now_us, now_us, "gate", says=f"Something {n}.")
+        )
+        await desk.turn()
+    seen, cursor = [], ""
+    while True:
+        page = (await call(site, "admin", "GET", f"notifications?limit=2{cursor}")).json()
+        seen += [item["body"].split("  ")[-1] for item in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert seen == [f"Something {n}." for n in reversed(range(5))]
+
+
+async def test_who_may_not_see_it_all_acknowledges_no_message(site: Running) -> None:
+    number = await told(site)
+    assert (await call(site, "viewer", "POST", f"notifications/{number}/acknowledge")).status_code == 403
+    for any_number in (number, 999_999):  # numbers tell nothing
+        assert (await call(site, "gate-only", "POST", f"notifications/{any_number}/acknowledge")).status_code == 403
+    assert (await call(site, "operator", "POST", "notifications/999999/acknowledge")).status_code == 404
+    assert (await call(site, "operator", "POST", f"notifications/{number}/acknowledge")).status_code == 204
+    assert (await call(site, "admin", "GET", f"notifications/{number}")).json()["acknowledged"] is not None
+    assert (await call(site, "operator", "GET", f"notifications/{number}/acknowledge")).status_code in {404, 405}
+    desk = site.deps.notify
+    assert desk is not None
+    before = len(await desk.listed(None, 100))
+    site.clock.tick(120_000_000)
+    await desk.turn()
+    assert len(await desk.listed(None, 100)) == before  # it went no further
+
+
+async def signed_in(site: Running, name: str) -> httpx.AsyncClient:
+    client = site.client()
+    assert (await client.post("/api/v1/login", json={"name": name, "password": PASSWORD})).status_code == 200
+    return client
+
+
+async def test_a_browser_is_its_users_alone(site: Running) -> None:
+    ada, kari = await signed_in(site, "ada"), await signed_in(site, "kari")
+    browser = PushedBrowser(SERVICE + "one")
+    body = {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
+    number = (await kari.post("/api/v1/me/push", json=body)).json()["id"]
+    own = (await kari.get("/api/v1/me/push")).json()
+    assert ([one["id"] for one in own["browsers"]], own["told"], len(own["key"])) == ([number], False, 87)
+    assert browser.endpoint not in (await kari.get("/api/v1/me/push")).text
+    assert (await ada.get("/api/v1/me/push")).json()["browsers"] == []
+    assert (await ada.delete(f"/api/v1/me/push/{number}")).status_code == 404
+    assert (await ada.post(f"/api/v1/me/push/{number}/test")).status_code == 404
+    answers = [(await kari.post(f"/api/v1/me/push/{number}/test")).status_code for _ in range(6)]
+    assert answers == [202] * 5 + [429]
+    assert (await kari.delete(f"/api/v1/me/push/{number}")).status_code == 204
+    assert (await kari.delete(f"/api/v1/me/push/{number}")).status_code == 404
+    assert (await call(site, "viewer", "GET", "me/push")).status_code == 422  # a token is no person
+    await ada.aclose()
+    await kari.aclose()
+
+
+async def test_the_server_sends_nowhere_but_to_known_push_services(site: Running) -> None:
+    kari, browser = await signed_in(site, "kari"), PushedBrowser("")
+    keys = {"p256dh": browser.p256dh, "auth": browser.auth}
+    for endpoint in (
+        "http://127.0.0.1:8460/api/v1/me", "https://10.0.0.1/x", "https://fcm.googleapis.com.evil.example/x", "https://fcm.googleapis.com:8443/x",
+        "https://user@fcm.googleapis.com/x", "https://evil.example/?fcm.googleapis.com", "file:///etc/passwd", "https://[", "not an address",
+    ):  # fmt: skip
+        answer = await kari.post("/api/v1/me/push", json={"endpoint": endpoint, "keys": keys})
+        assert answer.status_code == 422, endpoint
+    for wrong in (
+        {"p256dh": "AAAA", "auth": browser.auth},
+        {"p256dh": browser.p256dh, "auth": "é"},
+        {"p256dh": browser.p256dh},
+    ):
+        assert (await kari.post("/api/v1/me/push", json={"endpoint": SERVICE + "x", "keys": wrong})).status_code == 422
+    for n in range(21):
+        answer = await kari.post("/api/v1/me/push", json={"endpoint": f"{SERVICE}{n}", "keys": keys})
+    assert answer.status_code == 422  # too many
+    await kari.aclose()
