@@ -3,7 +3,8 @@
     python -m tests.support.big_archive FOLDER --rows 10000000 --cameras 100 --seed 1
 
 Each camera has one stream of one-minute segments, back from `END_US`, in runs of about a day with a gap between them (and
-a few short `packets_lost` gaps in them). Rows, spans, gaps, runs, placements, holdings and ledger entries agree with each other.
+a few short `packets_lost` gaps in them). Runs are numbered as they begin,
+whichever camera's they are, as in life. Rows, spans, gaps, runs, placements, holdings and ledger entries agree with each other.
 The newest `media_segments` of the first camera are real files with real closing boxes, so that playback has something to
 play; of the others the fragment table has no row unless asked for (`tables`), which is said here because it makes the
 file smaller than life: with it, about 3 kB a segment.
@@ -77,15 +78,17 @@ def make(
     ).fetchone()[0]
     run_id = (db.execute("SELECT max(id) FROM run").fetchone()[0] or 0) + 1
     number = (db.execute("SELECT max(number) FROM run").fetchone()[0] or 0) + 1
+    begin_us = END_US - (per_camera + per_camera // RUN_SEGMENTS + 2) * MINUTE_US
+    runs = [list(_runs(chance, per_camera, begin_us)) for _ in range(cameras)]
+    place = {
+        key: n for n, key in enumerate(sorted((run[0], camera) for camera in range(cameras) for run in runs[camera]))
+    }
     for camera in range(cameras):
         key = key_of(camera)
         stream = db.execute("SELECT id FROM stream WHERE camera = ? AND name = ?", key).fetchone()[0]
-        begin_us = END_US - (per_camera + per_camera // RUN_SEGMENTS + 2) * MINUTE_US
         db.execute("UPDATE stream SET set_up_us = ? WHERE id = ?", (begin_us, stream))
-        runs = list(_runs(chance, per_camera, begin_us))
-        _insert(db, runs, stream, boot, run_id, number, chance)
-        run_id += len(runs)
-        number += len(runs)
+        places = [place[start_us, camera] for start_us, _ in runs[camera]]
+        _insert(db, runs[camera], stream, boot, [(run_id + n, number + n) for n in places], chance)
         db.execute("INSERT INTO holding VALUES (?, 1, ?, ?) ON CONFLICT DO UPDATE SET segments = segments + excluded.segments,"
                    " bytes = bytes + excluded.bytes", (stream, per_camera, per_camera * SEGMENT_BYTES))  # fmt: skip
     for _, sql in indexes:
@@ -126,17 +129,15 @@ def _insert(
     runs: Sequence[tuple[int, int]],
     stream: int,
     boot: int,
-    run_id: int,
-    number: int,
+    numbers: Sequence[tuple[int, int]],
     chance: random.Random,
 ) -> None:
     gap = db.execute("SELECT coalesce(max(id), 0) + 1 FROM gap").fetchone()[0]
     run_rows, placements, spans, gaps, segments = [], [], [], [], []
-    before = None
-    for n, (start_us, count) in enumerate(runs):
+    before: int | None = None
+    for n, ((start_us, count), (run, number)) in enumerate(zip(runs, numbers, strict=True)):
         end_us = start_us + count * MINUTE_US
-        run = run_id + n
-        run_rows.append((run, boot, number + n, stream, n, n + 1, "camera closed the session"))
+        run_rows.append((run, boot, number, stream, n, n + 1, "camera closed the session"))
         placements.append((run, 0, start_us, 0, 0, "start"))
         if before is not None:
             gaps.append((gap, stream, before, start_us, "camera_unreachable", '{"detail":"connection refused"}'))

@@ -137,6 +137,9 @@ CREATE TABLE recorded_span (
     PRIMARY KEY (stream_id, from_us, run_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX recorded_span_long ON recorded_span (stream_id, from_us) WHERE to_us - from_us > 86400000000;
+-- By end, with all that a timeline takes of a row: what reaches into a day, of all streams, stands side by side. A tick moves the ends of the
+-- spans that grow, which are all in a page or two.
+CREATE INDEX recorded_span_by_end ON recorded_span (to_us, from_us, provenance);
 
 -- Why there is nothing. to_us is NULL while the gap is open. evidence: JSON.
 CREATE TABLE gap (
@@ -149,6 +152,7 @@ CREATE TABLE gap (
     PRIMARY KEY (stream_id, from_us, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gap_long ON gap (stream_id, from_us) WHERE to_us IS NULL OR to_us - from_us > 86400000000;
+CREATE INDEX gap_by_end ON gap (to_us, from_us, cause, evidence);
 
 -- What was removed. One row per stretch of one run and one fate, by sequence, merged. fate: 0 still recorded, no longer held; 1 the same,
 -- and a hub held it; 2 discarded: of a camera that records by events, looked at, and nothing was seen. That is a gap, `not_scheduled`.
@@ -163,6 +167,7 @@ CREATE TABLE gone_span (
     PRIMARY KEY (stream_id, from_us, run_id, first_sequence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gone_span_long ON gone_span (stream_id, from_us) WHERE to_us - from_us > 86400000000;
+CREATE INDEX gone_span_by_end ON gone_span (to_us, from_us, fate);
 CREATE INDEX gone_span_by_run ON gone_span (run_id, first_sequence);
 CREATE INDEX gone_span_discarded ON gone_span (stream_id, from_us) WHERE fate = 2;
 

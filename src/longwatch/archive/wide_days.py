@@ -13,7 +13,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from longwatch.archive.index import Index
 from longwatch.model.causes import Cause
@@ -56,23 +56,74 @@ def _both(columns: str, table: str, reaches: str, long: str) -> str:
     )
 
 
+_OF_MANY = "d.from_us < :ends AND d.stream_id IN (SELECT value FROM json_each(:streams))"
+
+
+def _by_end(columns: str, table: str, long: str) -> str:
+    """Rows of many streams that reach into one stretch: those that end in it or up to `last`, which stand side by side, whichever
+    stream they are of; and those few that end later than that, so that they are longer than a day. `last`: a day after the stretch, or the
+    end of time.
+    """
+    return (
+        f"SELECT d.stream_id, {columns} FROM {table} d INDEXED BY {table}_by_end"  # noqa: S608  constants
+        f" WHERE d.to_us > :begins AND d.to_us <= :last AND {_OF_MANY}"
+        f" UNION ALL SELECT d.stream_id, {columns} FROM json_each(:long) w CROSS JOIN {table} d INDEXED BY {table}_long"
+        f" ON d.stream_id = w.value AND {long} AND d.from_us < :ends AND d.to_us > :last"
+    )
+
+
 def _numbered(rows: str) -> str:
     """With the number of each row's run."""
     return f"SELECT s.*, r.number FROM ({rows}) s CROSS JOIN run r ON r.id = s.run_id ORDER BY 1, 2, 5"  # noqa: S608  constants
 
 
+class _Asking(NamedTuple):
+    """The three questions of one way to ask. told: gaps with their evidence."""
+
+    spans: str
+    gaps: str
+    gaps_told: str
+    gone: str
+
+
 _REACHES, _LONG = "d.to_us > w.begins", f"d.to_us - d.from_us > {DAY_US}"
-_SPANS = _ASKED + _numbered(_both("d.from_us, d.to_us, d.provenance, d.run_id", "recorded_span", _REACHES, _LONG))
-_GAPS, _GAPS_TOLD = (
-    _ASKED
-    + _both(
-        f"d.from_us, d.to_us, d.cause, d.id, {evidence}", "gap", f"(d.to_us IS NULL OR {_REACHES})",
-        f"(d.to_us IS NULL OR {_LONG})",
+_LONG_OR_OPEN = f"(d.to_us IS NULL OR {_LONG})"
+_SPAN, _GONE = "d.from_us, d.to_us, d.provenance, d.run_id", "d.run_id, d.from_us, d.to_us, d.fate"
+_GAP, _GAP_TOLD = (f"d.from_us, d.to_us, d.cause, d.id, {evidence}" for evidence in ("'{}'", "d.evidence"))
+
+
+def _gaps_by_stream(columns: str) -> str:
+    return f"{_ASKED}{_both(columns, 'gap', f'(d.to_us IS NULL OR {_REACHES})', _LONG_OR_OPEN)} ORDER BY 1, 2, 5"
+
+
+def _gaps_by_end(columns: str) -> str:
+    """Those that are open have no end, and stand side by side too."""
+    return (
+        f"{_by_end(columns, 'gap', _LONG_OR_OPEN)} UNION ALL SELECT d.stream_id, {columns} FROM gap d INDEXED BY gap_by_end"  # noqa: S608  constants
+        f" WHERE d.to_us IS NULL AND {_OF_MANY} ORDER BY 1, 2, 5"
     )
-    + " ORDER BY 1, 2, 5"
-    for evidence in ("'{}'", "d.evidence")
-)  # fmt: skip
-_GONE = _ASKED + _both("d.run_id, d.from_us, d.to_us, d.fate", "gone_span", _REACHES, _LONG)
+
+
+_BY_STREAM = _Asking(
+    spans=_ASKED + _numbered(_both(_SPAN, "recorded_span", _REACHES, _LONG)),
+    gaps=_gaps_by_stream(_GAP),
+    gaps_told=_gaps_by_stream(_GAP_TOLD),
+    gone=_ASKED + _both(_GONE, "gone_span", _REACHES, _LONG),
+)
+_BY_END = _Asking(
+    spans=_numbered(_by_end(_SPAN, "recorded_span", _LONG)),
+    gaps=_gaps_by_end(_GAP),
+    gaps_told=_gaps_by_end(_GAP_TOLD),
+    gone=_by_end(_GONE, "gone_span", _LONG),
+)
+_END_OF_TIME = (1 << 63) - 1
+
+
+class _Rows(NamedTuple):
+    """What was read for each stretch."""
+
+    spans: list[list[RecordedSpan]]
+    gaps: list[list[GapSpan]]
 
 
 def exact(db: sqlite3.Connection, stretches: Sequence[Stretch], accounted_until_us: int) -> list[list[Piece]]:
@@ -81,26 +132,82 @@ def exact(db: sqlite3.Connection, stretches: Sequence[Stretch], accounted_until_
 
 
 def tiled(
-    db: sqlite3.Connection, stretches: Sequence[Stretch], accounted_until_us: int, *, evidence: bool
+    db: sqlite3.Connection,
+    stretches: Sequence[Stretch],
+    accounted_until_us: int,
+    *,
+    evidence: bool,
+    by_end: bool = True,
 ) -> list[list[Tile]]:
-    """The tiling of each stretch, from the rows that the timeline is made of: three questions for all."""
-    asked = (json.dumps([stretch[:3] for stretch in stretches]),)
-    spans: list[list[RecordedSpan]] = [[] for _ in stretches]
-    gaps: list[list[GapSpan]] = [[] for _ in stretches]
-    gone: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
-    for n, from_us, to_us, cause, number, text in db.execute(_GAPS_TOLD if evidence else _GAPS, asked):
-        gaps[n].append(GapSpan(from_us, to_us, _CAUSE[cause], told_evidence(text), id=number))
-    for n, run, from_us, to_us, fate in db.execute(_GONE, asked):
-        gone.setdefault((n, run), []).append((from_us, to_us, fate))
-        if fate == Fate.DISCARDED:
-            gaps[n].append(discarded(from_us, to_us))
-    for n, from_us, to_us, provenance, run, number in db.execute(_SPANS, asked):
-        span = RecordedSpan(from_us, to_us, number, _PROVENANCE[provenance])
-        spans[n] += split(span, gone.get((n, run), ()))
+    """The tiling of each stretch, from the rows that the timeline is made of: three questions for all, and three for each stretch that
+    many streams are asked for. by_end: those may be answered from the indexes by end; else from the tables alone.
+    """
+    found = _Rows([[] for _ in stretches], [[] for _ in stretches])
+    alone: list[int] = []
+    for places in _alike(stretches):
+        many = by_end and len(places) > _FEW_STREAMS
+        if not (many and _read_by_end(db, stretches, places, accounted_until_us, found, evidence=evidence)):
+            alone += places
+    if alone:
+        asked = (json.dumps([stretches[n][:3] for n in alone]),)
+        _read(db, _BY_STREAM, asked, alone, found, evidence=evidence)
     return [
-        tile(spans[n], gaps[n], of.from_us, of.to_us, accounted_until_us, of.set_up_us)
+        tile(found.spans[n], found.gaps[n], of.from_us, of.to_us, accounted_until_us, of.set_up_us)
         for n, of in enumerate(stretches)
     ]
+
+
+def _alike(stretches: Sequence[Stretch]) -> Iterable[list[int]]:
+    """The places of stretches that are the same time of several streams."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for n, of in enumerate(stretches):
+        found.setdefault((of.from_us, of.to_us), []).append(n)
+    return found.values()
+
+
+def _read_by_end(
+    db: sqlite3.Connection, stretches: Sequence[Stretch], places: Sequence[int], accounted_until_us: int, found: _Rows, *, evidence: bool
+) -> bool:  # fmt: skip
+    """One stretch of many streams. False where the index is of an older version, and nothing was read.
+
+    Of the newest days all that ends later is read too, since a span that grows is often long, and next to nothing ends after now.
+    """
+    _, begins, ends, _ = stretches[places[0]]
+    first: dict[int, int] = {}
+    for n in places:
+        first.setdefault(stretches[n].stream_id, n)
+    newest = ends + DAY_US >= accounted_until_us
+    streams = json.dumps(list(first))
+    asked = {
+        "begins": begins, "ends": ends, "last": _END_OF_TIME if newest else ends + DAY_US, "streams": streams,
+        "long": "[]" if newest else streams,
+    }  # fmt: skip
+    try:
+        _read(db, _BY_END, asked, first, found, evidence=evidence)
+    except sqlite3.OperationalError as error:
+        if "no such index" not in str(error):
+            raise
+        return False
+    for n in places:  # a stream may be asked for twice
+        m = first[stretches[n].stream_id]
+        found.spans[n], found.gaps[n] = found.spans[m], found.gaps[m]
+    return True
+
+
+def _read(
+    db: sqlite3.Connection, asking: _Asking, asked: Any, place_of: Sequence[int] | Mapping[int, int], found: _Rows, *, evidence: bool
+) -> None:  # fmt: skip
+    """place_of: the stretch that a row is for, by the first of its columns."""
+    gone: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    for key, from_us, to_us, cause, number, text in db.execute(asking.gaps_told if evidence else asking.gaps, asked):
+        found.gaps[place_of[key]].append(GapSpan(from_us, to_us, _CAUSE[cause], told_evidence(text), id=number))
+    for key, run, from_us, to_us, fate in db.execute(asking.gone, asked):
+        gone.setdefault((key, run), []).append((from_us, to_us, fate))
+        if fate == Fate.DISCARDED:
+            found.gaps[place_of[key]].append(discarded(from_us, to_us))
+    for key, from_us, to_us, provenance, run, number in db.execute(asking.spans, asked):
+        span = RecordedSpan(from_us, to_us, number, _PROVENANCE[provenance])
+        found.spans[place_of[key]] += split(span, gone.get((key, run), ())) if gone else (span,)
 
 
 @functools.lru_cache(1024)
@@ -367,7 +474,8 @@ def _wrong_days(db: sqlite3.Connection, table: str) -> Iterator[WrongDay]:
     ).fetchall():
         last = (rows[-1][0], rows[-1][1])
         stretches = [Stretch(row[1], row[0] * DAY_US, (row[0] + 1) * DAY_US, set_up.get(row[1])) for row in rows]
-        for (day, stream, blob), tiles in zip(rows, tiled(db, stretches, accounted_us, evidence=told), strict=True):
+        true = tiled(db, stretches, accounted_us, evidence=told, by_end=False)
+        for (day, stream, blob), tiles in zip(rows, true, strict=True):
             # beyond what is accounted for nobody reads it: the clock went back
             if (day + 1) * DAY_US > accounted_us:
                 continue

@@ -13,9 +13,9 @@ from tests.support.wait import until
 from longwatch.archive import ArchiveReader, wide_days
 from longwatch.archive.checking import Mode
 from longwatch.archive.flushing import Flushing
-from longwatch.archive.index import Index
+from longwatch.archive.index import Index, bring_up, migrations
 from longwatch.archive.verifying import verify_folder
-from longwatch.archive.wide_days import MOST_AT_ONCE, WideDays, drop_days, wrong_days
+from longwatch.archive.wide_days import MOST_AT_ONCE, Stretch, WideDays, drop_days, tiled, wrong_days
 from longwatch.base.clock import ManualClock
 from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
@@ -74,6 +74,18 @@ def check(reader: ArchiveReader, from_us: int, to_us: int) -> None:
             assert tiles == tiling(reader, key, from_us, to_us)
 
 
+def check_by_end(db: sqlite3.Connection, windows: list[tuple[int, int]]) -> None:
+    """What the indexes by end say of both streams is what their tables say."""
+    until_us = db.execute("SELECT accounted_until_us FROM heartbeat").fetchone()[0]
+    set_up = dict(db.execute("SELECT id, set_up_us FROM stream"))
+    for begin, end in windows:
+        asked = [Stretch(stream, begin, end, set_up[stream]) for stream in (1, 2, 1)]
+        for evidence in (False, True):
+            found = tiled(db, asked, until_us, evidence=evidence)
+            assert found == tiled(db, asked, until_us, evidence=evidence, by_end=False)
+            assert found == [tiled(db, [one], until_us, evidence=evidence)[0] for one in asked]
+
+
 moment = st.integers(0, DAYS * 96).map(lambda n: n * QUARTER_US // 1)
 runs = st.integers(1, 8)
 change = st.one_of(
@@ -88,6 +100,7 @@ change = st.one_of(
     st.tuples(st.just("gone"), runs, moment, st.integers(1, 2 * DAY_US), st.sampled_from(list(Fate))),
     st.tuples(st.just("drop"), st.sampled_from(["recorded_span", "gap", "gone_span"]), st.integers(0, 30)),
     st.tuples(st.just("set_up"), moment),
+    st.tuples(st.just("clock"), st.integers(0, DAYS * DAY_US)),
     st.tuples(st.just("make")),
 )  # fmt: skip
 
@@ -145,6 +158,8 @@ def apply(index: Index, what: tuple) -> None:  # type: ignore[type-arg]  # one o
             db.execute(f"DELETE FROM {rest[0]} WHERE stream_id = ? AND from_us = ? AND {name} = ?", row)
         elif kind == "set_up":
             db.execute("UPDATE stream SET set_up_us = ? WHERE id = 1", rest)
+        elif kind == "clock":
+            db.execute("UPDATE heartbeat SET accounted_until_us = ?", rest)
     if kind == "make":
         make_all(index)
 
@@ -165,7 +180,10 @@ def test_whatever_is_changed_the_wide_view_is_the_exact_one(
         for what in changes:
             apply(index, what)
             assert wrong_days(index.connection) == []
+        days = [(day * DAY_US, (day + 1) * DAY_US) for day in range(DAYS)]
+        check_by_end(index.connection, [*days, (begin, begin + length), (begin, begin + 1), (0, 9 * DAYS * DAY_US)])
         check(reader, 0, DAYS * DAY_US)
+        check(reader, begin, begin + length)
         make_all(index)
         assert wrong_days(index.connection) == []
         check(reader, 0, DAYS * DAY_US)
@@ -282,6 +300,84 @@ def test_an_index_that_is_not_brought_up_yet_is_read_from_its_rows(tmp_path: Pat
     reader = ArchiveReader([tmp_path])
     assert len(reader.wide(KEYS, 0, DAY_US).pieces) == 2
     reader.close()
+
+
+def test_the_day_that_is_not_over_is_read_in_a_few_places_whatever_the_number_of_streams(tmp_path: Path):
+    index = made(tmp_path / "index.db", streams=60)
+    with index.transaction() as db:
+        for stream in range(1, 61):
+            for day in range(DAYS):
+                at = day * DAY_US + stream
+                db.execute("INSERT INTO recorded_span VALUES (?, ?, 1, ?, 0)", (stream, at, at + DAY_US - 9))
+                db.execute(
+                    "INSERT INTO gap VALUES (?, ?, ?, ?, 'packets_lost', ?)",
+                    (day, stream, at + DAY_US - 9, at + DAY_US, "{}"),
+                )
+    reader = ArchiveReader([tmp_path])
+    keys = [StreamKey(row.camera, row.stream) for row in reader.cameras()]
+    asked: list[str] = []
+    for begin, place in ((5, "of the newest"), (2, "of an older one, not made (yet)")):
+        asked.clear()
+        reader._db().set_trace_callback(asked.append)
+        found = reader.tilings(keys, begin * DAY_US, begin * DAY_US + HOUR)
+        reader._db().set_trace_callback(None)
+        read = [
+            text for text in asked if "FROM recorded_span" in text or "FROM gap" in text or "FROM gone_span" in text
+        ]
+        assert len(read) == 3, place
+        plan = [row[3] for text in read for row in db.execute(f"EXPLAIN QUERY PLAN {text}")]
+        ranges = [row for row in plan if row.startswith("SEARCH d") and "_long " not in row]
+        assert len(ranges) == 4  # gaps that are open are a range of their own
+        assert all("COVERING INDEX" in row and "_by_end (to_us" in row for row in ranges)
+        assert [tiles for _, tiles in found] == [
+            tiling(reader, key, begin * DAY_US, begin * DAY_US + HOUR) for key in keys
+        ]
+    reader.close()
+    index.close()
+
+
+def test_an_index_that_has_no_order_by_end_yet_is_read_by_stream(tmp_path: Path):
+    index = made(tmp_path / "index.db", streams=12)
+    with index.transaction() as db:
+        db.execute("INSERT INTO recorded_span VALUES (1, ?, 1, ?, 0)", (DAY_US, 2 * DAY_US + HOUR))
+        db.execute("INSERT INTO gap VALUES (1, 1, ?, NULL, 'packets_lost', '{}')", (2 * DAY_US + HOUR,))
+    reader = ArchiveReader([tmp_path])
+    keys = [StreamKey(row.camera, row.stream) for row in reader.cameras()]
+    new = reader.tilings(keys, 0, DAYS * DAY_US), reader.wide(keys, 0, DAYS * DAY_US)
+    reader.close()
+    for name in ("recorded_span", "gap", "gone_span"):
+        db.execute(f"DROP INDEX {name}_by_end")
+    reader = ArchiveReader([tmp_path])
+    assert (reader.tilings(keys, 0, DAYS * DAY_US), reader.wide(keys, 0, DAYS * DAY_US)) == new
+    check(reader, 0, DAYS * DAY_US)
+    reader.close()
+    index.close()
+
+
+def test_an_index_of_the_version_before_is_given_its_order_by_end(tmp_path: Path):
+    db = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    steps = [text for number, text in migrations() if number <= 6]
+    db.executescript("".join(steps))
+    db.execute("PRAGMA user_version = 6")
+    for stream in range(1, 13):
+        db.execute("INSERT INTO stream VALUES (?, ?, 'main', 0)", (stream, f"cam{stream}"))
+    db.execute("INSERT INTO boot VALUES (1, ?)", (BOOT,))
+    db.execute("INSERT INTO run VALUES (1, 1, 1, 1, 0, 1, '')")
+    db.execute("INSERT INTO recorded_span VALUES (1, ?, 1, ?, 0)", (DAY_US, 5 * DAY_US))
+    db.execute("INSERT INTO gap VALUES (1, 1, ?, NULL, 'packets_lost', '{}')", (5 * DAY_US,))
+    db.execute("INSERT INTO gone_span VALUES (1, ?, 1, ?, 0, 9, 0)", (DAY_US, 2 * DAY_US))
+    db.execute("INSERT INTO heartbeat VALUES (1, ?, 0, 0, ?, 1)", (BOOT, DAYS * DAY_US - HOUR))
+    reader = ArchiveReader([tmp_path])
+    keys = [StreamKey(row.camera, row.stream) for row in reader.cameras()]
+    before = reader.tilings(keys, 0, DAYS * DAY_US)
+    assert before[keys.index(StreamKey("cam1", "main"))][1][-2].cause is Cause.PACKETS_LOST
+    bring_up(db)
+    assert reader.tilings(keys, 0, DAYS * DAY_US) == before
+    names = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE name LIKE '%_by_end'")}
+    assert names == {"recorded_span_by_end", "gap_by_end", "gone_span_by_end"}
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    reader.close()
+    db.close()
 
 
 @pytest.mark.parametrize(
