@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import random
 import shutil
@@ -231,11 +232,23 @@ def mounted(image: Path, folder: Path, fs: str) -> Iterator[Path]:
             try:
                 sh("umount", folder)
                 break
-            except OSError:
+            except OSError as error:
                 if attempt == 199:
-                    raise
+                    raise OSError(f"{error}; open here: {_held_below(folder)}") from error
+                if attempt == 0:
+                    gc.collect()  # what the oracle's errors went through, and their tracebacks still know
                 time.sleep(0.02)  # a reader of the last check may still hold a file for a moment
         _let_go(image)
+
+
+def _held_below(folder: Path) -> list[str]:
+    """Files of it that this process has open."""
+    found = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if (target := os.readlink(fd)).startswith(str(folder)):
+                found.append(target)
+    return found
 
 
 def _let_go(image: Path) -> None:
