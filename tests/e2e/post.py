@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from tests.support.ports import free_port
 
 from longwatch.node.server_commands import ask
 from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
@@ -83,7 +83,7 @@ class RunningPost:
     def __init__(self, folder: Path, cameras: Cameras) -> None:
         self.folder = folder
         self.cameras = cameras
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.settings = folder / "longwatch.yml"
         self.log = folder / "post.log"
@@ -193,9 +193,3 @@ def running_post(folder: Path) -> Iterator[RunningPost]:
             post.stop()
     finally:
         cameras.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,7 +17,7 @@ import av
 import httpx
 import pytest
 from tests.support.measured import within
-from tests.support.post import free_port
+from tests.support.ports import free_port
 from tests.support.wait import until_now
 
 from longwatch.simulate.camera import LOT

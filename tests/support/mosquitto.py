@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_port
 from tests.support.wait import until_now
 
 PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -23,9 +24,7 @@ class Broker:
             # It is a Debian package, which only root installs by itself (tools/system-packages).
             pytest.skip("there is no mosquitto: install the Debian package of that name")
         self._folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         passwords = folder / "passwords"
         passwords.touch(0o600)
         subprocess.run(["mosquitto_passwd", "-b", passwords, USER, PASSWORD], check=True, capture_output=True)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.support.ports import free_port
+
 SERVER = Path(sys.executable).parent / "nats-server"
 CONFIG = Path(__file__).parents[2] / "deploy" / "nats.conf"
 USER, PASSWORD = "longwatch", "hunter4/w@w"
@@ -25,11 +27,7 @@ class Nats:
 
     def __init__(self, folder: Path, nodes: int) -> None:
         self.folder = folder
-        with contextlib.ExitStack() as taken:
-            ports = [
-                taken.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(2 * nodes)
-            ]
-        self.ports, self._routes = ports[:nodes], ports[nodes:]
+        self.ports, self._routes = [free_port() for _ in range(nodes)], [free_port() for _ in range(nodes)]
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     @property

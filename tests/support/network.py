@@ -29,6 +29,7 @@ from typing import Any
 import httpx
 from tests.e2e.post import Cameras
 from tests.support.asking import http
+from tests.support.ports import free_port
 from tests.support.sooner import NETWORK, environment
 from tests.support.wait import until_now
 from typer.testing import CliRunner
@@ -51,12 +52,6 @@ def _has_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 class Site:
@@ -350,8 +345,16 @@ class Network:
         self._cameras: Cameras | None = None
         self._wires: list[Wire] = []
 
+    def _make_room(self, site_id: str) -> None:
+        """A test that is tried again finds the network that its first try left."""
+        for left in [site for site in self.sites if site.id == site_id]:
+            left.stop()
+            shutil.rmtree(left.folder)
+            self.sites.remove(left)
+
     def hub(self, site_id: str, *, start: bool = True, **more: Any) -> Hub:
         """A hub with these settings beside its own."""
+        self._make_room(site_id)
         hub = Hub(site_id, self.folder / site_id, more)
         self.sites.append(hub)
         if start:
@@ -360,6 +363,7 @@ class Network:
 
     def post(self, site_id: str, cameras: Sequence[str] = (), *, start: bool = True, **more: Any) -> Post:
         """A post with these simulated cameras."""
+        self._make_room(site_id)
         if cameras and self._cameras is None:
             self._cameras = Cameras()
         made = {

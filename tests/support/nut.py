@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_port
 from tests.support.wait import until_now
 
 FOLDER = Path("/lib/nut")
@@ -26,12 +27,12 @@ class RealNut:
         self._state = folder / "state"
         self._device = folder / "ups.dev"
         self._children: list[subprocess.Popen[bytes]] = []
-        with socket.create_server(("127.0.0.1", 0)) as sock:
-            self.port = sock.getsockname()[1]
+        self.port = free_port()
 
     def say(self, status: str, charge: int, runtime_s: int = 1000) -> None:
         """What the driver reads of its UPS from now on."""
-        text = f"ups.status: {status}\nbattery.charge: {charge}\nbattery.runtime: {runtime_s}\n"
+        # the status last: the driver tells upsd line by line, and who asks between two of them is to be told of the charge that belongs to it
+        text = f"battery.charge: {charge}\nbattery.runtime: {runtime_s}\nups.status: {status}\n"
         fresh = self._device.with_suffix(".new")
         fresh.write_text(text)
         fresh.rename(self._device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 from tests.support.asking import http
+from tests.support.ports import free_port
 from tests.support.sooner import environment
 from tests.support.wait import until_now
 
@@ -22,12 +22,6 @@ from longwatch.node.supervise import lock_holder
 
 PASSWORD = "correct horse battery"
 STOP_S = 180.0
-
-
-def free_port() -> int:
-    """A port that nobody has at this moment; a settings file needs a number."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 class Post:

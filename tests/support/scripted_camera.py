@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable
@@ -118,13 +117,6 @@ class ScriptedCamera:
         finally:
             self._writers.discard(writer)
             writer.close()
-
-
-def free_port() -> int:
-    """A port that nobody listens on (for the moment: nobody else takes it on purpose)."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def rtp(seq: int, timestamp: int, payload: bytes, *, marker: bool = True, payload_type: int = 96) -> bytes:

@@ -23,6 +23,7 @@ import httpx
 import obstore
 from obstore.store import S3Store
 from swift.common.ring import RingBuilder
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -35,19 +36,13 @@ USER, KEY = "test:longwatch", "lookout"
 _READY_S = 60.0
 
 
-def _ports(count: int) -> list[int]:
-    """Free ones, all different."""
-    with contextlib.ExitStack() as taken:
-        return [taken.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
-
-
 class Swift:
     """folder: on a file system with extended attributes. Owner of the processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = dict(zip([(kind, n) for kind in KINDS for n in range(DEVICES)], _ports(9), strict=True))
-        [self.port] = _ports(1)
+        self._ports = {(kind, n): free_port() for kind in KINDS for n in range(DEVICES)}
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._environ = {**os.environ, "SWIFT_TEST_DIR": str(folder)}

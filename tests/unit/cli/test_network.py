@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.support.ports import free_port
 
 from longwatch.cli import main
 from longwatch.trust import Code, parse_code
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture

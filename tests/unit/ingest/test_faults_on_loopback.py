@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import pytest
 from tests.support.measured import within
-from tests.support.scripted_camera import AUDIO_SDP, VIDEO_SDP, ScriptedCamera, Visit, free_port, idr, inter, rtp
+from tests.support.ports import free_port
+from tests.support.scripted_camera import AUDIO_SDP, VIDEO_SDP, ScriptedCamera, Visit, idr, inter, rtp
 from tests.support.sinks import RememberingSink
 from tests.support.wait import until
 
