@@ -23,6 +23,7 @@ from longwatch.detection.pictures import LEAST_SIDE, MOST_SIDE, Picture, Span, i
 from longwatch.detection.planes import F32, U8
 from longwatch.detection.replay import Replay
 from longwatch.detection.sameness import Sameness
+from longwatch.detection.settling import Settling
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Track, Tracker
 from longwatch.model.events import MOTION, Sighting, Watched
@@ -42,6 +43,8 @@ SETTLE_S = 4.0
 """After a fresh start nothing is said for so long."""
 ANEW_S = 8.0
 """And for so long where the light or the view changed so much that all was learnt anew: exposure takes some seconds to answer."""
+RESTED_S = 2.0
+"""And for so long after the exposure has come to rest."""
 BEFORE_S, MOST_HIDDEN = 30.0, 0.5
 """What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it."""
 LARGE, VANISHED, PASSED_S = 0.02, 0.03, 1.5
@@ -90,7 +93,9 @@ class Looker:
         self._edges: steadiness.Edges | None = None
         self._edges_us = 0
         self._shaking, self._steadied_us = FIRST_SHAKING, -(1 << 62)
-        self._grey, self._grey_us = False, -(1 << 62)
+        self._grey: bool | None = None
+        self._grey_us = -(1 << 62)
+        self._settling, self._relit = Settling(), False
 
     def look(self, picture: Picture) -> list[Sighting]:
         """What is seen in the picture. Raises ValueError for a picture of an impossible form."""
@@ -152,7 +157,12 @@ class Looker:
     @property
     def curious(self) -> bool:
         """Whether something differs from what is known, and is not enough to say: look closer."""
-        return self._wonders or self._upset > 0 or (self._blindness is not None and self._blindness.doubts)
+        return (
+            self._wonders
+            or self._upset > 0
+            or self._settling.on
+            or (self._blindness is not None and self._blindness.doubts)
+        )
 
     @property
     def follows(self) -> bool:
@@ -233,18 +243,33 @@ class Looker:
         self._last_us = self._since_us = picture.wall_us
         self._upset = 0
 
-    def _is_night(self, picture: Picture, cells: F32) -> bool:
+    def _is_night(self, cells: F32) -> bool:
         """By infra-red, or dark. A thermal camera knows no night."""
+        return not self.watched.thermal and (bool(self._grey) or planes.mean(cells) < DARK)
+
+    def _settles(self, picture: Picture, cells: F32, background: Background) -> bool:
+        """Whether the exposure is on its way. The first picture after it is the background."""
         if self.watched.thermal:
             return False
+        was, before = self._grey, self._settling.on
         if picture.chroma is not None and self.wants_colour(picture.wall_us):
             self._grey, self._grey_us = is_grey(picture), picture.wall_us
-        return self._grey or planes.mean(cells) < DARK
+        turned = was is not None and was is not self._grey
+        on = self._settling.look(cells, background.usual, picture.wall_us, turned=turned)
+        if before and not on:
+            rested = self._settling.rested()
+            background.begin(cells if rested is None else rested)
+            self._since_us = picture.wall_us + round((RESTED_S - SETTLE_S) * 1e6)
+            self._edges, self._relit = None, True
+        return on
 
     def _motion(
         self, picture: Picture, cells: F32, background: Background, passed_s: float, *, silent: bool
     ) -> list[Sighting]:
-        night = self._is_night(picture, cells)
+        if self._settles(picture, cells, background):
+            self._wonders, self._upset = False, 0
+            return self._end(self._tracker.drop(), picture.wall_us)
+        night = self._is_night(cells)
         sensitivity = self.watched.night_sensitivity if night else self.watched.sensitivity
         shakes = self._shaking > SHAKY
         if shakes:
@@ -274,8 +299,13 @@ class Looker:
         ]
         seen, over = self._tracker.follow(found, picture.wall_us, passed_s)
         self._wonders = self._curiosity.look(
-            self._tracker.tracks, over, self._shape, passed_s, learns=background.age_s > SETTLED_S
+            self._tracker.tracks,
+            over,
+            self._shape,
+            passed_s,
+            learns=background.age_s > (RESTED_S if self._relit else SETTLED_S),
         )
+        self._wonders = self._wonders and not (self._relit and background.age_s < RESTED_S)
         held = self._held(picture.wall_us)
         background.learn(level, new, passed_s, held)
         if lit.changed and lit.explained > 0.5:
