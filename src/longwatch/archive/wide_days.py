@@ -12,7 +12,7 @@ import functools
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from longwatch.archive.index import Index
@@ -240,14 +240,14 @@ def _kept(
 
 
 def _days_of(
-    db: sqlite3.Connection, table: str, streams: Sequence[int], from_us: int, to_us: int, accounted_us: int, serves: Callable[[bytes], bool]
+    db: sqlite3.Connection, table: str, streams: Sequence[int], from_us: int, to_us: int, accounted_us: int, serves: bytes
 ) -> dict[int, dict[int, bytes]]:  # fmt: skip
-    """By stream and day: what is kept of the days that are over, and serves."""
+    """By stream and day: what is kept of the days that are over. serves: with which bytes that may begin."""
     first, last = from_us // DAY_US, min(-(-to_us // DAY_US), accounted_us // DAY_US)
     known: dict[int, dict[int, bytes]] = {stream: {} for stream in streams}
     try:
         for day, stream, blob in _kept(db, table, streams, first, last):
-            if stream in known and serves(blob):
+            if blob[0] in serves and stream in known:
                 known[stream][day] = blob
     except sqlite3.OperationalError as error:
         if "no such table" not in str(error):
@@ -284,9 +284,7 @@ def read_wide(
     """
     accounted_us = _accounted(db)
     ids = [stream for stream, _ in streams]
-    known = _days_of(
-        db, "wide_day", ids, from_us, to_us, accounted_us, lambda blob: whole_quarters or not blob[0]
-    )  # fmt: skip
+    known = _days_of(db, "wide_day", ids, from_us, to_us, accounted_us, b"\0\1" if whole_quarters else b"\0")
     wanting, places = _wanting_of(streams, known, from_us, to_us)
     read = exact(db, wanting, accounted_us) if wanting else []
     parts: list[dict[int, list[Piece]]] = [{} for _ in streams]
@@ -314,9 +312,7 @@ def read_tiles(
         return accounted_us, [[] for _ in streams]
     known: dict[int, dict[int, bytes]] = {stream: {} for stream, _ in streams}
     if len(streams) > _FEW_STREAMS:  # of few, their rows stand closer together
-        known = _days_of(
-            db, "tile_day", list(known), from_us, to_us, accounted_us, lambda blob: not days.too_many(blob)
-        )  # fmt: skip
+        known = _days_of(db, "tile_day", list(known), from_us, to_us, accounted_us, days.READABLE)
     wanting, places = _wanting_of(streams, known, from_us, to_us)
     read = tiled(db, wanting, accounted_us, evidence=True) if wanting else []
     parts: list[dict[int, list[Tile]]] = [{} for _ in streams]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +23,8 @@ MOST_TILES = 400
 """Of one day. What has more is read from its rows: a row of a table that is read by the month is to stay small."""
 
 _PACKED, _TOO_MANY = 1, 0
+READABLE = bytes((_PACKED,))
+"""How a day begins that can be unpacked; any other is read from its rows."""
 _HEAD = struct.Struct("<BH")
 _RECORD = struct.Struct("<QqH")  # begin in the day | kind << 40; run, or id of the gap, or none; which of the words
 _KIND_SHIFT = 40
@@ -31,12 +35,8 @@ _HELD_OF_CODE = {code: held for held, code in _CODE_OF_HELD.items()}
 _CONFIRMED = (None, False, True)
 _NOTHING: Mapping[str, object] = {}
 _NO_WORDS: Sequence[Any] = (None,)
+_begin, _end = operator.itemgetter(0), operator.itemgetter(1)
 _new = tuple.__new__  # as in tiling.py: thousands are made at once
-
-
-def too_many(blob: bytes) -> bool:
-    """Whether the day has to be read from its rows."""
-    return blob[0] == _TOO_MANY
 
 
 def pack(tiles: Sequence[Tile], day_us: int) -> bytes:
@@ -76,15 +76,26 @@ def _kind_of(tile: Tile) -> int:
     return _CODE_OF_HELD[tile.held] | int(tile.provenance) << 8 | _CONFIRMED.index(tile.confirmed) << 12
 
 
-@functools.lru_cache(1 << 10)
-def _kind(kind: int) -> tuple[State, Cause | None, Held | None, Provenance | None, bool | None, bool]:
-    """state, cause, held, provenance, confirmed, and whether its number is a run."""
-    code, provenance, confirmed = kind & 0xFF, kind >> 8 & 0xF, kind >> 12
-    if code == PENDING and kind == code:
-        return State.PENDING, None, None, None, None, False
-    if code > POST and kind == code:
-        return State.GAP, CAUSES[code - POST - 1], None, None, None, False
-    return State.RECORDED, None, _HELD_OF_CODE[code], Provenance(provenance), _CONFIRMED[confirmed], True
+_Kind = tuple[State, Cause | None, Held | None, Provenance | None, bool | None, bool]
+
+
+class _Kinds(dict[int, _Kind]):
+    """state, cause, held, provenance, confirmed, and whether its number is a run; of each kind that was ever asked for."""
+
+    def __missing__(self, kind: int) -> _Kind:
+        code, provenance, confirmed = kind & 0xFF, kind >> 8 & 0xF, kind >> 12
+        found: _Kind
+        if code == PENDING and kind == code:
+            found = State.PENDING, None, None, None, None, False
+        elif code > POST and kind == code:
+            found = State.GAP, CAUSES[code - POST - 1], None, None, None, False
+        else:
+            found = State.RECORDED, None, _HELD_OF_CODE[code], Provenance(provenance), _CONFIRMED[confirmed], True
+        self[kind] = found
+        return found
+
+
+_KINDS = _Kinds()
 
 
 def _words(text: bytes) -> list[Any]:
@@ -110,8 +121,9 @@ def unpack(days: Iterable[tuple[int, bytes]]) -> list[Tile]:
 
 def _unpacked(days: Iterable[tuple[int, bytes]]) -> list[Tile]:
     tiles: list[Tile] = []
+    lay = tiles.append
     begin_us = end_us = -1
-    kind = run = -1
+    kind = number = -1  # of the tile that is still open
     said: Any = None
     for day_us, blob in days:
         known, count = _HEAD.unpack_from(blob)
@@ -122,22 +134,22 @@ def _unpacked(days: Iterable[tuple[int, bytes]]) -> list[Tile]:
         if len(blob) > end_of_records:
             text = blob[end_of_records:]
             words = (_words_known if len(text) <= _SHORT_BYTES else _words)(text)
-        for word, number, place in _RECORD.iter_unpack(blob[_HEAD.size : end_of_records]):
+        for word, new_number, place in _RECORD.iter_unpack(blob[_HEAD.size : end_of_records]):
             new_kind, new_said = word >> _KIND_SHIFT, words[place]
-            if new_kind == kind and number == run and new_said == said:
+            if new_kind == kind and new_number == number and new_said == said:
                 continue  # it goes on from the day before: within a day neighbours differ
             at_us = day_us + (word & _BEGIN_MASK)
             if kind >= 0:
-                tiles.append(_tile(begin_us, at_us, kind, run, said))
-            begin_us, kind, run, said = at_us, new_kind, number, new_said
+                lay(_tile(begin_us, at_us, kind, number, said))
+            begin_us, kind, number, said = at_us, new_kind, new_number, new_said
         end_us = day_us + DAY_US
     if kind >= 0:
-        tiles.append(_tile(begin_us, end_us, kind, run, said))
+        lay(_tile(begin_us, end_us, kind, number, said))
     return tiles
 
 
 def _tile(begin_us: int, end_us: int, kind: int, number: int, said: Any) -> Tile:
-    state, cause, held, provenance, confirmed, is_run = _kind(kind)
+    state, cause, held, provenance, confirmed, is_run = _KINDS[kind]
     fields: tuple[Any, ...]
     if is_run:
         fields = (begin_us, end_us, state, None, _NOTHING, held, provenance, number, said or (), None, confirmed)
@@ -161,7 +173,7 @@ def joined(parts: Iterable[Sequence[Tile]]) -> list[Tile]:
 
 def clipped(tiles: Sequence[Tile], from_us: int, to_us: int) -> list[Tile]:
     """What of a tiling lies in the stretch."""
-    found = [tile for tile in tiles if tile.to_us > from_us and tile.from_us < to_us]
+    found = list(tiles[bisect_right(tiles, from_us, key=_end) : bisect_left(tiles, to_us, key=_begin)])
     if found and found[0].from_us < from_us:
         found[0] = found[0]._replace(from_us=from_us)
     if found and found[-1].to_us > to_us:
