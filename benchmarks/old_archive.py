@@ -11,15 +11,16 @@ import json
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.support.big_archive import END_US, key_of, make
+from tests.support.big_archive import END_US, key_of, make, make_days
 
 from benchmarks.post import Post, drop_caches, evict, percentile, post
 from longwatch.archive import ArchiveReader
@@ -28,6 +29,7 @@ from longwatch.base.errors import LongwatchError
 from longwatch.base.rfc3339 import format_us
 from longwatch.model.sessions import StreamKey
 from longwatch.timeline import Tile, tile
+from longwatch.timeline.wide import WideRows, pieces_of
 
 DAY_US = 86_400_000_000
 KEEP = "retention: {max_age: 36500d, keep_free: 0%}"
@@ -86,62 +88,120 @@ def seeks(running: Post, reader: ArchiveReader, folder: Path, rng: random.Random
     return rows
 
 
-def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> list[Row]:
-    """30 days: of one camera over HTTP, and of all cameras in process, from index to tiles."""
-    rows = []
+def everyone(folder: Path, keys: Sequence[StreamKey], from_us: int, to_us: int) -> list[list[Tile]]:
+    """In one question, as a server's first: connection and schema included."""
+    reader = ArchiveReader([folder])
+    tilings = [tiles for _, tiles in reader.tilings(keys, from_us, to_us)]
+    reader.close()
+    return tilings
 
-    keys: list[StreamKey] = [key_of(number) for number in range(cameras)]
+
+def one_after_another(folder: Path, keys: Sequence[StreamKey], from_us: int, to_us: int) -> list[list[Tile]]:
+    """The same from the rows of each camera: how it was asked before there were days of tiles."""
+    reader = ArchiveReader([folder])
+    until_us = reader.accounted_until_us()
+    set_up = {StreamKey(row.camera, row.stream): row.set_up_us for row in reader.cameras()}
+    tilings = []
+    for key in keys:
+        spans = reader.recorded_spans(key, from_us, to_us)
+        gaps = reader.gaps_of(key, from_us, to_us)
+        tilings.append(tile(spans, gaps, from_us, to_us, until_us, set_up[key]))
+    reader.close()
+    return tilings
+
+
+def hold_against_rows(folder: Path, keys: Sequence[StreamKey], stretch: Callable[[], tuple[int, int]]) -> None:
+    """Three stretches, before anything is timed. Raises AssertionError."""
+    for _ in range(3):
+        asked = stretch()
+        if everyone(folder, keys, *asked) != one_after_another(folder, keys, *asked):
+            raise AssertionError(f"days of tiles say something else than the rows do: {asked}")
+
+
+def in_each_cache(name: str, folder: Path, work: Callable[[], object], cold: int) -> list[Row]:
+    """All dropped, archive evicted and warm."""
+    rows = []
+    for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
+        values = []
+        for _ in range(cold):
+            forget()
+            values.append(timed(work))
+        rows.append(figures(name, cache, values))
+    rows.append(figures(name, "warm", [timed(work) for _ in range(5 * cold)]))
+    return rows
+
+
+def timelines(running: Post, folder: Path, cameras: int, rng: random.Random) -> list[Row]:
+    """30 days that end at any time in the last 20: of one camera over HTTP, and of all cameras in process, from index to tiles."""
+    keys = [key_of(number) for number in range(cameras)]
 
     def stretch() -> tuple[int, int]:
         to_us = END_US - rng.randrange(20 * DAY_US)
         return to_us - 30 * DAY_US, to_us
 
-    def everyone(from_us: int, to_us: int) -> list[list[Tile]]:
-        """In one question, as a server's first: connection and schema included."""
-        reader = ArchiveReader([folder])
-        tilings = [tiles for _, tiles in reader.tilings(keys, from_us, to_us)]
-        reader.close()
-        return tilings
-
-    def one_after_another(from_us: int, to_us: int) -> list[list[Tile]]:
-        """The same from the rows of each camera: how it was asked before there were days of tiles."""
-        reader = ArchiveReader([folder])
-        until_us = reader.accounted_until_us()
-        tilings = []
-        for key in keys:
-            spans = reader.recorded_spans(key, from_us, to_us)
-            gaps = reader.gaps_of(key, from_us, to_us)
-            tilings.append(tile(spans, gaps, from_us, to_us, until_us, 0))
-        reader.close()
-        return tilings
-
     starting.is_over()  # as the server does once it is up: else this process looks through all that it ever imported, in the midst of a question
-    for _ in range(3):
-        asked = stretch()
-        if everyone(*asked) != one_after_another(*asked):
-            raise AssertionError(f"days of tiles say something else than the rows do: {asked}")
+    hold_against_rows(folder, keys, stretch)
 
     def one() -> None:
         from_us, to_us = stretch()
         span = f"from={format_us(from_us)}&to={format_us(to_us)}"
         json.loads(running.get(f"/api/v1/cameras/{key_of(rng.randrange(cameras)).camera}/timeline?{span}"))
 
-    for name, work, cold in (
-        ("timelines, 30 days, 100 cameras", lambda: everyone(*stretch()), 100),
-        ("timelines, 30 days, 100 cameras, one after another", lambda: one_after_another(*stretch()), 20),
-        ("timeline, 30 days, 1 camera, HTTP", one, 40),
-    ):
-        for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
-            values = []
-            for _ in range(cold):
-                forget()
-                values.append(timed(work))
-            rows.append(figures(name, cache, values))
-        rows.append(figures(name, "warm", [timed(work) for _ in range(5 * cold)]))
-    return rows
+    all_of_them = "timelines, 30 days, 100 cameras"
+    return [
+        *in_each_cache(all_of_them, folder, lambda: everyone(folder, keys, *stretch()), 100),
+        *in_each_cache(f"{all_of_them}, one after another", folder, lambda: one_after_another(folder, keys, *stretch()), 20),
+        *in_each_cache("timeline, 30 days, 1 camera, HTTP", folder, one, 40),
+    ]  # fmt: skip
 
 
-def wide(running: Post, folder: Path, rng: random.Random, *, cold: int = 20, warm: int = 100) -> list[Row]:
+@contextlib.contextmanager
+def day_that_is_not_over(folder: Path) -> Iterator[None]:
+    """The last day of the archive as the one that is running: accounted for but for its last microsecond, and without what is made
+    once it is over. Nobody records meanwhile.
+    """
+    with contextlib.closing(sqlite3.connect(folder / "index.db", isolation_level=None)) as db:
+        (until_us,) = db.execute("SELECT accounted_until_us FROM heartbeat").fetchone()
+        db.execute("UPDATE heartbeat SET accounted_until_us = ?", (END_US - 1,))
+        db.execute("DELETE FROM wide_day WHERE day >= ?", (END_US // DAY_US - 1,))
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    try:
+        yield
+    finally:
+        with contextlib.closing(sqlite3.connect(folder / "index.db", isolation_level=None)) as db:
+            db.execute("UPDATE heartbeat SET accounted_until_us = ?", (until_us,))
+        make_days(folder)
+
+
+def up_to_now(folder: Path, cameras: int, rng: random.Random, *, cold: int = 100) -> list[Row]:
+    """What is asked most: 30 days of all cameras that end at any time of the day that is running; in process, from index to tiles, and
+    to the pieces of a wide view.
+    """
+    keys = [key_of(number) for number in range(cameras)]
+
+    def stretch() -> tuple[int, int]:
+        to_us = END_US - 1 - rng.randrange(DAY_US - 1)
+        return to_us - 30 * DAY_US, to_us
+
+    def wide_view(from_us: int, to_us: int) -> WideRows:
+        reader = ArchiveReader([folder])
+        found = reader.wide(keys, from_us, to_us)
+        reader.close()
+        return found
+
+    starting.is_over()  # as in `timelines`
+    with day_that_is_not_over(folder):
+        hold_against_rows(folder, keys, stretch)
+        asked = stretch()
+        if wide_view(*asked).pieces != [pieces_of(tiles) for tiles in one_after_another(folder, keys, *asked)]:
+            raise AssertionError(f"a wide view says something else than the rows do: {asked}")
+        return [
+            *in_each_cache("timelines, 30 days up to now, 100 cameras", folder, lambda: everyone(folder, keys, *stretch()), cold),
+            *in_each_cache("wide view, 30 days up to now, 100 cameras, in process", folder, lambda: wide_view(*stretch()), cold),
+        ]  # fmt: skip
+
+
+def wide(running: Post, folder: Path, rng: random.Random, *, cold: int = 20) -> list[Row]:
     """Over HTTP, of all cameras at once: 30 days that end at any time in the last 20, 30 days up to now, a year; and a month's calendar."""
 
     def view(days: int, back_days: int) -> object:
@@ -156,13 +216,7 @@ def wide(running: Post, folder: Path, rng: random.Random, *, cold: int = 20, war
         ("wide view, a year, 100 cameras, HTTP", lambda: view(365, 0)),
         ("calendar, a month, 100 cameras, HTTP", lambda: running.get("/api/v1/calendar?month=2025-12")),
     ):
-        for cache, forget in (("all dropped", drop_caches), ("archive evicted", lambda: evict(folder))):
-            values = []
-            for _ in range(cold):
-                forget()
-                values.append(timed(work))
-            rows.append(figures(name, cache, values))
-        rows.append(figures(name, "warm", [timed(work) for _ in range(warm)]))
+        rows += in_each_cache(name, folder, work, cold)
     return rows
 
 
@@ -207,6 +261,7 @@ def run(rows: int) -> list[Row]:
         data = folder / "data"
         data.mkdir()
         make(data, rows, cameras=100, seed=seed, media_segments=5)
+        table += up_to_now(data, 100, random.Random(seed))
         with post(folder, [], retention=KEEP) as running:
             rng = random.Random(seed)
             reader = ArchiveReader([data])

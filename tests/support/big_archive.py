@@ -102,11 +102,11 @@ def make(
     db.execute("COMMIT")
     db.execute("PRAGMA journal_mode = WAL")
     db.close()
-    _wide_days(folder)
+    make_days(folder)
 
 
-def _wide_days(folder: Path) -> None:
-    """Days for wide views, as a recorder has made them by then."""
+def make_days(folder: Path) -> None:
+    """Days for wide views and of tiles that are wanting, as a recorder has made them by then."""
     index = Index(folder / "index.db", BOOT, ManualClock(END_US), Flushing())
     days = WideDays(index)
     while days.step():
