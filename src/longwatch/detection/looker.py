@@ -26,7 +26,7 @@ from longwatch.detection.sameness import Sameness
 from longwatch.detection.settling import Settling
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Track, Tracker
-from longwatch.model.events import MOTION, Sighting, Watched
+from longwatch.model.events import MOTION, TAMPERS, Sighting, Watched
 
 COLUMNS = 160
 MOST_CELLS = 14_400
@@ -223,6 +223,8 @@ class Looker:
         self._sameness.restore(head["sameness"], arrays)
         self._replay.restore(head["replay"], arrays)
         self._said = [str(kind) for kind in head["said"]]
+        if not set(self._said) <= set(TAMPERS) or len(self._said) > len(set(self._said)):
+            raise ValueError("a kind of sabotage that is not known")
         if "vain" in arrays:
             everywhere, often = (float(each) for each in head["curious"])
             self._curiosity = Curiosity(arrays["vain"].astype(np.float32), everywhere, often)

@@ -7,7 +7,7 @@ from tests.unit.detection.drawn import START_US, boxed, ground, kinds, learnt, l
 
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture, is_grey
-from longwatch.detection.state import StateError
+from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.model.events import Line, Watched, Zone
 
 PLACE = ground()
@@ -204,6 +204,15 @@ def test_damaged_bytes_are_refused(cut: int):
     whole = learnt(seconds=4).saved()
     with pytest.raises(StateError):
         Looker.restored(Watched("yard"), whole[:cut])
+
+
+@pytest.mark.parametrize("said", ["any text", ["covered", "anything"], ["covered"] * 100_000])
+def test_bytes_that_say_what_no_looker_says_are_refused(said: object):
+    """Each of them would be told once: an answer without end, that nobody takes."""
+    head, arrays = unpacked(learnt(seconds=4).saved())
+    assert Looker.restored(Watched("yard"), packed(head | {"said": ["covered"]}, arrays))
+    with pytest.raises(StateError):
+        Looker.restored(Watched("yard"), packed(head | {"said": said}, arrays))
 
 
 def test_hours_between_pictures_and_a_clock_set_back_end_what_was_followed():
