@@ -59,10 +59,11 @@ async def test_a_silent_camera_is_one_alarm_over_a_kill_until_it_is_back_and_som
     post.settings({"gate": camera.url})
     post.start()
     await post.recording()
+    before = stretch()
     await camera.stop()
     (alarm,) = await until(lambda: alarms(post, "camera_silent"), "it is raised")
     entry = post.entries("alarm_raised")[0]["body"]
-    held_up_us = 3_000_000 * stretch()  # a tick a second; on a busy machine it comes when it comes
+    held_up_us = 3_000_000 * max(before, stretch())  # a tick a second; on a busy machine it comes when it comes
     assert 3_000_000 <= entry["raised_us"] - entry["since_us"] <= 3_000_000 + held_up_us
     assert (alarm.camera, alarm.cause) == ("gate", "camera_unreachable")
     post.signal(signal.SIGKILL)
@@ -155,13 +156,14 @@ async def test_a_pause_for_a_while_ends_by_itself_and_live_goes_on(post: Post, c
     post.settings({"gate": camera.url})
     post.start()
     await post.recording()
+    before = stretch()
     await post.ask("pause", camera="gate", for_s=4, reason=WHY, person=ADA)
     await until(lambda: post.gap_seconds().get("paused_by_operator", 0) > 1, "the gap says why")
     assert camera.sessions, "who watches live goes on watching"
     (resumed,) = await until(lambda: post.entries("resumed"), "it is over")
     assert "person" not in resumed["body"]
     await post.recording()
-    assert 3 < post.gap_seconds()["paused_by_operator"] < 4 + 4 * stretch()
+    assert 3 < post.gap_seconds()["paused_by_operator"] < 4 + 4 * max(before, stretch())
     assert not alarms(post)
 
 

@@ -93,7 +93,7 @@ async def verify_nothing_lost(paths: list[Path], loop: Loop) -> None:
 
 async def readmitted(archive: Archive, clock: ManualClock) -> None:
     """Until the archive has verified every volume by itself, and the ledger's files are written again."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while archive.ledger.problems() or not all(volume.state is VolumeState.OK for volume in archive.volumes):
         assert time.monotonic() < deadline, [[v.detail for v in archive.volumes], archive.ledger.problems()]
         await clock.advance(1)

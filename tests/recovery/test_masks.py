@@ -4,19 +4,22 @@ hangs is a gap that says so. docs/design/masks.md.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
+from tests.support.measured import stretch
 from tests.support.painted import bright_clip, brightest, decoded
-from tests.support.recorder_post import GATE, Post
+from tests.support.recorder_post import GATE, STARTING, Post
 from tests.support.wait import until
 
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import RecordedSpan
 from longwatch.simulate import timecode
 from longwatch.simulate.camera import LOT, SimulatedCamera
+from longwatch.timeline import Tile
 
 pytestmark = pytest.mark.slow
 POLYGON = "[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]"
@@ -40,8 +43,12 @@ def masks(polygon: str = POLYGON, name: str = "window") -> str:
 def children(post: Post) -> list[int]:
     """The masking children of this recorder."""
     assert post.process is not None
-    pids = Path(f"/proc/{post.process.pid}/task/{post.process.pid}/children").read_text().split()
-    return [int(pid) for pid in pids if b"masking_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    found = []
+    for pid in Path(f"/proc/{post.process.pid}/task/{post.process.pid}/children").read_text().split():
+        with contextlib.suppress(OSError):  # it has ended since
+            if b"masking_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+    return found
 
 
 def recorded(post: Post, stream: str = "main") -> list[Path]:
@@ -73,7 +80,8 @@ async def test_every_recorded_picture_is_masked_from_the_first_on(post: Post, tm
         (child,) = children(post)
         told = Path(f"/proc/{child}/cmdline").read_bytes() + Path(f"/proc/{child}/environ").read_bytes()
         assert SECRET.encode() not in told, "a password is for pipes alone"
-        await until(lambda: _seconds(post) > 3, "three seconds are recorded")
+        both = (GATE, StreamKey("gate", "sub"))
+        await until(lambda: all(_seconds(post, key) > 3 for key in both), "three seconds of both are recorded")
         post.signal(signal.SIGTERM)
         assert await post.ended() == 0
         assert not Path(f"/proc/{child}").exists(), "its child ends with it"
@@ -102,15 +110,21 @@ async def test_a_killed_child_is_a_gap_with_its_cause_and_comes_back(post: Post)
         await post.recording()
         await until(lambda: _seconds(post) > 2, "it is recorded")
         (child,) = children(post)
+        before = stretch()
         os.kill(child, signal.SIGKILL)
         await until(lambda: children(post) not in ([], [child]), "another child is started")
         await until(lambda: len(post.read(lambda r: r.recorded_spans(GATE, 0, 1 << 60))) > 1, "it goes on")
-        (gap,) = [tile for tile in post.tiles() if tile.cause is not None]
+        (gap,) = _gaps(post)
         assert str(gap.cause) == "recorder_failed"
         assert gap.evidence["fault"] == "masking"
         assert "killed by signal 9" in str(gap.evidence["detail"])
-        assert (gap.to_us - gap.from_us) < 8_000_000
+        assert (gap.to_us - gap.from_us) < 8_000_000 * max(before, stretch()), "its child is started anew in that"
         await until(lambda: len(camera.sessions) <= 1, "no session of the old child is left at the camera")
+
+
+def _gaps(post: Post) -> list[Tile]:
+    """But for the moment it took to begin."""
+    return [t for t in post.tiles() if t.cause is not None and t.evidence.get("detail") != STARTING]
 
 
 async def test_a_child_that_hangs_is_killed_and_the_gap_says_so(post: Post) -> None:
@@ -122,7 +136,7 @@ async def test_a_child_that_hangs_is_killed_and_the_gap_says_so(post: Post) -> N
         os.kill(child, signal.SIGSTOP)
         await until(lambda: children(post) not in ([], [child]), "another child is started")
         await until(lambda: len(post.read(lambda r: r.recorded_spans(GATE, 0, 1 << 60))) > 1, "it goes on")
-        gaps = [tile for tile in post.tiles() if tile.cause is not None]
+        gaps = _gaps(post)
         assert {str(gap.cause) for gap in gaps} == {"recorder_failed"}
         assert any("hangs" in str(gap.evidence["detail"]) for gap in gaps)
 
@@ -149,17 +163,23 @@ async def test_masks_that_are_new_end_the_run_and_need_a_reason(post: Post, tmp_
         with pytest.raises(Exception, match="no reason was given"):
             await post.ask("settings_apply")
         assert not children(post)
+        before = _runs(post)
         await post.ask("settings_apply", person=ADA, reason="the neighbour asked for it")
-        runs = len(post.read(lambda r: r.recorded_spans(GATE, 0, 1 << 60)))
-        await until(lambda: len(post.read(lambda r: r.recorded_spans(GATE, 0, 1 << 60))) > runs, "a new run begins")
-        await until(lambda: post.read(lambda r: r.recorded_spans(GATE, 0, 1 << 60))[-1].to_us, "it is recorded")
+        await until(lambda: _runs(post) > before, "a new run is recorded")
         post.signal(signal.SIGTERM)
         await post.ended()
     (entry,) = post.entries("settings_applied")[1:]
     assert any("window of camera gate is new" in said for said in entry["body"]["reduces"])
     first, *_, last = recorded(post)
     assert look([first])[1] > 150, "what was recorded before stays as it was"
-    assert look([last])[1] <= BLACK_AT_MOST
+    count, luma, *_ = look([last])
+    assert count > 0
+    assert luma <= BLACK_AT_MOST
+
+
+def _runs(post: Post) -> set[int]:
+    """Those of which something is recorded."""
+    return {span.run for span in post.read(lambda reader: reader.recorded_spans(GATE, 0, 1 << 60))}
 
 
 async def test_a_child_does_not_outlive_a_recorder_that_is_killed(post: Post) -> None:
@@ -192,7 +212,8 @@ async def test_wall_time_and_its_provenance_stay_those_of_the_camera(post: Post)
         post.start()
         await post.recording("gate")
         await post.recording("bare")
-        await until(lambda: _seconds(post) > 4, "it is recorded")
+        both = (GATE, StreamKey("bare", "main"))
+        await until(lambda: all(_seconds(post, key) > 4 for key in both), "both are recorded")
         post.signal(signal.SIGTERM)
         await post.ended()
     spans = {name: _spans(post, name) for name in ("bare", "gate")}

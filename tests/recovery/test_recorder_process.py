@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.support.accounted import unexplained_us
 from tests.support.measured import within
-from tests.support.recorder_post import Post
+from tests.support.recorder_post import STARTING, Post
 from tests.support.wait import until
 
 from longwatch.base.errors import LongwatchError
@@ -25,7 +25,6 @@ from longwatch.wire.media import decode_sample
 
 pytestmark = pytest.mark.slow
 GATE = StreamKey("gate", "main")
-STARTING = "recording of this stream was being started"
 
 
 @pytest.fixture

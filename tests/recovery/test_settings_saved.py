@@ -90,7 +90,7 @@ async def test_a_camera_is_added_and_another_renamed_and_no_run_ends(
     assert post.config.read_text().count("hunter2") == 1, "in the URL of the gate, where it stood before"
     assert "YARD_PASSWORD=hunter2-secret" in (post.folder / "secrets.env").read_text()
     assert "# the old one" in post.config.read_text()
-    assert runs(post) == before
+    assert runs(post) == before != set()
     assert sessions <= set(camera.sessions), "the session with the gate is the same"
 
 

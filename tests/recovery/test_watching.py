@@ -4,6 +4,7 @@ does not notice. docs/design/watching.md.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -63,8 +64,12 @@ def of(post: Post, camera: str) -> dict[str, Any]:
 
 
 def pid_of_watcher(post: Post) -> int | None:
-    pids = Path(f"/proc/{post.server_pid}/task/{post.server_pid}/children").read_text().split()
-    return next((int(pid) for pid in pids if b"node.watcher" in Path(f"/proc/{pid}/cmdline").read_bytes()), None)
+    with contextlib.suppress(OSError):  # who is asked for may have ended since
+        for pid in Path(f"/proc/{post.server_pid}/task/{post.server_pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if b"node.watcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return int(pid)
+    return None
 
 
 def pid_of_child(post: Post) -> int | None:
@@ -114,9 +119,13 @@ def test_whoever_is_killed_the_cameras_are_looked_at_again_and_recording_does_no
     metrics = post.get("/metrics").text
     for name in ("behind_seconds", "pictures_total", "skipped_total", "gate_open_ratio", "cpu_seconds_total", "child_deaths_total"):  # fmt: skip
         assert f'longwatch_detection_{name}{{camera="gate"}}' in metrics
-    resident = re.findall(r'longwatch_detection_process_resident_bytes\{process="([a-z0-9-]+)"\} (\S+)', metrics)
-    print({name: round(float(size) / 1e6) for name, size in resident}, "MB resident")
-    assert {name for name, _ in resident} == {"watcher", "child-0"}
+
+    def resident() -> dict[str, int]:
+        of = r'longwatch_detection_process_resident_bytes\{process="([a-z0-9-]+)"\} (\S+)'
+        return {name: round(float(size) / 1e6) for name, size in re.findall(of, post.get("/metrics").text)}
+
+    until_now(lambda: set(resident()) == {"watcher", "child-0"}, "what each of them takes is told")
+    print(resident(), "MB resident")
 
     watcher = pid_of_watcher(post)
     use(post, "false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.rig.powercut import Case, run
 CUTS = 100
 SEED = random.SystemRandom().randrange(1 << 30)
 FOLDER = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path("/tmp")
+RUN = os.getpid()
+"""Two runs on one machine have folders of their own."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,7 +29,7 @@ pytestmark = [
 @pytest.mark.parametrize("leg", range(len(sound_legs(CUTS, 0))))
 def test_a_cut_loses_nothing_that_was_acknowledged(leg: int) -> None:
     case = sound_legs(CUTS, SEED)[leg]
-    counts = run(case, FOLDER / f"longwatch-rig-{leg}", oracle)
+    counts = run(case, FOLDER / f"longwatch-rig-{RUN}-{leg}", oracle)
     print(f"{case}, seed {case.seed}: {dict(counts)}")
     assert counts["cuts"] == case.cuts
     assert counts["mount_failed"] == 0 or "xfs" in case.disks, "a filesystem that a cut makes unmountable"
@@ -41,6 +44,6 @@ def test_there_are_enough_controls() -> None:
 @pytest.mark.parametrize("mistake", sorted(control_legs(1, 0)))
 def test_a_mistake_is_caught(mistake: str) -> None:
     case: Case = control_legs(120, SEED)[mistake]
-    counts = run(case, FOLDER / f"longwatch-rig-{mistake.replace(' ', '-')}", oracle, enough=caught)
+    counts = run(case, FOLDER / f"longwatch-rig-{RUN}-{mistake.replace(' ', '-')}", oracle, enough=caught)
     print(f"{mistake}, seed {case.seed}: caught after {counts['cuts']} cuts")
     assert caught(counts), f"{mistake}: not caught in {counts['cuts']} cuts, seed {case.seed}"

@@ -14,7 +14,7 @@ from collections import Counter
 import pytest
 from tests.rig import disks
 from tests.rig.powercut import Case, Wreck, run
-from tests.rig.test_powercut import FOLDER
+from tests.rig.test_powercut import FOLDER, RUN
 from tests.support.accounted import unexplained_us
 from tests.support.measured import stretch
 
@@ -86,7 +86,7 @@ def campaign(fs: str) -> float:
         CUTS,
         seed,
     )
-    counts = run(case, FOLDER / f"longwatch-rig-seconds-{fs}", oracle)
+    counts = run(case, FOLDER / f"longwatch-rig-{RUN}-seconds-{fs}", oracle)
     lost_ms.sort()
     p99 = lost_ms[int(0.99 * (len(lost_ms) - 1))]
     print(

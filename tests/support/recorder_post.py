@@ -22,6 +22,8 @@ from longwatch.node.link import LinkClient, socket_path
 from longwatch.timeline import Tile, tile
 
 GATE = StreamKey("gate", "main")
+STARTING = "recording of this stream was being started"
+"""What a gap says of the moment it took to begin."""
 
 
 class Post:
