@@ -56,12 +56,19 @@ def film(path: Path) -> Path:
 
 def timeline(post: Post) -> list[dict[str, Any]]:
     whole = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z"}
-    return list(post.get("/api/v1/cameras/gate/timeline", **whole).json()["items"])
+    return items(post, "/api/v1/cameras/gate/timeline", **whole)
 
 
 def seen(post: Post) -> list[dict[str, Any]]:
     whole = {"from": "2020-01-01T00:00:00Z", "to": "2099-01-01T00:00:00Z"}
-    return list(post.get("/api/v1/events", camera="gate", **whole).json()["items"])
+    return items(post, "/api/v1/events", camera="gate", **whole)
+
+
+def items(post: Post, path: str, **params: str) -> list[dict[str, Any]]:
+    """None while the post is not ready."""
+    answer = post.get(path, **params)
+    assert answer.status_code in {200, 503}, answer.text
+    return list(answer.json()["items"]) if answer.status_code == 200 else []
 
 
 def no_event(item: dict[str, Any]) -> bool:

@@ -57,12 +57,15 @@ def _recorded_s(post: Post) -> float:
     )
 
 
-async def _watch(post: Post, camera: str, chunks: int, query: str = "?transcode=h264") -> tuple[dict[str, Any], bytes]:
+async def _watch(
+    post: Post, camera: str, chunks: int, query: str = "?transcode=h264", seen: asyncio.Event | None = None
+) -> tuple[dict[str, Any], bytes]:
+    """So many chunks, and on until `seen` is set."""
     uri = f"{post.base.replace('http', 'ws')}/api/v1/cameras/{camera}/live{query}"
     told: dict[str, Any] = {}
     data = b""
     async with connect(uri, additional_headers={"Authorization": f"Bearer {post.token}"}) as socket:
-        while chunks:
+        while chunks > 0 or (seen is not None and not seen.is_set()):
             message = await asyncio.wait_for(socket.recv(), 180)
             if isinstance(message, str):
                 said = json.loads(message)
@@ -82,9 +85,11 @@ def test_live_is_h264_and_the_transcode_ends_with_its_last_viewer(post: Post, tm
     assert "hvc1" in plain["mime"]
 
     async def two() -> list[tuple[dict[str, Any], bytes]]:
-        watching = [asyncio.create_task(_watch(post, "gate", 40)) for _ in range(2)]
+        seen = asyncio.Event()
+        watching = [asyncio.create_task(_watch(post, "gate", 40, seen=seen)) for _ in range(2)]
         await asyncio.to_thread(until_now, lambda: _running(post)["used"] == 1, "one transcode serves both")
         assert [(one["camera"], one["kind"]) for one in _running(post)["running"]] == [("gate", "live")]
+        seen.set()
         return await asyncio.gather(*watching)
 
     for told, data in asyncio.run(two()):
@@ -114,7 +119,7 @@ def _children(post: Post) -> list[int]:
 
 def test_beyond_the_limit_it_is_refused_with_words(post: Post) -> None:
     async def one_too_many() -> tuple[int, str]:
-        watching = asyncio.create_task(_watch(post, "gate", 400))
+        watching = asyncio.create_task(_watch(post, "gate", 0, seen=asyncio.Event()))  # for as long as the others try
         await asyncio.to_thread(until_now, lambda: _running(post)["used"] == 1, "one is taken")
         try:
             with pytest.raises(ConnectionClosed) as refused:

@@ -38,7 +38,7 @@ def ridge(net: Network, hub: Hub) -> Post:
 
 
 def test_a_hub_is_ready_without_a_camera(hub: Hub) -> None:
-    assert hub.get("/readyz")["ready"] is True
+    until_now(lambda: hub.request("GET", "/readyz").json().get("ready") is True, "it is ready", 180)
     assert hub.get("/api/v1/cameras")["items"] == []
     assert hub.get("/api/v1/post")["role"] == "hub"
 
@@ -68,6 +68,7 @@ def test_its_ledgers_head_is_countersigned_at_both_ends(hub: Hub, ridge: Post) -
 
 
 def test_both_ledgers_say_who_joined_whom(hub: Hub, ridge: Post) -> None:
+    until_now(lambda: ridge.entries("hub_joined"), "it is entered at the post", 180)
     assert [(e["body"]["hub"], e["body"]["site"]) for e in ridge.entries("hub_joined")] == [("hq", "ridge")]
     assert [entry["body"]["post"] for entry in hub.entries("post_joined")] == ["ridge"]
     assert "ridge" in [entry["body"]["post"] for entry in hub.entries("post_invited")]

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.arrangement import Arrangement, arrangement
@@ -155,11 +156,12 @@ async def watched(hub: Arrangement) -> tuple[str, int]:
 
 def test_a_post_at_a_door_is_seen_watched_and_asked_from_the_console(hub: Arrangement, ridge: Post, door: Door) -> None:
     hub.hub.until_post("ridge", state="connected")
-    listed = json.loads(hub.hub.verb("hub", "doors", "--json"))["items"]
-    assert {item["name"]: (item["state"], item["connections"]) for item in listed} == {
-        "console": ("here", 0),
-        "east": ("here", 1),
-    }
+
+    def listed() -> dict[str, tuple[str, int]]:
+        found = json.loads(hub.hub.verb("hub", "doors", "--json"))["items"]
+        return {item["name"]: (item["state"], item["connections"]) for item in found}
+
+    until_now(lambda: listed() == {"console": ("here", 0), "east": ("here", 1)}, "each says what it has", 180)
     metric = 'longwatch_hub_process_up{process="east"} 1.0'
     until_now(lambda: metric in hub.hub.request("GET", "/metrics").text, "the door is in the metrics", 180)
     until_now(lambda: recording(ridge), "the camera is recorded", 180)
@@ -191,7 +193,11 @@ def test_who_joins_at_a_door_stands_in_the_ledger_of_the_console(hub: Arrangemen
     lake = hub.net.post("lake", start=False)
     code = hub.hub.request("POST", "/api/v1/posts/lake/invite", json={"reason": "a new tower"}).json()["code"]
     lake.verb("join", code)
-    [joined] = [entry for entry in hub.hub.entries("post_joined") if entry["body"]["post"] == "lake"]
+
+    def told() -> list[dict[str, Any]]:
+        return [entry for entry in hub.hub.entries("post_joined") if entry["body"]["post"] == "lake"]
+
+    [joined] = until_now(told, "it is entered", 180)
     assert joined["body"]["again"] is False
 
 

@@ -58,7 +58,11 @@ def recorded_s(post: Post) -> float:
 def timeline(site: Site, camera: str) -> list[dict[str, Any]]:
     now_us = time.time_ns() // 1000
     span = {"from": format_us(now_us - 900_000_000), "to": format_us(now_us)}
-    items: list[dict[str, Any]] = site.get(f"/api/v1/cameras/{camera}/timeline", **span)["items"]
+    answer = site.request("GET", f"/api/v1/cameras/{camera}/timeline", params=span)
+    if answer.status_code in {404, 503}:  # it has not heard of the camera yet, or is not ready
+        return []
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
     return items
 
 
@@ -96,13 +100,14 @@ def test_a_report_at_the_hub_says_of_a_camera_what_its_post_says(sites: tuple[Hu
     hub, ridge = sites
     known = until_now(lambda: sealed(hub), "the post's first segment is told of", 180)
     span = {"from": known[0]["from"], "to": known[-1]["to"]}
-    here, there = (site.get("/api/v1/report", **span) for site in (hub, ridge))
-    of = {camera["id"]: camera for camera in here["cameras"]}
-    assert set(of) == {CAMERA, "ridge.attic"}
-    (own,) = [camera for camera in there["cameras"] if camera["id"] == "gate"]
-    assert of[CAMERA]["total"] == own["total"]
-    assert own["total"]["delivered_us"] > 0
-    assert here["post"]["id"] == "hq"
+
+    def totals(site: Site) -> dict[str, Any]:
+        return {camera["id"]: camera["total"] for camera in site.get("/api/v1/report", **span)["cameras"]}
+
+    until_now(lambda: set(totals(hub)) == {CAMERA, "ridge.attic"}, "both cameras are told of", 180)
+    until_now(lambda: totals(hub)[CAMERA] == totals(ridge)["gate"], "the hub says what the post says", 180)
+    assert totals(ridge)["gate"]["delivered_us"] > 0
+    assert hub.get("/api/v1/report", **span)["post"]["id"] == "hq"
 
 
 def test_a_stretch_that_is_asked_for_comes_plays_and_is_entered_on_both_sides(sites: tuple[Hub, Post]):
@@ -119,7 +124,11 @@ def test_a_stretch_that_is_asked_for_comes_plays_and_is_entered_on_both_sides(si
     done = request(hub, number)
     assert done["bytes"] == done["done_bytes"] > 10_000
     assert (done["by"], done["reason"]) == ("test", "smoke over the ridge")
-    assert {item["held"] for item in sealed(hub) if item["to"] <= body["to"]} == {"here"}
+
+    def held() -> set[str]:
+        return {item["held"] for item in sealed(hub) if item["to"] <= body["to"]}
+
+    until_now(lambda: held() == {"here"}, "the timeline says that it is here", 180)
     played = hub.request("GET", f"/api/v1/cameras/{CAMERA}/video.mp4", params={"from": body["from"], "to": body["to"]})
     assert played.status_code == 200
     same = ridge.request("GET", "/api/v1/cameras/gate/video.mp4", params={"from": body["from"], "to": body["to"]})
@@ -235,11 +244,15 @@ def test_live_over_the_link_with_an_end(sites: tuple[Hub, Post]):
                     count += 1
             return first, count, socket.close_code
 
-    first, count, code = asyncio.run(watch())
-    assert first["via"]["quality"] == "main"
-    assert first["mime"].startswith("video/mp4")
-    assert count > 10
-    assert code == 4408
+    def seen_live() -> bool:
+        """For the whole of the five seconds; a machine that is slow may need them to begin."""
+        first, count, code = asyncio.run(watch())
+        assert first["via"]["quality"] == "main"
+        assert first["mime"].startswith("video/mp4")
+        assert code == 4408
+        return count > 10
+
+    until_now(seen_live, "chunks come over the link", 180)
     seen = until_now(
         lambda: [one for one in audit(ridge, "viewing") if "test at hq" in json.dumps(one)],
         "the post's ledger says who watched", 90,

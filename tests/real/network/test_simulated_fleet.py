@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.network import Hub, network
-from tests.support.wait import until
+from tests.support.wait import until, until_now
 
 from longwatch.base.clock import SystemClock
 from longwatch.config import load
@@ -57,7 +57,8 @@ async def lived(hub: Hub, seconds: float) -> tuple[Simulation, PageWatch]:
     async with simulation.joined(asyncio.Event()):
         simulation.start()
         await asyncio.sleep(seconds)  # so long they live: what is simulated is made while it lasts
-        await until(lambda: simulation.numbers.connections > len(simulation.posts), "some have come back")
+        numbers, posts = simulation.numbers, len(simulation.posts)
+        await until(lambda: numbers.connections > posts and numbers.cuts >= posts, "all were cut, and have come back")
         await simulation.settle()
         until_s = time.monotonic() + WITHIN_S
         while simulation.backlog != (0, 0) and time.monotonic() < until_s:
@@ -83,8 +84,11 @@ def test_links_are_cut_and_come_back_and_the_hub_has_what_the_posts_have(tmp_pat
         assert max(post.log.size for post in simulation.posts) > 1_000, "two were away for an hour"
         assert any(page.seen_s.values())
         assert not page.missed, page.missed
-        shown = {item["id"]: item for item in hub.get("/api/v1/posts")["items"]}
-        assert {name: item["checkpoint"]["size"] for name, item in shown.items()} == {
-            post.id: post.log.size for post in simulation.posts
-        }
+
+        def shown() -> dict[str, int]:
+            items = hub.get("/api/v1/posts")["items"]
+            return {item["id"]: item["checkpoint"]["size"] for item in items if item["checkpoint"]}
+
+        sizes = {post.id: post.log.size for post in simulation.posts}
+        until_now(lambda: shown() == sizes, "the page of posts says so too", WITHIN_S)
         assert len(hub.get("/api/v1/cameras")["items"]) == 24

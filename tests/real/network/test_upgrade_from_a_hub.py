@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,12 @@ def until_stage(hub: Hub, *wanted: str) -> None:
 
 
 def spooled(post: Post) -> int:
-    return sum(path.stat().st_size for path in (post.data / "upgrades" / "spool").glob("*.part"))
+    """Bytes of it that are here, of what has not come to its end."""
+    found = 0
+    for path in (post.data / "upgrades" / "spool").glob("*.part"):
+        with contextlib.suppress(FileNotFoundError):  # it has, since
+            found += path.stat().st_size
+    return found
 
 
 @pytest.mark.timeout(900)
@@ -65,6 +71,7 @@ def test_a_release_travels_over_a_cut_and_a_kill_and_is_kept_through_a_power_cut
         until_stage(hub, "kept")
         until_now(lambda: hub.post("ridge").get("version") == VERSION, "the hub hears the new version", PATIENCE_S)
         assert hub.get("/api/v1/upgrades")["rollouts"][0]["state"] in {"running", "done"}
-        runs = Path(f"/proc/{ridge.recorder_pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+        recorder = until_now(lambda: ridge.recorder_pid, "a recorder runs", PATIENCE_S)
+        runs = Path(f"/proc/{recorder}/cmdline").read_bytes().split(b"\0")[0].decode()
         assert str(Places(ridge.data).releases) in runs
         assert [len(hub.entries(kind)) for kind in ("release_added", "rollout_ordered", "command_given")] == [1, 1, 1]
