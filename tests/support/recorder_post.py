@@ -24,6 +24,8 @@ from longwatch.timeline import Tile, tile
 GATE = StreamKey("gate", "main")
 STARTING = "recording of this stream was being started"
 """What a gap says of the moment it took to begin."""
+_PATIENCE_S = 180.0
+"""For an answer: on a machine that does much besides, settings alone take long to read."""
 
 
 class Post:
@@ -61,7 +63,7 @@ class Post:
         client = LinkClient(socket_path(self.data, "recorder"), "verb")
         await client.connect()
         try:
-            return await client.request(kind, **fields)
+            return await client.request(kind, timeout_s=_PATIENCE_S, **fields)
         finally:
             await client.aclose()
 
