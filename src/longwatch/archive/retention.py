@@ -607,6 +607,12 @@ def add_gone(db: sqlite3.Connection, doomed: Doomed) -> None:
         " AND first_sequence IN ((SELECT max(first_sequence) FROM gone_span WHERE run_id = ? AND first_sequence < ?), ?)",
         (doomed.run, int(doomed.fate), doomed.run, doomed.sequence, doomed.sequence + 1),
     ).fetchall()
+    if len(neighbours) == 1 and neighbours[0][3] + 1 == doomed.sequence and neighbours[0][0] <= from_us:
+        db.execute(  # in place, as with nearly every removal: days before its end are not told anew
+            "UPDATE gone_span SET to_us = max(to_us, ?), last_sequence = ? WHERE run_id = ? AND first_sequence = ?",
+            (to_us, last, doomed.run, neighbours[0][2]),
+        )
+        return
     for other_from, other_to, other_first, other_last in neighbours:
         if other_last + 1 == doomed.sequence or other_first == doomed.sequence + 1:
             db.execute("DELETE FROM gone_span WHERE run_id = ? AND first_sequence = ?", (doomed.run, other_first))

@@ -14,6 +14,7 @@ from longwatch.archive import ArchiveReader, wide_days
 from longwatch.archive.checking import Mode
 from longwatch.archive.flushing import Flushing
 from longwatch.archive.index import Index, bring_up, migrations
+from longwatch.archive.retention import Doomed, add_gone
 from longwatch.archive.verifying import verify_folder
 from longwatch.archive.wide_days import MOST_AT_ONCE, Stretch, WideDays, drop_days, tiled, wrong_days
 from longwatch.base.clock import ManualClock
@@ -98,6 +99,7 @@ change = st.one_of(
     st.tuples(st.just("renumber"), runs),
     st.tuples(st.just("move"), st.integers(0, 30), st.integers(-DAY_US, DAY_US)),
     st.tuples(st.just("gone"), runs, moment, st.integers(1, 2 * DAY_US), st.sampled_from(list(Fate))),
+    st.tuples(st.just("more gone"), st.integers(0, 30), st.integers(1, 2 * DAY_US)),
     st.tuples(st.just("drop"), st.sampled_from(["recorded_span", "gap", "gone_span"]), st.integers(0, 30)),
     st.tuples(st.just("set_up"), moment),
     st.tuples(st.just("clock"), st.integers(0, DAYS * DAY_US)),
@@ -134,6 +136,11 @@ def apply(index: Index, what: tuple) -> None:  # type: ignore[type-arg]  # one o
         elif kind == "grow" and (row := nth("recorded_span", rest[0])):
             db.execute(
                 "UPDATE recorded_span SET to_us = ? WHERE stream_id = ? AND from_us = ? AND run_id = ?",
+                (row[1] + rest[1], *row),
+            )
+        elif kind == "more gone" and (row := nth("gone_span", rest[0])):
+            db.execute(
+                "UPDATE gone_span SET to_us = ? WHERE stream_id = ? AND from_us = ? AND run_id = ?",
                 (row[1] + rest[1], *row),
             )
         elif kind == "close" and (row := nth("gap", rest[0])):
@@ -205,7 +212,9 @@ def test_whatever_is_changed_the_wide_view_is_the_exact_one(
         "UPDATE run SET number = 12 WHERE id = 2",
         "UPDATE recorded_span SET to_us = to_us + 1",
         "UPDATE recorded_span SET provenance = 2",
-        "INSERT INTO gone_span VALUES (1, 86400000000, 2, 90000000000, 0, 9, 0)",
+        "INSERT INTO gone_span VALUES (1, 86400000000, 2, 90000000000, 10, 19, 0)",
+        "UPDATE gone_span SET to_us = 90000000000",
+        "UPDATE gone_span SET fate = 2",
         "UPDATE stream SET set_up_us = 172800000000 WHERE id = 1",
     ],
 )
@@ -214,11 +223,47 @@ def test_what_is_changed_drops_the_days_that_say_it(tmp_path: Path, changed: str
     with index.transaction() as db:
         db.execute("INSERT INTO recorded_span VALUES (1, ?, 2, ?, 0)", (DAY_US, 2 * DAY_US - HOUR))
         db.execute("INSERT INTO gap VALUES (1, 1, ?, ?, 'packets_lost', '{}')", (2 * DAY_US - HOUR + 9, 2 * DAY_US))
+        db.execute("INSERT INTO gone_span VALUES (1, ?, 2, ?, 0, 9, 0)", (DAY_US, DAY_US + HOUR // 2))
     make_all(index)
     with index.transaction() as db:
         db.execute(changed)
     assert db.execute("SELECT 1 FROM tile_day WHERE day = 1 AND stream_id = 1").fetchone() is None
     assert db.execute("SELECT 1 FROM tile_day WHERE day = 1 AND stream_id = 2").fetchone() is not None
+    assert wrong_days(db) == []
+    make_all(index)
+    assert wrong_days(db) == []
+    index.close()
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_a_removal_drops_only_the_days_in_which_it_is(tmp_path: Path, second: bool):
+    """Days before it, of the same long run, say what they said. A stretch that begins where another of its run does may hide it: then all
+    of its days are made again.
+    """
+    index = made(tmp_path / "index.db")
+    step = 6 * HOUR
+
+    def removed(sequence: int) -> Doomed:
+        at = DAY_US + sequence * step
+        return Doomed(0, 1, GATE, 2, sequence, 1, "", at, at + step, 9, confirmed=False, why="max_size")
+
+    with index.transaction() as db:
+        db.execute("INSERT INTO recorded_span VALUES (1, ?, 2, ?, 0)", (DAY_US, 5 * DAY_US))
+        for sequence in range(9):
+            add_gone(db, removed(sequence))
+        if second:
+            db.execute("INSERT INTO gone_span VALUES (1, ?, 2, ?, 90, 99, 2)", (DAY_US, 3 * DAY_US))
+    make_all(index)
+    before = {row[0] for row in db.execute("SELECT day FROM tile_day WHERE stream_id = 1")}
+    assert before == set(range(DAYS - 1))
+    with index.transaction() as db:
+        add_gone(db, removed(9))
+    gone = db.execute(
+        "SELECT from_us, to_us, first_sequence, last_sequence, fate FROM gone_span WHERE fate = 0"
+    ).fetchall()
+    assert gone == [(DAY_US, DAY_US + 10 * step, 0, 9, 0)]
+    left = {row[0] for row in db.execute("SELECT day FROM tile_day WHERE stream_id = 1")}
+    assert before - left == ({1, 2, 3} if second else {3})
     assert wrong_days(db) == []
     make_all(index)
     assert wrong_days(db) == []
