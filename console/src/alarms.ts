@@ -1,4 +1,4 @@
-/** What an alarm says, in the page's language: the same as the post's own sentence, from its kind, cause and facts. */
+/** What an alarm says, in the page's language: the words of the post's own sentence (`accounting.alarm_words`), from its kind, cause and facts. */
 
 import type { Alarm } from './api/types'
 import { has, t } from './i18n'
@@ -24,24 +24,30 @@ function sentence(alarm: Alarm, name: string): string {
     case 'accounting_reduced':
       return t(alarm.says.startsWith('Recording was stopped') ? 'alarms.reducedStop' : 'alarms.reduced')
     case 'storage':
-      return t('alarms.storage')
+      return storage(alarm)
     case 'ledger':
-      return t('alarms.ledger')
+      return alarm.evidence?.detail ? t('alarms.ledger') : `${t('alarms.ledger')} ${t('alarms.ledgerAnew')}`
     case 'unconfirmed_removed':
       return t('alarms.removed')
     case 'post_silent':
       return t('alarms.postSilent', { name: String(alarm.evidence?.name ?? ''), why: silenceOf(alarm.cause) })
     case 'camera_blind': {
-      const how = `events.kind.tamper_${alarm.cause ?? ''}`
-      return t('alarms.blind', { name, how: has(how) ? t(how) : '' })
+      const how = `alarms.how.${alarm.cause ?? ''}`
+      return t('alarms.blind', { name, how: t(has(how) ? how : 'alarms.how.hidden') })
     }
     case 'hold': {
       const how = { max_age: 'alarms.holdLaw', recording: 'alarms.holdRoom' }[String(alarm.evidence?.overruled)] ?? 'alarms.holdSoon'
-      return t(how, { n: count(alarm.evidence?.hold) })
+      return t(how, { n: String(count(alarm.evidence?.hold)), days: count(alarm.evidence?.days) })
     }
     default:
       return alarm.says // of a newer post: its own words are better than none
   }
+}
+
+function storage(alarm: Alarm): string {
+  const what = alarm.cause === 'storage_full' ? 'Full' : 'Fails'
+  if (alarm.facts?.subject === 'index') return t(`alarms.index${what}`)
+  return t(`alarms.volume${what}`, { where: String(alarm.evidence?.path ?? alarm.facts?.subject ?? '') })
 }
 
 function why(cause: string | null): string {

@@ -102,7 +102,7 @@ export interface Alarm {
   /** At a hub: said there, and not yet in its post's ledger. state: as of a command. */
   acknowledging?: { at: string; by: string; reason: string; state: string; why: string | null } | null
   repeats: number
-  /** What else the post knows of it: gaps, missing_us, mains, battery_percent, reduces. */
+  /** What else the post knows of it: subject (a volume, `index`, `stop`), gaps, missing_us, mains, battery_percent, reduces. */
   facts?: Record<string, unknown>
   /** One plain sentence. */
   says: string

@@ -68,6 +68,10 @@ Way = Annotated[str, BeforeValidator(_text_of_a_way), WithJsonSchema({"type": "s
 Word = Annotated[str, AfterValidator(_word), WithJsonSchema({"enum": sorted(WORDS)})]
 
 
+Language = Literal["en", "fr", "es", "sw"]
+"""`base.messages.LANGUAGES`; a test holds the two together."""
+
+
 class Channel(Section):
     """A way to people."""
 
@@ -87,6 +91,13 @@ class Person(Section):
     channels: list[Slug] = Field(min_length=1, max_length=20, description="Names of `channels`, or `push`.")
     user: str = Field(
         default="", max_length=80, description="The account whose browsers `push` goes to. Default: every account's."
+    )
+    language: Language | None = Field(
+        default=None,
+        description="Of their messages. Default: what `user` chose in the console, else `notify.language`.",
+    )
+    timezone: Annotated[str, AfterValidator(values.timezone)] | None = Field(
+        default=None, description="Of the times in their messages, and of `quiet`. Default: the post's."
     )
     quiet: list[Window] = Field(
         default_factory=list, max_length=50, description="When only what is `urgent` is told, in local time, as `schedule`; the rest follows in one message."
@@ -148,6 +159,9 @@ class Notify(Section):
         default="",
         max_length=255,
         description="Mail address that the makers of browsers may write to about web push. They are shown it.",
+    )
+    language: Language = Field(
+        default="en", description="Of messages to those of whom no other is known: English, French, Spanish or Swahili."
     )
     channels: dict[Slug, Channel] = Field(default_factory=dict, description="By name. `push` is always there.")
     people: dict[Slug, Person] = Field(default_factory=dict, description="By name.")

@@ -23,7 +23,8 @@ def options_of(settings: Settings) -> Options:
     ]
     recipients = [Recipient(one.name, (one.name,)) for one in channels]
     recipients += [
-        Recipient(name, tuple(one.channels), _hours(one.quiet), one.user) for name, one in given.people.items()
+        Recipient(name, tuple(one.channels), _hours(one.quiet), one.user, one.language or "", one.timezone or "")
+        for name, one in given.people.items()
     ]
     rules = [BUILT_IN] if given.rules is None else [_rule(name, one) for name, one in given.rules.items()]
     return Options(
@@ -38,6 +39,7 @@ def options_of(settings: Settings) -> Options:
         (*PUSH_SERVICES, *given.push_services),
         given.keep * 1_000_000,
         tuple((camera.id, camera.name) for camera in settings.cameras.values()),
+        given.language,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from longwatch.accounting.alarm_words import sentence
+from longwatch.accounting.alarm_words import said_of
 from longwatch.accounts.who import AT_A_BROKER, Who
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
@@ -25,7 +25,9 @@ from longwatch.health.notifying import BrokerState, ChannelState, Telling
 from longwatch.model.alarms import Alarm
 from longwatch.model.events import Event, EventChange
 from longwatch.model.events import Phase as EventPhase
+from longwatch.model.said import Words
 from longwatch.model.watching import DetectionState, ModelState
+from longwatch.node.condition_words import says
 from longwatch.node.notify_options import mqtt_of, options_of
 from longwatch.notify.desk import Desk
 from longwatch.notify.feeds import Wrong, of_event
@@ -38,7 +40,7 @@ from longwatch.web.deps import EventDesk
 
 LOOK_S = 2.0
 MOST_ALARMS = 1_000
-_OF_ISSUES = {
+OF_ISSUES = {
     "recorder": "not_recording",
     "durability": "disk",
     "mains": "power",
@@ -99,8 +101,8 @@ class Notifying:
         self._telling = Telling()
         self._counted_us = 0
 
-    def _says(self, alarm: Alarm) -> str:
-        return sentence(alarm, self.name_of(alarm.camera) or alarm.camera)
+    def _says(self, alarm: Alarm) -> Words:
+        return said_of(alarm, self.name_of(alarm.camera) or alarm.camera)
 
     # ---- life -------------------------------------------------------------------------------------------------------
 
@@ -174,11 +176,11 @@ class Notifying:
         self.desk.look_at_conditions(
             [
                 Wrong(
-                    f"{issue.rule}/{issue.subject}", (_OF_ISSUES[issue.rule],), f"{issue.what}{f': {issue.why}' if issue.why else ''}.",
+                    f"{issue.rule}/{issue.subject}", (OF_ISSUES[issue.rule],), says(issue, snapshot, self.name_of(issue.camera or "")),
                     issue.camera or "", issue.blocks or issue.rule == "mains",
                 )
                 for issue in examine(snapshot)
-                if issue.rule in _OF_ISSUES
+                if issue.rule in OF_ISSUES
             ]
         )  # fmt: skip
 

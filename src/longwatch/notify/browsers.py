@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,12 +16,15 @@ from urllib.parse import urlsplit
 import sqlalchemy as sa
 
 from longwatch.base.errors import UsageError
+from longwatch.base.messages import LANGUAGES
 from longwatch.server_db import ServerDb
+from longwatch.server_db.schema import preferences, users
 from longwatch.server_db.schema import push_browsers as browsers
-from longwatch.server_db.schema import users
 
 MOST_OF_ONE = 20
 _POINT_BYTES, _AUTH_BYTES = 65, 16
+_LOOK = "look"
+"""The preference in which the console keeps the language that somebody chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Browser:
     agent: str
     created_us: int
     used_us: int | None
+    language: str = ""
 
 
 def check_endpoint(endpoint: str, services: Sequence[str]) -> None:
@@ -74,7 +79,7 @@ class Browsers:
     def __init__(self, db: ServerDb) -> None:
         self._engine = db.engine
 
-    def add(self, user: int, endpoint: str, p256dh: str, auth: str, agent: str, now_us: int) -> int:
+    def add(self, user: int, endpoint: str, p256dh: str, auth: str, agent: str, now_us: int, language: str = "") -> int:
         """Its number; the same endpoint belongs to whoever said it last. Raises UsageError where a user has too many."""
         with self._engine.begin() as connection:
             connection.execute(sa.delete(browsers).where(browsers.c.endpoint == endpoint))
@@ -83,7 +88,15 @@ class Browsers:
                 raise UsageError("too many browsers are told already", remedy="switch it off for one of them")
             number = connection.execute(
                 sa.insert(browsers)
-                .values(user_id=user, endpoint=endpoint, p256dh=p256dh, auth=auth, agent=agent[:160], created_us=now_us)
+                .values(
+                    user_id=user,
+                    endpoint=endpoint,
+                    p256dh=p256dh,
+                    auth=auth,
+                    agent=agent[:160],
+                    created_us=now_us,
+                    language=language,
+                )
                 .returning(browsers.c.id)
             ).scalar_one()
             return int(number)  # fmt: skip
@@ -112,15 +125,31 @@ class Browsers:
         with self._engine.connect() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(browsers)).scalar_one()
 
-    def targets(self, user: str, cameras: Collection[str]) -> list[str]:
-        """Numbers of the browsers of a user ("": of everybody) who may see all of these cameras; "" among them is the post itself."""
-        query = sa.select(browsers.c.id, users.c.cameras).join_from(browsers, users, browsers.c.user_id == users.c.id)
+    def language_of(self, user: str) -> str:
+        """That somebody chose in the console; "" where nobody of that name did."""
+        query = sa.select(preferences.c.value).join_from(preferences, users, preferences.c.user_id == users.c.id)
+        with self._engine.connect() as connection:
+            kept = connection.execute(query.where(users.c.name == user, preferences.c.name == _LOOK)).scalar()
+        return _chosen(kept)
+
+    def targets(self, user: str, cameras: Collection[str]) -> dict[str, str]:
+        """Numbers of the browsers of a user ("": of everybody) who may see all of these cameras ("" among them is the post itself), and the
+        language of each: that its user chose, else what the browser spoke when it was added, "" where neither is known.
+        """
+        looks = sa.and_(preferences.c.user_id == users.c.id, preferences.c.name == _LOOK)
+        query = sa.select(browsers.c.id, browsers.c.language, users.c.cameras, preferences.c.value).select_from(
+            browsers.join(users, browsers.c.user_id == users.c.id).outerjoin(preferences, looks)
+        )
         query = query.where(users.c.disabled.is_(False))
         if user:
             query = query.where(users.c.name == user)
         with self._engine.connect() as connection:
             rows = connection.execute(query.order_by(browsers.c.id)).all()
-        return [str(number) for number, allowed in rows if allowed is None or set(cameras) <= set(allowed)]
+        return {
+            str(number): _chosen(kept) or spoken
+            for number, spoken, allowed, kept in rows
+            if allowed is None or set(cameras) <= set(allowed)
+        }
 
     def reached(self, target: str, cameras: Collection[str]) -> Browser | None:
         """That browser, as long as its user may be told of these cameras."""
@@ -129,3 +158,13 @@ class Browsers:
         with self._engine.connect() as connection:
             row = connection.execute(sa.select(browsers).where(browsers.c.id == int(target))).first()
         return None if row is None else Browser(*row)
+
+
+def _chosen(kept: str | None) -> str:
+    """The language in that preference. The page wrote it, so that it may hold anything."""
+    try:
+        said = json.loads(kept or "null")
+    except (ValueError, RecursionError):
+        return ""
+    language = said.get("language") if isinstance(said, dict) else None
+    return language if isinstance(language, str) and language in LANGUAGES else ""

@@ -19,7 +19,7 @@ from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
 from longwatch.model.alarms import Alarm
-from longwatch.notify import words
+from longwatch.model.said import Words
 from longwatch.notify.browsers import Browsers
 from longwatch.notify.feeds import AlarmFeed, ConditionFeed, Wrong
 from longwatch.notify.happening import Happening, Phase
@@ -28,6 +28,7 @@ from longwatch.notify.options import DAY_US, PUSH, ChannelOptions, Options
 from longwatch.notify.rules import MOST_OF_MESSAGE, Message, Recipient, Rules
 from longwatch.notify.sending import Pulse, Sender
 from longwatch.notify.store import ChannelCounts, Draft, NotifyStore
+from longwatch.notify.words import Reader
 from longwatch.server_db import ServerDb
 
 TURN_S = 0.5
@@ -50,10 +51,10 @@ class _Broken:
 
 
 class Desk:
-    """See the module. key: the file of the push key. says: an alarm in a sentence."""
+    """See the module. key: the file of the push key. says: what is to be said of an alarm."""
 
     def __init__(
-        self, db: ServerDb, key: Path, options: Options, clock: Clock, says: Callable[[Alarm], str], make: Make | None = None
+        self, db: ServerDb, key: Path, options: Options, clock: Clock, says: Callable[[Alarm], Words], make: Make | None = None
     ) -> None:  # fmt: skip
         self._db = db
         self._store = NotifyStore(db)
@@ -229,23 +230,37 @@ class Desk:
             dict.fromkeys([item.camera for item in message.items] + [c for w, c, _ in message.counts if w != "other"])
         )
         link = next((item.link for item in message.items if item.link), "")
+        own, ways = await self._ways(recipient, cameras)
+        words = {
+            language: (reader.title(message, options.name), reader.body(message))
+            for language in dict.fromkeys([own, *(way[2] for way in ways)])
+            for reader in [Reader(names, language, recipient.timezone or options.timezone)]
+        }
+        title, body = words.pop(own)
         return Draft(
-            message.key, message.rule, message.to, message.why, words.title(message, options.name, names),
-            words.body(message, options.timezone, names), self.link(link), message.grave, message.count, message.held,
-            message.at_us, tuple(dict.fromkeys(item.thread for item in message.items))[:MOST_OF_MESSAGE], cameras,
-            await self._ways(recipient, cameras),
+            message.key, message.rule, message.to, message.why, title, body, self.link(link), message.grave, message.count, message.held,
+            message.at_us, tuple(dict.fromkeys(item.thread for item in message.items))[:MOST_OF_MESSAGE], cameras, ways, words,
         )  # fmt: skip
 
-    async def _ways(self, recipient: Recipient, cameras: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    async def _ways(
+        self, recipient: Recipient, cameras: tuple[str, ...]
+    ) -> tuple[str, tuple[tuple[str, str, str], ...]]:
+        """The language of a recipient, and (channel, target, language) for each way."""
         kinds = {one.name: one.kind for one in self.options.channels}
-        ways: list[tuple[str, str]] = []
+        own = recipient.language
+        if not own and recipient.user:
+            own = await self._db.call(self.browsers.language_of, recipient.user)
+        ways: list[tuple[str, str, str]] = []
         for channel in recipient.channels:
             if kinds.get(channel) == PUSH:
                 targets = await self._db.call(self.browsers.targets, recipient.user, cameras)
-                ways += [(channel, target) for target in targets]
+                ways += [
+                    (channel, target, recipient.language or spoken or self.options.language)
+                    for target, spoken in targets.items()
+                ]
             elif channel in kinds:
-                ways.append((channel, ""))
-        return tuple(ways)
+                ways.append((channel, "", own or self.options.language))
+        return own or self.options.language, tuple(ways)
 
     def link(self, path: str) -> str:
         """To a place of the console. Where its address is not known it begins with a slash: the browsers that were told know the rest."""
@@ -259,9 +274,11 @@ class Desk:
             raise UsageError(f"there is no channel {channel[:40]!r}", remedy="see notify.channels in the settings")
         now_us = self._clock.wall_us()
         key = f"test-{channel}-{target}-{now_us:x}"
+        spoken = (await self._db.call(self.browsers.targets, "", ())).get(target, "") if target else ""
+        language = spoken or self.options.language
+        title, body = Reader({}, language).trial(self.options.name)
         draft = Draft(
-            key, "", by, "test", f"{self.options.name}: a trial", "This message was sent to see whether it arrives.",
-            self.link("profile"), False, 0, 0, now_us, (), (), ((channel, target),),
+            key, "", by, "test", title, body, self.link("profile"), False, 0, 0, now_us, (), (), ((channel, target, language),),
         )  # fmt: skip
         await self._db.call(self._store.keep, [draft], {})
         self._senders[channel].wake()

@@ -11,6 +11,7 @@ from longwatch.model import events
 from longwatch.model.alarms import Alarm, AlarmKind
 from longwatch.model.causes import Cause
 from longwatch.model.events import Event, EventChange
+from longwatch.model.said import Said, Words, as_json, first_of, from_json
 from longwatch.notify.happening import Happening, Phase
 
 _ALARMS: Mapping[str, str] = {
@@ -51,21 +52,25 @@ def of_event(change: EventChange, name: str = "") -> Happening:
     )
 
 
-def _event_says(event: Event, name: str) -> str:
+_EVENTS: Mapping[str, str] = {
+    "motion": "told.moves", "motion.line": "told.line", "motion.dwell": "told.dwell", "thermal.hot": "told.hot", "thermal.cold": "told.cold",
+}  # fmt: skip
+
+
+def _event_says(event: Event, name: str) -> Words:
     group, _, kind = event.kind.partition(".")
-    where = f" in {', '.join(event.zones[:3])}" if event.zones else ""
     if group == "tamper":
-        return f"Camera {name} is recorded and sees nothing: {kind or 'hidden'}."
-    what = {
-        "motion": "Something moves", "motion.line": "A line was crossed", "motion.dwell": "Something stays", "thermal.hot": "A hot spot", "thermal.cold": "A cold spot",
-    }.get(event.kind)  # fmt: skip
-    return f"{what or f'Seen: {kind or group}'} at {name}{where}."
+        return Said("alarms.blind", {"name": name, "how": Said(first_of(f"alarms.how.{kind}", "alarms.how.hidden"))})
+    where = f"{name} ({', '.join(event.zones[:3])})" if event.zones else name
+    if event.kind in _EVENTS:
+        return Said(_EVENTS[event.kind], {"where": where})
+    return Said("told.seen", {"where": where, "what": Said(f"events.kind.{event.kind.replace('.', '_')}")})
 
 
 class AlarmFeed:
     """Steps of alarms, from lists of all that are not over or not acknowledged, the newest first."""
 
-    def __init__(self, says: Callable[[Alarm], str]) -> None:
+    def __init__(self, says: Callable[[Alarm], Words]) -> None:
         self._says = says
         self._known: dict[int, tuple[bool, bool]] | None = None  # ended, acknowledged
         self._last = 0
@@ -132,7 +137,7 @@ class Wrong:
 
     id: str
     words: tuple[str, ...]
-    says: str
+    says: Words
     camera: str = ""
     grave: bool = True
 
@@ -170,13 +175,14 @@ class ConditionFeed:
     def saved(self) -> Any:
         """As JSON."""
         return [
-            [name, since, list(one.words), one.says, one.camera, one.grave] for name, (since, one) in self._told.items()
+            [name, since, list(one.words), as_json(one.says), one.camera, one.grave]
+            for name, (since, one) in self._told.items()
         ]
 
     def restore(self, saved: Sequence[Any]) -> None:
         """Go on from there. Raises TypeError, ValueError."""
         self._told = {
-            name: (int(since), Wrong(name, tuple(words), says, camera, bool(grave)))
+            name: (int(since), Wrong(name, tuple(words), from_json(says), camera, bool(grave)))
             for name, since, words, says, camera, grave in saved
         }
         self._since = {name: since for name, (since, _) in self._told.items()}

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from longwatch.model import events
+from longwatch.model.said import Words
 
 ALARM_WORDS = (
     "not_recording", "switched_off", "disk", "power", "post_silent", "unexplained", "accounting", "ledger", "hold", "removed", "detection",
@@ -33,7 +34,7 @@ class Phase(enum.StrEnum):
 class Happening:
     """One step of it. id: the same over its life, as `event/...`, `alarm/7`. words: all that a rule may call it by, the most exact first.
 
-    at_us: when this step was; from_us: when it began. says: one sentence for people. lasts: its end is worth a message (an alarm's is, a
+    at_us: when this step was; from_us: when it began. says: for people, in no language yet. lasts: its end is worth a message (an alarm's is, a
     movement's is not). grave: it is told first where much waits. link: behind `#/` of the console.
     """
 
@@ -44,7 +45,7 @@ class Happening:
     from_us: int
     camera: str = ""
     zones: tuple[str, ...] = ()
-    says: str = ""
+    says: Words = ""
     lasts: bool = True
     grave: bool = True
     link: str = ""

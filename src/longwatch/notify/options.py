@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from longwatch.base.messages import ENGLISH
 from longwatch.notify.rules import Recipient, Rule
 
 DAY_US = 86_400_000_000
@@ -64,3 +65,5 @@ class Options:
     keep_us: int = 30 * DAY_US
     cameras: tuple[tuple[str, str], ...] = ()
     """id and name of each."""
+    language: str = ENGLISH
+    """For those of whom nothing else is known."""

@@ -11,9 +11,10 @@ the oldest threads go first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from longwatch.model.said import Words, as_json, from_json
 from longwatch.notify.happening import Happening, Phase
 from longwatch.notify.week import Hours, within
 
@@ -76,12 +77,16 @@ def _called(kind: str, words: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """channels: names. quiet: when they are told nothing but what is urgent. user: whose browsers web push goes to; "" is everybody's."""
+    """channels: names. quiet: when they are told nothing but what is urgent. user: whose browsers web push goes to; "" is everybody's.
+    language: "" is the user's own, else the post's. timezone: "" is the post's.
+    """
 
     name: str
     channels: tuple[str, ...]
     quiet: tuple[Hours, ...] = ()
     user: str = ""
+    language: str = ""
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Item:
     word: str
     camera: str
     from_us: int
-    says: str
+    says: Words
     over: bool = False
     link: str = ""
     grave: bool = True
@@ -315,7 +320,9 @@ class Rules:
     def _may(self, rule: Rule, to: str, now_us: int) -> bool:
         """Whether this recipient may have a message of this rule now."""
         recipient = self._recipients.get(to)
-        if recipient is None or (not rule.urgent and within(recipient.quiet, now_us, self._timezone)):
+        if recipient is None or (
+            not rule.urgent and within(recipient.quiet, now_us, recipient.timezone or self._timezone)
+        ):
             return False
         sent = [at_us for at_us in self._sent.get((rule.name, to), []) if now_us - rule.per_us < at_us <= now_us]
         self._sent[rule.name, to] = sent
@@ -340,11 +347,11 @@ class Rules:
         """As JSON, bounded."""
         return {
             "number": self._number,
-            "groups": [[name, due_us, asdict(heap)] for name, (due_us, heap) in self._groups.items()],
-            "held": [[*key, asdict(heap)] for key, heap in self._held.items()],
+            "groups": [[name, due_us, _heap_json(heap)] for name, (due_us, heap) in self._groups.items()],
+            "held": [[*key, _heap_json(heap)] for key, heap in self._held.items()],
             "sent": [[*key, sent] for key, sent in self._sent.items() if sent],
             "threads": [
-                [*key, asdict(one.item), one.lasts, one.told_us, one.said_us, one.step] for key, one in self._threads.items()
+                [*key, _item_json(one.item), one.lasts, one.told_us, one.said_us, one.step] for key, one in self._threads.items()
             ],
             "held_back": self.held_back,
         }  # fmt: skip
@@ -357,7 +364,7 @@ class Rules:
         self._held = {(rule, to): _heap(heap) for rule, to, heap in saved["held"] if (rule, to) in known}
         self._sent = {(rule, to): [int(at) for at in sent] for rule, to, sent in saved["sent"] if (rule, to) in known}
         self._threads = {
-            (rule, thread): _Thread(Item(**item), bool(lasts), int(told), int(said), int(step))
+            (rule, thread): _Thread(_read_item(item), bool(lasts), int(told), int(said), int(step))
             for rule, thread, item, lasts, told, said, step in saved["threads"]
             if rule in self._rules
         }
@@ -369,9 +376,23 @@ def _counted(key: str, number: int) -> tuple[str, str, int]:
     return word, camera, number
 
 
+def _item_json(item: Item) -> dict[str, Any]:
+    told = {each.name: getattr(item, each.name) for each in fields(item)}
+    return told | {"says": as_json(item.says)}
+
+
+def _read_item(saved: Mapping[str, Any]) -> Item:
+    return Item(**{**saved, "says": from_json(saved["says"])})
+
+
+def _heap_json(heap: _Heap) -> dict[str, Any]:
+    told = {each.name: getattr(heap, each.name) for each in fields(heap)}
+    return told | {"items": [_item_json(item) for item in heap.items], "counts": dict(heap.counts)}
+
+
 def _heap(saved: Mapping[str, Any]) -> _Heap:
     return _Heap(
-        int(saved["since_us"]), [Item(**item) for item in saved["items"]], dict(saved["counts"]), int(saved["count"]),
+        int(saved["since_us"]), [_read_item(item) for item in saved["items"]], dict(saved["counts"]), int(saved["count"]),
         int(saved["messages"]),
     )  # fmt: skip
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
+from longwatch.base.messages import ENGLISH
 from longwatch.notify.letter import Letter
+from longwatch.notify.words import Reader
 from longwatch.server_db import ServerDb
 from longwatch.server_db.schema import notify_attempts as attempts
 from longwatch.server_db.schema import notify_deliveries as deliveries
@@ -35,7 +37,9 @@ _PROBLEM = 300
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that is to be sent, in words. ways: (channel, target)."""
+    """A message that is to be sent, in words. ways: (channel, target, language). told: (title, body) by language, where ways have others than
+    its own words are in.
+    """
 
     key: str
     rule: str
@@ -50,7 +54,8 @@ class Draft:
     made_us: int
     threads: tuple[str, ...]
     cameras: tuple[str, ...]
-    ways: tuple[tuple[str, str], ...]
+    ways: tuple[tuple[str, str, str], ...]
+    told: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,15 @@ class NotifyStore:
                 key=draft.key, rule=draft.rule, recipient=draft.recipient, why=draft.why, title=draft.title, body=draft.body,
                 link=draft.link, grave=draft.grave, count=draft.count, held=draft.held, made_us=draft.made_us,
                 threads=list(draft.threads), cameras=list(draft.cameras),
+                told={language: list(words) for language, words in draft.told.items()} or None,
             )
             .returning(messages.c.id)
         ).scalar_one()  # fmt: skip
-        for channel, target in draft.ways:
+        for channel, target, language in draft.ways:
             connection.execute(
                 sa.insert(deliveries).values(
                     message=number, channel=channel, target=target, state="waiting", attempts=0, made_us=draft.made_us,
-                    next_us=draft.made_us, problem="",
+                    next_us=draft.made_us, problem="", language=language,
                 )
             )  # fmt: skip
 
@@ -180,7 +186,7 @@ class NotifyStore:
     def summarise(self, channel: str, now_us: int) -> int:
         """Invariant 4: what waits for too long, or is too much, becomes one message a target. How many went into it."""
         waiting = (
-            sa.select(deliveries.c.id, deliveries.c.target, deliveries.c.made_us, messages)
+            sa.select(deliveries.c.id, deliveries.c.target, deliveries.c.made_us, deliveries.c.language, messages)
             .join_from(deliveries, messages, deliveries.c.message == messages.c.id)
             .where(deliveries.c.channel == channel, deliveries.c.state == "waiting", messages.c.why != "test")
             .order_by(deliveries.c.id)
@@ -204,16 +210,18 @@ class NotifyStore:
     def _summary(self, connection: sa.Connection, channel: str, target: str, rows: Sequence[Any], now_us: int) -> None:
         numbers = [row[0] for row in rows]
         told = sorted(rows, key=lambda row: (not row.grave, row[0]))[:_TITLES]
-        lines = [row.title for row in told]
+        language = rows[-1][3]
+        reader = Reader({}, language)
+        lines = [_told(row.told, language, row.title, "")[0] for row in told]
         rest = sum(row.count for row in rows) - sum(row.count for row in told)
         if rest > 0:
-            lines.append(f"and {rest} more happenings")
+            lines.append(reader.summary_rest(rest))
         draft = Draft(
             f"summary-{channel}-{target}-{numbers[0]}-{numbers[-1]}"[:200], rows[0].rule, rows[0].recipient, "summary",
-            f"{len(rows)} messages that could not be delivered before", "\n".join(lines), "", any(row.grave for row in rows),
+            reader.summary(len(rows)), "\n".join(lines), "", any(row.grave for row in rows),
             sum(row.count for row in rows), sum(row.held for row in rows), now_us,
             tuple(dict.fromkeys(thread for row in rows for thread in row.threads))[:50],
-            tuple(dict.fromkeys(camera for row in rows for camera in row.cameras)), ((channel, target),),
+            tuple(dict.fromkeys(camera for row in rows for camera in row.cameras)), ((channel, target, language),),
         )  # fmt: skip
         for start in range(0, len(numbers), 500):
             connection.execute(
@@ -306,13 +314,20 @@ class NotifyStore:
             return connection.execute(sa.delete(messages).where(old, messages.c.id.not_in(waits))).rowcount
 
 
+def _told(told: Mapping[str, Any] | None, language: str, title: str, body: str) -> tuple[str, str]:
+    """The words in that language, else those of the message itself."""
+    found = (told or {}).get(language)
+    return (title, body) if found is None else (str(found[0]), str(found[1]))
+
+
 def _letter(row: Mapping[Any, Any]) -> Letter:
+    language = row[deliveries.c.language]
+    title, body = _told(row[messages.c.told], language, row[messages.c.title], row[messages.c.body])
     facts = {
         "key": row[messages.c.key], "rule": row[messages.c.rule], "to": row[messages.c.recipient], "why": row[messages.c.why],
         "count": row[messages.c.count], "held": row[messages.c.held], "cameras": list(row[messages.c.cameras]),
-        "about": list(row[messages.c.threads]),
+        "about": list(row[messages.c.threads]), "language": language or ENGLISH,
     }  # fmt: skip
     return Letter(
-        row[deliveries.c.id], row[messages.c.key], row[deliveries.c.channel], row[deliveries.c.target], row[messages.c.title],
-        row[messages.c.body], row[messages.c.link], row[messages.c.grave], row[messages.c.made_us], facts,
+        row[deliveries.c.id], row[messages.c.key], row[deliveries.c.channel], row[deliveries.c.target], title, body, row[messages.c.link], row[messages.c.grave], row[messages.c.made_us], facts,
     )  # fmt: skip

@@ -273,10 +273,12 @@ notify_messages = sa.Table(
     sa.Column("cameras", sa.JSON, nullable=False),
     sa.Column("settled_us", sa.BigInteger),
     sa.Column("settled_by", sa.BigInteger),
+    sa.Column("told", sa.JSON),
     sqlite_autoincrement=True,
 )
 
-# One message by one channel to one target ("" where the channel has one). state: waiting, sent, failed (given up), summarised (told in a later
+# One message by one channel to one target ("" where the channel has one). language: that it is written in; where the message's `told` has no
+# words in it ([title, body] by language), its own title and body are. state: waiting, sent, failed (given up), summarised (told in a later
 # message). next_us: not before. problem: of the last attempt.
 notify_deliveries = sa.Table(
     "notify_deliveries",
@@ -293,6 +295,7 @@ notify_deliveries = sa.Table(
     sa.Column("next_us", sa.BigInteger, nullable=False),
     sa.Column("ended_us", sa.BigInteger),
     sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("language", sa.String(8), nullable=False, server_default=sa.text("''")),
     sa.Index("notify_waiting", "channel", "state", "next_us"),
     sqlite_autoincrement=True,
 )
@@ -319,7 +322,8 @@ notify_state = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
-# Browsers for which a user switched web push on. endpoint, p256dh, auth: as the browser gave them (RFC 8030, 8291).
+# Browsers for which a user switched web push on. endpoint, p256dh, auth: as the browser gave them (RFC 8030, 8291). language: that it asked for
+# pages in; "" where it was not known.
 push_browsers = sa.Table(
     "push_browsers",
     metadata,
@@ -331,5 +335,6 @@ push_browsers = sa.Table(
     sa.Column("agent", sa.String(160), nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("used_us", sa.BigInteger),
+    sa.Column("language", sa.String(8), nullable=False, server_default=sa.text("''")),
     sqlite_autoincrement=True,
 )

@@ -81,7 +81,7 @@ async def test_a_mail_and_a_webhook_arrive(tmp_path: Path, db: ServerDb) -> None
         ((headers, body),) = receiver.taken
     server.close()
     (one,) = mailbox.mails
-    assert one["subject"] == "North ridge: disk at Gate, and 1 more"
+    assert one["subject"] == "North ridge: Disk at Gate, and 1 more"
     text = str(one)
     assert "Happening 1." in text
     assert "https://ridge.lan/#/camera/gate/" in text
@@ -121,7 +121,7 @@ async def test_web_push_is_encrypted_for_one_browser_and_signed_for_its_service(
         for n in (0, 1):
             headers, body = by_path[f"/{n}"]
             told = browsers[n].read(body)
-            assert told["title"] == "North ridge: disk at Gate"
+            assert told["title"] == "North ridge: Disk at Gate"
             assert told["link"].startswith("/camera/gate/")
             with pytest.raises(http_ece.ECEException):  # not for any other
                 browsers[2].read(body)

@@ -11,8 +11,11 @@ import pytest
 
 SOURCES = Path(__file__).parents[3] / "console/src"
 I18N = SOURCES / "i18n"
+SHARED = Path(__file__).parents[3] / "src/longwatch/model/words"
+"""What the post says in mails and reports, and the console on its pages: keys with their area."""
 OTHERS = ("fr", "es", "sw")
-AREAS = sorted(path.stem for path in (I18N / "en").glob("*.json"))
+OWN = sorted(path.stem for path in (I18N / "en").glob("*.json"))
+AREAS = [*OWN, "shared"]
 # Words that are the same in two languages by their nature: units, names of standards, and true cognates.
 SAME_IN_ALL = re.compile(r"^[\W\d_]*$|^(\{\w+\}|[\s\W\d]|MB|GB|kB|s|min|h|d)*$")
 SAME = json.loads((Path(__file__).parent / "same_words.json").read_text("utf-8"))
@@ -35,12 +38,18 @@ def arguments(message: str) -> set[str]:
 
 @cache
 def catalogue(language: str, area: str) -> dict[str, str]:
-    return json.loads((I18N / language / f"{area}.json").read_text("utf-8"))
+    path = SHARED / f"{language}.json" if area == "shared" else I18N / language / f"{area}.json"
+    return json.loads(path.read_text("utf-8"))
 
 
 def test_every_language_has_every_area():
     for language in OTHERS:
-        assert sorted(path.stem for path in (I18N / language).glob("*.json")) == AREAS
+        assert sorted(path.stem for path in (I18N / language).glob("*.json")) == OWN
+
+
+def test_no_key_has_words_in_two_places():
+    own = {f"{area}.{key}" for area in OWN for key in catalogue("en", area)}
+    assert not own & set(catalogue("en", "shared"))
 
 
 @pytest.mark.parametrize("area", AREAS)
@@ -68,7 +77,7 @@ def test_no_translation_is_the_english(language: str, area: str):
 
 
 def test_every_key_that_is_asked_for_is_there():
-    known = {f"{area}.{key}" for area in AREAS for key in catalogue("en", area)}
+    known = {f"{area}.{key}" for area in OWN for key in catalogue("en", area)} | set(catalogue("en", "shared"))
     for source in sorted([*SOURCES.rglob("*.svelte"), *SOURCES.rglob("*.ts")]):
         for key in re.findall(r"""\bt\(\s*['"]([a-z]\w*\.[\w.]+)['"]""", source.read_text("utf-8")):
             assert key in known, f"{source.name}: {key}"

@@ -9,6 +9,7 @@ from typing import Any
 from longwatch.model.alarms import Acknowledgement, Alarm, AlarmKind
 from longwatch.model.events import KINDS, Event, EventChange
 from longwatch.model.events import Phase as EventPhase
+from longwatch.model.said import in_words
 from longwatch.notify import Happening, Phase
 from longwatch.notify.feeds import LASTS_US, AlarmFeed, ConditionFeed, Wrong, of_event
 from longwatch.notify.happening import ALARM_WORDS, WORDS
@@ -84,7 +85,7 @@ def test_every_kind_of_event_is_told_in_words() -> None:
         event = Event("e", "gate", kind, NOW, zones=("yard",))
         found = of_event(EventChange(EventPhase.NEW, event), "Main gate")
         assert (found.phase, found.words[0], found.zones) == (Phase.BEGAN, kind, ("yard",))
-        assert "Main gate" in found.says
+        assert "Main gate" in in_words(found.says)
         assert found.link.startswith("camera/gate/2026-01-01T")
 
 

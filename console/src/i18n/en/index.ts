@@ -1,3 +1,7 @@
+import words from '../../../../src/longwatch/model/words/en.json'
 import { gathered } from '../gathered'
 
-export const catalogue = gathered(import.meta.glob<Record<string, string>>('./*.json', { eager: true, import: 'default' }))
+export const catalogue = {
+  ...words, // what the post says in mails and reports too
+  ...gathered(import.meta.glob<Record<string, string>>('./*.json', { eager: true, import: 'default' })),
+}

@@ -8,27 +8,13 @@ from pathlib import Path
 
 import segno
 
+from longwatch.base.messages import LANGUAGES
 from longwatch.web.deps import Site, SiteCamera
 
 _FOLDER = Path(__file__).parent
 _WORDS: dict[str, dict[str, str]] = json.loads((_FOLDER / "words.json").read_text("utf-8"))
 STYLE = (_FOLDER / "notice.css").read_bytes()
-LANGUAGES = {"en": "English", "fr": "Français", "es": "Español", "sw": "Kiswahili"}
 _HOUR_S, _DAY_S = 3600, 86_400
-
-
-def language_of(asked: str, accepted: str) -> str:
-    """The language of a page: the one asked for, else the first that the browser accepts (RFC 9110 section 12.5.4), else English."""
-    wanted = []
-    for n, part in enumerate(accepted[:400].split(",")):
-        name, _, quality = part.partition(";")
-        try:
-            weight = float(quality.strip().removeprefix("q=") or 1)
-        except ValueError:
-            weight = 0.0
-        if weight > 0:
-            wanted.append((-weight, n, name.strip().lower().partition("-")[0]))
-    return next((name for name in [asked, *(name for _, _, name in sorted(wanted))] if name in LANGUAGES), "en")
 
 
 def code_of(address: str) -> str:

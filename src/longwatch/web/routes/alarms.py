@@ -27,7 +27,15 @@ from longwatch.web.policy import OPERATE, OPERATE_CAMERA, SIGNED_IN
 from longwatch.web.times import cursor_of, read_cursor, written
 
 AlarmId = Annotated[str, Path(alias="id", description="as in /api/v1/alarms", pattern="^[0-9]{1,15}$")]
-_FACTS = ("gaps", "missing_us", "mains", "battery_percent", "reduces", "returns")  # beside the evidence of its gap
+_FACTS = (
+    "subject",
+    "gaps",
+    "missing_us",
+    "mains",
+    "battery_percent",
+    "reduces",
+    "returns",
+)  # beside the evidence of its gap
 _BODY = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": Acknowledge.model_json_schema()}}}
 }

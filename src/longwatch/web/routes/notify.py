@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from longwatch.accounts import Principal, Right
 from longwatch.base.errors import UsageError
+from longwatch.base.messages import language_of
 from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.notify import Rule
@@ -188,6 +189,7 @@ def _of_everybody(api: Api, deps: Deps) -> None:
             body.keys.auth,
             agent_of(request),
             deps.clock.wall_us(),
+            language_of("", request.headers.get("accept-language", "")),
         )
         return JSONResponse({"id": number}, 201)
 
