@@ -20,6 +20,7 @@ from longwatch.fleet import telling_acts
 from longwatch.fleet.engine import FleetDb
 from longwatch.fleet.schema import DAY_US, gaps, gone, posts, runs, segments, spans, streams, wide_days
 from longwatch.fleet.seams import SEAM_US, join_seams
+from longwatch.fleet.telling_acts import whole
 from longwatch.fleet.told_rows import Gap, Run, Span, Stream
 from longwatch.ledger import kinds
 from longwatch.ledger.entries import LedgerEntry, parse_entry
@@ -123,7 +124,7 @@ class Telling:
             teller = _TELLERS.get(entry.kind)
             if teller is not None:
                 teller(self, entry.body, entry)
-        except (KeyError, TypeError, ValueError, LongwatchError):
+        except (LookupError, TypeError, ValueError, AttributeError, LongwatchError):
             self.unreadable.append(entry.seq)
 
     # -- streams, runs
@@ -204,7 +205,7 @@ class Telling:
 
     def set_up(self, body: Mapping[str, Any], _: LedgerEntry) -> None:
         stream = self.stream(body)
-        stream.set_up_us = int(body["at_us"])
+        stream.set_up_us = whole(body["at_us"])
         if not stream.until_us:
             stream.until_us = stream.set_up_us
         self._written.streams.add(stream.id)
@@ -214,8 +215,8 @@ class Telling:
 
     def sealed(self, body: Mapping[str, Any], entry: LedgerEntry) -> None:
         stream = self.stream(body)
-        run = self.run(telling_acts.name_of(body["boot"]), int(body["run"]), stream.id)
-        sequence, from_us, to_us = int(body["sequence"]), int(body["wall_start_us"]), int(body["wall_end_us"])
+        run = self.run(telling_acts.name_of(body["boot"]), whole(body["run"]), stream.id)
+        sequence, from_us, to_us = whole(body["sequence"]), whole(body["wall_start_us"]), whole(body["wall_end_us"])
         provenance = int(Provenance[str(body["provenance"]).upper()])
         root, closing = bytes.fromhex(body["root"]), bytes.fromhex(body.get("closing", ""))
         if len(root) != 32 or len(closing) not in {0, 32} or not 0 <= sequence < _MOST_SEQUENCES:
@@ -235,7 +236,7 @@ class Telling:
         self._written.segments[run.id, sequence] = {
             "post": self.post, "run": run.id, "sequence": sequence, "stream": stream.id, "seq": entry.seq,
             "flags": (DAMAGED if body["damaged"] else 0) | (RECOVERED if body["recovered"] else 0), "provenance": provenance,
-            "root": root, "closing": closing, "fragments": int(body["fragments"]), "durable_bytes": int(body["durable_bytes"]),
+            "root": root, "closing": closing, "fragments": whole(body["fragments"]), "durable_bytes": whole(body["durable_bytes"]),
             "from_us": from_us, "to_us": max(from_us, to_us), "gone": 0, "header_bytes": None, "start_90k": None, "end_90k": None,
             "closing_here": 0, "leaves_here": 0, "bytes_here": 0,
         }  # fmt: skip
@@ -295,12 +296,12 @@ class Telling:
         self.flush()
         for told in body["runs"]:
             stream = self.stream(told)
-            run = self.run(telling_acts.name_of(told["boot"]), int(told["run"]), stream.id)
+            run = self.run(telling_acts.name_of(told["boot"]), whole(told["run"]), stream.id)
             run.has_gone = True
             for first, last in told["sequences"]:
-                if not 0 <= int(first) <= int(last) < _MOST_SEQUENCES:
+                if not 0 <= whole(first) <= whole(last) < _MOST_SEQUENCES:
                     raise ValueError("not sequences")
-                self._gone(stream, run, int(first), int(last), told)
+                self._gone(stream, run, first, last, told)
 
     def _gone(self, stream: Stream, run: Run, first: int, last: int, told: Mapping[str, Any]) -> None:
         where = (segments.c.post == self.post, segments.c.run == run.id, segments.c.sequence.between(first, last))
@@ -312,9 +313,9 @@ class Telling:
         fate = Fate.LOST if told.get("unconfirmed", 1) else Fate.CONFIRMED
         if told.get("why") == NO_EVENT:
             fate = Fate.DISCARDED
-        whole = (int(told["from_us"]), int(told["to_us"]))
+        between = (whole(told["from_us"]), whole(told["to_us"]))
         stretch: list[int] = []
-        for begin, end, (from_us, to_us) in _blocks(first, last, known, whole):
+        for begin, end, (from_us, to_us) in _blocks(first, last, known, between):
             if to_us <= from_us:
                 self._add_gone(stream.id, run.id, stretch, fate)
                 stretch = []
@@ -371,10 +372,10 @@ class Telling:
         for seam in body.get("seams", []):
             run = self._known_run(seam)
             if run is not None:
-                self._draw_to(run, int(seam["to_us"]))
+                self._draw_to(run, whole(seam["to_us"]))
         for told in body.get("set_up", []):
             stream = self.stream(told)
-            stream.set_up_us = int(told["set_up_us"])
+            stream.set_up_us = whole(told["set_up_us"])
             self._written.streams.add(stream.id)
             self.touch(stream.id, -_FAR_US, _FAR_US)
         self._last.clear()
@@ -384,7 +385,7 @@ class Telling:
             sa.select(runs).where(
                 runs.c.post == self.post,
                 runs.c.boot == telling_acts.name_of(told["boot"]),
-                runs.c.number == int(told["run"]),
+                runs.c.number == whole(told["run"]),
             )
         ).first()
 
@@ -392,7 +393,7 @@ class Telling:
         row = self._known_run(told)
         if row is None:
             return
-        shift_us, provenance = int(told["shift_us"]), int(Provenance[str(told["provenance"]).upper()])
+        shift_us, provenance = whole(told["shift_us"]), int(Provenance[str(told["provenance"]).upper()])
         if abs(row.shift_us + shift_us) > _MOST_SHIFT_US:
             raise ValueError("moved further than any clock can be wrong")
         self.db.execute(
@@ -406,7 +407,7 @@ class Telling:
         )
         telling_acts.move_rows(self, row.id, row.stream, shift_us, provenance)
         stream = self._by_id.get(row.stream) or self.stream(told)
-        known = self._runs.get((telling_acts.name_of(told["boot"]), int(told["run"])))
+        known = self._runs.get((telling_acts.name_of(told["boot"]), whole(told["run"])))
         if known is not None:
             known.shift_us += shift_us
         ends = self.db.execute(
@@ -435,7 +436,7 @@ class Telling:
     def gap_opened(self, body: Mapping[str, Any], entry: LedgerEntry) -> None:
         stream = self.stream(body)
         gap = Gap(
-            int(body["gap"]), stream.id, int(body["from_us"]), None, str(Cause(body["cause"])), _json(body["evidence"]), entry.seq
+            whole(body["gap"]), stream.id, whole(body["from_us"]), None, str(Cause(body["cause"])), _json(_facts(body["evidence"])), entry.seq
         )  # fmt: skip
         self._gaps[gap.id] = self._written.gaps[gap.id] = gap
         stream.gaps.append(gap.id)
@@ -444,13 +445,13 @@ class Telling:
         self.touch(stream.id, gap.from_us, _FAR_US)
 
     def gap_refined(self, body: Mapping[str, Any], _: LedgerEntry) -> None:
-        gap = self._gap(int(body["gap"]))
-        gap.cause, gap.evidence = str(Cause(body["cause"])), _json(body["evidence"])
+        gap = self._gap(whole(body["gap"]))
+        gap.cause, gap.evidence = str(Cause(body["cause"])), _json(_facts(body["evidence"]))
         self._written.gaps[gap.id] = gap
         self.touch(gap.stream, gap.from_us, _FAR_US if gap.to_us is None else gap.to_us)
 
     def gap_closed(self, body: Mapping[str, Any], _: LedgerEntry) -> None:
-        gap = self._gap(int(body["gap"]))
+        gap = self._gap(whole(body["gap"]))
         self.touch(gap.stream, gap.from_us, _FAR_US)
         self._written.gaps[gap.id] = gap
         stream = self._stream_of(gap.stream)
@@ -460,7 +461,7 @@ class Telling:
         if body["never_was"]:
             gap.never_was = True
             return
-        gap.to_us = int(body["to_us"])
+        gap.to_us = whole(body["to_us"])
         if was_open:
             self._until_gap(stream, gap, gap.to_us)
 
@@ -575,6 +576,13 @@ def _blocks(
         at = sequence + 1
     if at <= last:
         yield at, last, whole
+
+
+def _facts(value: object) -> Mapping[str, Any]:
+    """Raises TypeError: whoever reads evidence takes it for names and values."""
+    if not isinstance(value, Mapping):
+        raise TypeError("not evidence")
+    return value
 
 
 def _json(value: object) -> str:

@@ -27,16 +27,21 @@ def name_of(value: object) -> str:
     return value
 
 
+def whole(value: object) -> int:
+    """A number of a foreign entry, which the ledger's form bounds (ledger/canonical.py). Raises TypeError for all else: `int` reads words too, and of any size."""
+    if type(value) is not int:
+        raise TypeError("not a whole number")
+    return value
+
+
 def mention(telling: Telling, log: int, entry: LedgerEntry) -> None:
     """An entry about a person, by the number that the post has for that person."""
     body = entry.body
-    subject = body["person"]["subject"]
-    if not isinstance(subject, int):
-        raise TypeError("not a subject")
+    subject = whole(body["person"]["subject"])
     at_us, camera = body.get("at_us"), body.get("camera")
     values = {
-        "post": telling.post, "era": telling.era, "seq": entry.seq, "log": log, "at_us": at_us if isinstance(at_us, int) else entry.wall_us,
-        "subject": subject, "kind": entry.kind, "camera": name_of(camera) if isinstance(camera, str) else "",
+        "post": telling.post, "era": telling.era, "seq": entry.seq, "log": log, "at_us": at_us if type(at_us) is int else entry.wall_us,
+        "subject": subject, "kind": name_of(entry.kind), "camera": name_of(camera) if isinstance(camera, str) else "",
     }  # fmt: skip
     telling.db.execute(telling.fleet.upsert(mentions, ("post", "era", "seq")), values)
 
@@ -67,8 +72,8 @@ def move_rows(telling: Telling, run: int, stream: int, shift_us: int, provenance
 def paused(telling: Telling, body: Mapping[str, Any], entry: LedgerEntry) -> None:
     until_us = body["until_us"]
     values = {
-        "post": telling.post, "camera": name_of(body["camera"]), "kind": name_of(body["kind"]), "since_us": int(body["since_us"]),
-        "until_us": None if until_us is None else int(until_us), "seq": entry.seq,
+        "post": telling.post, "camera": name_of(body["camera"]), "kind": name_of(body["kind"]), "since_us": whole(body["since_us"]),
+        "until_us": None if until_us is None else whole(until_us), "seq": entry.seq,
     }  # fmt: skip
     telling.db.execute(telling.fleet.upsert(pauses, ("post", "camera")), values)
 
@@ -86,9 +91,9 @@ def hold_placed(telling: Telling, body: Mapping[str, Any], entry: LedgerEntry) -
     parts = [[name_of(camera), name_of(stream)] for camera in body["cameras"] for stream in (body["streams"] or [""])]
     until_us = body["until_us"]
     values = {
-        "post": telling.post, "era": telling.era, "number": int(body["hold"]), "parts": json.dumps(parts),
-        "from_us": int(body["from_us"]), "to_us": int(body["to_us"]), "until_us": None if until_us is None else int(until_us),
-        "authority": name_of(body["authority"]), "placed_us": int(body["placed_us"]), "seq": entry.seq, "ended_us": None, "ended_why": "",
+        "post": telling.post, "era": telling.era, "number": whole(body["hold"]), "parts": json.dumps(parts),
+        "from_us": whole(body["from_us"]), "to_us": whole(body["to_us"]), "until_us": None if until_us is None else whole(until_us),
+        "authority": name_of(body["authority"]), "placed_us": whole(body["placed_us"]), "seq": entry.seq, "ended_us": None, "ended_why": "",
         "ended_seq": None, "warned_days": 0, "overruled": "",
     }  # fmt: skip
     telling.db.execute(telling.fleet.upsert(holds, ("post", "era", "number")), values)
@@ -97,24 +102,24 @@ def hold_placed(telling: Telling, body: Mapping[str, Any], entry: LedgerEntry) -
 def _hold(telling: Telling, body: Mapping[str, Any], **values: Any) -> None:
     telling.db.execute(
         sa.update(holds)
-        .where(holds.c.post == telling.post, holds.c.era == telling.era, holds.c.number == int(body["hold"]))
+        .where(holds.c.post == telling.post, holds.c.era == telling.era, holds.c.number == whole(body["hold"]))
         .values(**values)
     )
 
 
 def hold_ended(telling: Telling, body: Mapping[str, Any], entry: LedgerEntry) -> None:
     why = str(HoldEnd(str(body["why"])))
-    _hold(telling, body, ended_us=int(body["ended_us"]), ended_why=why, ended_seq=entry.seq)
+    _hold(telling, body, ended_us=whole(body["ended_us"]), ended_why=why, ended_seq=entry.seq)
 
 
 def hold_warned(telling: Telling, body: Mapping[str, Any], _: LedgerEntry) -> None:
-    _hold(telling, body, warned_days=int(body["days"]))
+    _hold(telling, body, warned_days=whole(body["days"]))
 
 
 def hold_overruled(telling: Telling, body: Mapping[str, Any], _: LedgerEntry) -> None:
     row = telling.db.execute(
         sa.select(holds.c.overruled).where(
-            holds.c.post == telling.post, holds.c.era == telling.era, holds.c.number == int(body["hold"])
+            holds.c.post == telling.post, holds.c.era == telling.era, holds.c.number == whole(body["hold"])
         )
     ).first()
     if row is not None:
@@ -126,8 +131,8 @@ def hold_overruled(telling: Telling, body: Mapping[str, Any], _: LedgerEntry) ->
 
 def alarm_raised(telling: Telling, body: Mapping[str, Any], _: LedgerEntry) -> None:
     values = {
-        "post": telling.post, "era": telling.era, "number": int(body["alarm"]), "kind": name_of(body["kind"]), "camera": name_of(body["camera"]),
-        "raised_us": int(body["raised_us"]), "ended_us": None, "acknowledged_seq": None, "acknowledged_us": None, "repeats": 0,
+        "post": telling.post, "era": telling.era, "number": whole(body["alarm"]), "kind": name_of(body["kind"]), "camera": name_of(body["camera"]),
+        "raised_us": whole(body["raised_us"]), "ended_us": None, "acknowledged_seq": None, "acknowledged_us": None, "repeats": 0,
         "body": _json(body),
     }  # fmt: skip
     telling.db.execute(telling.fleet.upsert(alarms, ("post", "era", "number"), _but_id(values)), values)
@@ -139,16 +144,16 @@ def _but_id(values: Mapping[str, Any]) -> list[str]:
 
 def alarm_said(telling: Telling, body: Mapping[str, Any], entry: LedgerEntry) -> None:
     """What came after: its newer words, how often it was said, its end, and who dealt with it."""
-    mine = (alarms.c.post == telling.post, alarms.c.era == telling.era, alarms.c.number == int(body["alarm"]))
+    mine = (alarms.c.post == telling.post, alarms.c.era == telling.era, alarms.c.number == whole(body["alarm"]))
     row = telling.db.execute(sa.select(alarms.c.body).where(*mine)).first()
     if row is None:
         return
     facts = {k: v for k, v in body.items() if k not in {"alarm", "repeats", "ended_us", "why", "person"}}
     values: dict[str, Any] = {"body": _kept(json.loads(row.body) | facts)}
     if "repeats" in body:
-        values["repeats"] = int(body["repeats"])
+        values["repeats"] = whole(body["repeats"])
     if body.get("ended_us") is not None:
-        values["ended_us"] = int(body["ended_us"])
+        values["ended_us"] = whole(body["ended_us"])
     if entry.kind == kinds.ALARM_ACKNOWLEDGED:
         values |= {"acknowledged_seq": entry.seq, "acknowledged_us": entry.wall_us}
     telling.db.execute(sa.update(alarms).where(*mine).values(values))

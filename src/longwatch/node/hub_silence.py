@@ -86,7 +86,7 @@ class HubSilence:
         return Known(
             heard_us, self._listening_us, self._allowed_s(row.id) * 1_000_000,
             timezone if isinstance(timezone, str) else "UTC", windows_of(row.site.get("power_windows")),
-            mains if isinstance(mains, str) else "", battery if type(battery) is int else None, stop, stop_us,
+            mains if isinstance(mains, str) else "", battery if type(battery) is int and 0 <= battery <= 100 else None, stop, stop_us,
             why if at_us > heard_us else "", through,
         )  # fmt: skip
 
@@ -108,7 +108,7 @@ def said_stop(status: Mapping[str, Any]) -> tuple[Stop, int | None]:
     said = status.get("stopping")
     why, wall_us = (said.get("why"), said.get("wall_us")) if isinstance(said, dict) else (None, None)
     found = next((stop for stop in _SAID if stop == why), Stop.NONE)
-    return found, wall_us if found is not Stop.NONE and type(wall_us) is int and wall_us >= 0 else None
+    return found, wall_us if found is not Stop.NONE and type(wall_us) is int and 0 <= wall_us < 1 << 53 else None
 
 
 def windows_of(told: object) -> tuple[PowerWindow, ...] | None:

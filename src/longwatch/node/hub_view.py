@@ -38,6 +38,13 @@ SILENT_AFTER_US = 150_000_000
 """A connection that another process holds is taken for open so long after it was heard last."""
 FRESH_US = 30_000_000
 """What was read so long ago accuses nobody."""
+_UNREADABLE = [
+    {
+        "what": "what this post tells cannot be made out",
+        "why": "see the hub's log",
+        "remedy": "upgrade the hub, or look at who speaks for that post",
+    }
+]
 
 
 class HubView:
@@ -139,9 +146,18 @@ class HubView:
         return found, self._judge(found) if silence else self._silent
 
     def _show(self, post: PostNow) -> Shown:
-        return shown(
-            post, connected=self.is_connected(post), heard_us=self._heard_us(post), before=self._shown.get(post.row.id)
-        )
+        before = self._shown.get(post.row.id)
+        connected, heard_us = self.is_connected(post), self._heard_us(post)
+        try:
+            return shown(post, connected=connected, heard_us=heard_us, before=before)
+        except Exception as error:  # noqa: BLE001 - boundary: what this post said must not hide the others, nor its own silence
+            if before is None or before.item.get("problems") != _UNREADABLE:
+                _log.error(
+                    "what a post told cannot be made out", post=post.row.id, reason=repr(error)[:500], exc_info=error
+                )
+            bare = replace(post, row=replace(post.row, site={}, status={}), head=None, streams={})
+            found = shown(bare, connected=connected, heard_us=heard_us, before=before)
+            return replace(found, post=post, item={**found.item, "problems": _UNREADABLE})
 
     def _judge(self, found: Mapping[str, Shown]) -> dict[str, Judged]:
         self._judged_boot_us = self._clock.boottime_us()

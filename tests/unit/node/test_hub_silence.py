@@ -51,6 +51,11 @@ def test_what_a_post_said_as_it_went_stands_until_its_ledger_says_it(said: objec
     assert said_stop({"stopping": said})[0] is stop
 
 
+@pytest.mark.parametrize("at_us", [-1, 1 << 53, 10**19, "5", True, None])
+def test_a_moment_that_cannot_be_is_not_told(at_us: object) -> None:
+    assert said_stop({"stopping": {"why": "signal", "wall_us": at_us}}) == (Stop.SIGNAL, None)
+
+
 def test_a_plan_that_cannot_be_read_is_none() -> None:
     window = {"days": [0, 6], "from": 480, "to": 1080}
     assert windows_of([window]) == (PowerWindow(frozenset({0, 6}), 480, 1080),)

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.fleet_case import Hub, Ledger
 
+import longwatch.node.hub_view
 from longwatch.base.clock import ManualClock
-from longwatch.fleet.standing import standing
+from longwatch.fleet.standing import PostNow, standing
 from longwatch.health import Snapshot
 from longwatch.model.sessions import StreamKey
 from longwatch.node.hub_silence import HubSilence
@@ -161,6 +162,29 @@ async def test_what_cannot_be_made_out_ends_nothing(case: Case, monkeypatch: pyt
         await case.view.refresh()
         assert case.view.item("ridge") == before
     await case.view.refresh()
+
+
+async def test_a_post_that_cannot_be_made_out_hides_no_other(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Ledger(post="valley")
+    other.enrol(case.hub.fleet)
+    case.hub.fleet.take_status("valley", STATUS, case.clock.wall_us())
+    real = longwatch.node.hub_view.shown
+
+    def fails(post: PostNow, **more: Any) -> Any:
+        if post.row.id == "ridge" and post.row.status:
+            raise OverflowError("a post found a way")
+        return real(post, **more)
+
+    monkeypatch.setattr("longwatch.node.hub_view.shown", fails)
+    found = await case.told(SITE, STATUS)
+    assert "cannot be made out" in found["problems"][0]["what"]
+    assert found["state"] == "silent"
+    valley = case.view.item("valley")
+    assert valley is not None
+    assert valley["recording"] == 1
+    said = await case.view.seen()
+    assert said is not None
+    assert {*said["unclear"]} == {"ridge", "valley"}, "the silence of both is looked after"
 
 
 async def test_what_changed_is_read_again_and_nothing_else(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
