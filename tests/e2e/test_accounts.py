@@ -135,6 +135,7 @@ def test_a_token_is_shown_once_and_revoked(post: RunningPost, opened: Open) -> N
     assert token.startswith("lw_")
     assert violations(ada) == []
     ada.get_by_role("button", name="Done").click()
+    expect(ada.get_by_role("dialog")).to_have_count(0)
     headers = {"Authorization": f"Bearer {token}"}
     assert ada.request.get(f"{post.address}/api/v1/me", headers=headers).json()["name"] == "grafana"
     assert token not in ada.content()

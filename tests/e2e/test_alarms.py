@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 from tests.e2e.post import RunningPost
-from tests.e2e.test_console import sign_in
+from tests.e2e.test_console import sign_in, until
 from tests.e2e.watched import Watched
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
@@ -52,6 +52,10 @@ def test_a_pause_asks_a_reason_and_says_so_until_it_is_resumed(watched: Watched,
     expect(page.get_by_role("button", name="Pause recording…")).to_be_visible()
     expect(page.locator("[data-stage=hall]").get_by_text("Paused by operator")).to_have_count(0)
     asked = "/api/v1/gaps?camera=hall&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z"
-    gaps = page.evaluate("asked => fetch(asked).then(answer => answer.json())", asked)["items"]
-    assert "paused_by_operator" in [gap["cause"] for gap in gaps]
+
+    def causes() -> list[str]:
+        gaps = page.evaluate("asked => fetch(asked).then(answer => answer.json())", asked)["items"]
+        return [gap["cause"] for gap in gaps]
+
+    until(lambda: "paused_by_operator" in causes(), "the gap has its cause", page)
     assert (watched.console, watched.foreign) == ([], [])

@@ -63,20 +63,28 @@ def test_whoever_is_killed_each_act_is_entered_once(post: Post) -> None:
     random.seed(7)
     answered: list[int] = []
     asked = itertools.count(1_700_000_000_000_000, 1_000_000)
+
+    def answers() -> bool:
+        """Whether one more question is answered; then it has to be entered too."""
+        at_us = next(asked)
+        with contextlib.suppress(httpx.HTTPError):
+            span = {"from": format_us(at_us), "to": format_us(at_us + 1)}
+            if inspector.get("/api/v1/audit", params=span).status_code == 200:
+                answered.append(at_us)
+                return True
+        return False
+
     with client(post, "inspector") as inspector:
         for turn in range(4):
+            # Who only waits for the server may ask all of a turn while the recorder, which enters it, is still away.
+            until_now(answers, "it is answered again", every_s=0.1)
             for n in range(12):
-                at_us = next(asked)
-                with contextlib.suppress(httpx.HTTPError):
-                    span = {"from": format_us(at_us), "to": format_us(at_us + 1)}
-                    if inspector.get("/api/v1/audit", params=span).status_code == 200:
-                        answered.append(at_us)
+                answers()
                 if n == 6:
                     victims = [post.recorder_pid, post.server_pid, post.recorder_pid][turn % 3 : turn % 3 + 2]
                     for pid in {pid for pid in victims[: 1 + turn % 2] if pid is not None}:
                         with contextlib.suppress(ProcessLookupError):
                             os.kill(pid, signal.SIGKILL)
-            until_now(post.answers, "the server answers")
     assert len(answered) > 20
 
     def told() -> list[int]:
@@ -84,7 +92,7 @@ def test_whoever_is_killed_each_act_is_entered_once(post: Post) -> None:
             return [entry["body"]["from_us"] for entry in of_kind(post, kinds.AUDIT_READ)]
         return []
 
-    until_now(lambda: set(told()) >= set(answered), "all that was answered is entered", 60)
+    until_now(lambda: set(told()) >= set(answered), "all that was answered is entered")
     seen = told()
     assert len(seen) == len(set(seen))
     assert [at for at in seen if at in set(answered)] == answered  # and in order
@@ -115,14 +123,16 @@ def test_what_was_seen_by_whom_stands_there_and_is_erased_on_demand(post: Post, 
         assert viewer.get("/api/v1/cameras/gate/video.mp4", params=span).status_code == 200
         until_now(lambda: of_kind(post, kinds.VIEWING) and of_kind(post, kinds.EXPORT_BEGUN), "it is entered")
         [export] = of_kind(post, kinds.EXPORT_BEGUN)
-        [viewing] = of_kind(post, kinds.VIEWING)
+        viewing = of_kind(post, kinds.VIEWING)[0]  # the still beside it waits for a minute, or until somebody is erased
         subject = viewing["body"]["person"]["subject"]
         asked = {"from": "2020-01-01T00:00:00Z", "to": "2999-01-01T00:00:00Z", "kind": "viewing"}
         answer = inspector.get("/api/v1/audit", params=asked)
         assert answer.status_code == 200, answer.text
-        [item] = answer.json()["items"]
-        assert item["person"] == {"user": "kari", "address": "127.0.0.1", "agent": AGENT}
-        assert nobody.get("/api/v1/audit", params=asked).json()["items"] == [item]  # her own
+        told = answer.json()["items"]
+        her = {"user": "kari", "address": "127.0.0.1", "agent": AGENT}
+        assert [item["person"] for item in told] == [her] * len(told) != []
+        hers = nobody.get("/api/v1/audit", params=asked).json()["items"]
+        assert all(item in hers for item in told)
         assert viewer.get("/api/v1/audit", params=asked).json()["items"] == []  # not a colleague's
         db = sqlite3.connect(f"file:{post.data}/index.db?mode=ro", uri=True)
         salt, text = db.execute("SELECT salt, text FROM personal WHERE seq = ?", (viewing["seq"],)).fetchone()
@@ -138,7 +148,7 @@ def test_what_was_seen_by_whom_stands_there_and_is_erased_on_demand(post: Post, 
         assert answer.status_code == 200, answer.text
         assert [(item["person"], item["erased"]) for item in answer.json()["items"]] == [
             (None, True)
-        ] * 2  # the still waited
+        ] * 2  # the still too
         assert export["body"]["person"]["subject"] != subject
         # the others' traces hold the same words: once those are gone too, no file of the folder holds them
         other = {"subject": export["body"]["person"]["subject"], "reason": "test"}
