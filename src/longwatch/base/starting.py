@@ -18,9 +18,10 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]  # as documented
 
 # Importing makes some hundred thousand objects that all stay. By default every 700 of them are looked through for garbage, and now and
-# then all that there are: a fifth of a server's start. Only in a process of ours, which says when it is up: not in whoever imports us.
+# then all that there are: a fifth of a server's start. Only in a process of ours that says when it is up, or ends soon: not in whoever imports us, and not in a verb, which
+# may run for days (`python -m longwatch.cli run`).
 _run = getattr(sys.modules.get("__main__"), "__spec__", None)
-if _run is not None and _run.name.startswith("longwatch."):
+if _run is not None and _run.name in {"longwatch.node.recorder", "longwatch.node.server", "longwatch.config.__main__"}:
     gc.disable()
 
 

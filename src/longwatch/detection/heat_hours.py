@@ -44,10 +44,10 @@ class HeatHours:
             known, more = _unpacked(packed), _numbers(cells)
             packed = _packed(array("H", (min(_IN_AN_HOUR, a + b) for a, b in zip(known, more, strict=True))))
         self._hours[hour] = (min(_IN_AN_HOUR, looked_before + looked), packed)
-        for ahead in [each for each in self._hours if each > hour]:  # a clock was set back
-            del self._hours[ahead]
-        while len(self._hours) > HOURS:
-            del self._hours[min(self._hours)]
+        while (
+            len(self._hours) > HOURS
+        ):  # the farthest: a clock that begins in 1970, or ran ahead for a while, takes no more than those few hours
+            del self._hours[max(self._hours, key=lambda each: abs(each - hour))]
 
     def within(self, now_us: int, hours: int) -> Moved:
         """What moved in the hour that is now and so many before it, less one."""

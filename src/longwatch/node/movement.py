@@ -7,6 +7,7 @@ read begins anew. A camera that is no longer in the settings has its file taken 
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import structlog
@@ -44,11 +45,18 @@ class Movement:
         self._unkept.pop(camera, None)
         if self._folder is None or not is_slug(camera):
             return
-        with contextlib.suppress(OSError):
+        try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = self._folder / f"{camera}{_SUFFIX}.new"
-            new.write_bytes(self._known[camera].saved())
+            with new.open(
+                "wb"
+            ) as file:  # flushed before it has its name: else a power cut may leave an empty file in place of a week
+                file.write(self._known[camera].saved())
+                file.flush()
+                os.fsync(file.fileno())
             new.replace(self._folder / f"{camera}{_SUFFIX}")
+        except OSError as error:  # tried again in five minutes
+            _log.warning("what moved where cannot be kept", camera=camera, reason=str(error))
 
     def keep_all(self) -> None:
         """Write what is not written yet. Blocks."""

@@ -53,12 +53,29 @@ def test_no_hour_has_more_than_an_hour_and_no_week_more_than_a_week():
     assert len(saved) < MOST_BYTES
 
 
-def test_a_clock_that_is_set_back_takes_what_lies_ahead_with_it():
+def test_a_clock_that_begins_in_1970_takes_no_week_with_it():
     kept = HeatHours()
-    kept.add(NOON_US + 1000 * HOUR_US, 100, grid(5))
-    kept.add(NOON_US, 100, grid(7))
+    for hour in range(HOURS):
+        kept.add(NOON_US + hour * HOUR_US, 36_000, grid(100))
+    for hour in range(3):  # a post without a clock of its own, until something sets it
+        kept.add(hour * HOUR_US, 36_000, grid(9))
+    assert kept.within(2 * HOUR_US, HOURS).seconds[0] == pytest.approx(2.7), "nothing of what lies ahead"
+    now_us = NOON_US + HOURS * HOUR_US
+    for hour in range(3):
+        kept.add(now_us + hour * HOUR_US, 36_000, grid(100))
+    told = kept.within(now_us + 2 * HOUR_US, HOURS)
+    assert told.looked_hours >= HOURS - 3
+    assert len(json.loads(kept.saved())["hours"]) == HOURS
+
+
+def test_a_clock_that_ran_ahead_for_a_while_takes_nothing_for_long():
+    kept = HeatHours()
+    kept.add(NOON_US + 9_000 * HOUR_US, 100, grid(5))
+    for hour in range(HOURS):
+        kept.add(NOON_US + hour * HOUR_US, 100, grid(7))
     assert kept.within(NOON_US, 1).seconds[0] == 0.7
-    assert len(json.loads(kept.saved())["hours"]) == 1
+    told = kept.within(NOON_US + (HOURS - 1) * HOUR_US, HOURS)
+    assert told.looked_hours == HOURS
 
 
 @pytest.mark.parametrize("cells", [b"x", bytes(2 * CELLS - 2), bytes(2 * CELLS + 2)])
