@@ -33,6 +33,17 @@ test('places come with the busiest first, each once, with how often and where', 
   assert.equal(within(heat, [[0.5, 0.5], [0.6, 0.5], [0.6, 0.6]]), 0)
 })
 
+test('a number stands where its movement lies, not in the middle of the box about it', () => {
+  const spots: [number, number, number, number][] = []
+  for (let x = 0; x < 60; x += 1) spots.push([x, 30, 3_600, 20])
+  for (let y = 0; y < 30; y += 1) spots.push([0, y, 3_600, 20])
+  const moved = told(86_400, 24, spots)
+  const [corner] = places(heatOf(moved), moved)
+  assert.ok(corner!.x < 0.4 && corner!.y > 0.55, `${corner!.x} ${corner!.y}`)
+  const box = corner!.polygon.map(([x]) => x)
+  assert.ok((Math.min(...box) + Math.max(...box)) / 2 > 0.45)
+})
+
 test('a few hours say nothing of always, and nothing of nowhere', () => {
   const few = told(7_200, 2, [[4, 30, 600, 2]])
   assert.equal(places(heatOf(few), few)[0]!.always, false)

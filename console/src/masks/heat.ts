@@ -115,8 +115,12 @@ function placeAt(heat: Heat, moved: Movement, left: Set<number>, peak: number): 
   const [x0, x1] = sides(Math.min(...columns) / heat.columns, (Math.max(...columns) + 1) / heat.columns)
   const [y0, y1] = sides(Math.min(...rows) / heat.rows, (Math.max(...rows) + 1) / heat.rows)
   const hours = Math.max(...region.map((n) => moved.hours[n] ?? 0))
+  // Its number stands where its movement lies, not in the middle of the box about it: of an L that may be beside it.
+  const all = region.reduce((sum, n) => sum + heat.rates[n]!, 0)
+  const middle = (of: (n: number) => number): number => region.reduce((sum, n) => sum + of(n) * heat.rates[n]!, 0) / all
   return {
-    polygon: [placed(x0, y0), placed(x1, y0), placed(x1, y1), placed(x0, y1)], x: (x0 + x1) / 2, y: (y0 + y1) / 2, rate: heat.rates[peak]!, hours,
+    polygon: [placed(x0, y0), placed(x1, y0), placed(x1, y1), placed(x0, y1)],
+    x: middle((n) => ((n % heat.columns) + 0.5) / heat.columns), y: middle((n) => (Math.floor(n / heat.columns) + 0.5) / heat.rows), rate: heat.rates[peak]!, hours,
     always: moved.looked_hours >= ALWAYS_HOURS && hours >= ALWAYS * moved.looked_hours,
   }
 }
