@@ -7,9 +7,12 @@ store says so, not the disk. All of it may be done twice, in parts, or after the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import struct
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import pyrage
 import structlog
@@ -19,10 +22,12 @@ from longwatch.courier import form
 from longwatch.courier.form import DiskError, EntriesRecord, HeadRecord, ObjectRecord, PackHead, Receipt
 from longwatch.courier.packing import pack_folders, read_plain, write_whole
 from longwatch.courier.travelling import SegmentName
-from longwatch.model.uplink import Held, HubStore, Refused
+from longwatch.model.uplink import CarriedStore, Refused
 
 _PART_BYTES = 1 << 20
 _RECEIPT_EVERY = 16
+_IN_MEMORY_BYTES = 8 << 20
+_U16 = struct.Struct(">H")
 _log = structlog.get_logger(__name__)
 Progress = Callable[[int, int], object]
 
@@ -54,6 +59,30 @@ class Unpacked:
         return not (self.damaged or self.missing or self.refused or self.problems)
 
 
+class _Waiting:
+    """Entries [first, end) of a log that no head proves yet: in memory while they are few, then in a file that nobody else sees."""
+
+    def __init__(self, first: int) -> None:
+        self.first = self.end = first
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - it lives as long as this
+
+    def add(self, entries: Sequence[bytes]) -> None:
+        """Those that follow."""
+        self._file.write(b"".join(_U16.pack(len(entry)) + entry for entry in entries))
+        self.end += len(entries)
+
+    def entries(self) -> Iterator[bytes]:
+        """All of them, from the first; one reader at a time."""
+        self._file.seek(0)
+        for _ in range(self.first, self.end):
+            (size,) = _U16.unpack(self._file.read(_U16.size))
+            yield self._file.read(size)
+
+    def close(self) -> None:
+        """They are gone."""
+        self._file.close()
+
+
 class Unpacker:
     """hub: our id. sign: our cosigner's. public_key: its other half. now_us: our wall time. refuses: why nothing is taken from a post, "" where it is.
 
@@ -62,7 +91,7 @@ class Unpacker:
     """
 
     def __init__(
-        self, hub: str, identity: pyrage.x25519.Identity, store: HubStore, sign: Callable[[bytes], bytes], public_key: bytes,
+        self, hub: str, identity: pyrage.x25519.Identity, store: CarriedStore, sign: Callable[[bytes], bytes], public_key: bytes,
         now_us: Callable[[], int], refuses: Callable[[str], str] = lambda _: "",
         knows: Callable[[str, bytes], bool] = lambda _post, _key: True,
     ) -> None:  # fmt: skip
@@ -74,6 +103,8 @@ class Unpacker:
         self._sign = sign
         self._public_key = public_key
         self._now_us = now_us
+        self._waiting: dict[int, _Waiting] = {}
+        self._unproven: list[tuple[str, str, int]] = []  # files with such entries: name, hash, size
 
     def heads(self, disk: Path) -> list[tuple[Path, PackHead]]:
         """Packs on this disk that are for us. Raises LongwatchError where there is none, and says for whom those are that there are."""
@@ -117,9 +148,19 @@ class Unpacker:
                     progress(n + 1, len(names))
                 if n % _RECEIPT_EVERY == _RECEIPT_EVERY - 1:
                     self._write_receipt(done, folder)
+            done.damaged += [
+                (name, "it holds entries that no signed head on this disk proves") for name, _, _ in self._unproven
+            ]
         finally:
+            self._forget()
             self._write_receipt(done, folder)
         return done
+
+    def _forget(self) -> None:
+        for waiting in self._waiting.values():
+            waiting.close()
+        self._waiting.clear()
+        self._unproven.clear()
 
     def _before(self, folder: Path, head: PackHead) -> Receipt | None:
         """Our own receipt of an earlier try on this disk: the files in it need not be read again."""
@@ -152,41 +193,57 @@ class Unpacker:
         except DiskError as error:
             done.damaged.append((name, str(error)))
             return
-        done.taken[name] = digest
-        done.bytes += len(data)
+        self._unproven.append((name, digest, len(data)))
+        if not self._waiting:  # else it may be read again: nothing of those entries is here yet
+            done.taken |= {each: sha256 for each, sha256, _ in self._unproven}
+            done.bytes += sum(size for _, _, size in self._unproven)
+            self._unproven.clear()
 
     def _record(self, done: Unpacked, head: PackHead, record: form.Record) -> None:
         post = record.info.post if isinstance(record, ObjectRecord) else record.post
         if post != head.post:
             raise DiskError(f"a record of {post} in a pack of {head.post}")
         if isinstance(record, EntriesRecord):
-            end = record.first + len(record.entries)
-            if self._store.take_entries(post, record.number, record.first, list(record.entries)) < end:
-                raise DiskError(
-                    f"entries {record.first} to {end} of log {record.number} do not join those that are here",
-                    why="some before them are missing: another disk, or the link, has to bring them first",
-                )  # fmt: skip
-            done.entries += len(record.entries)
+            waiting = self._waiting.get(record.number)
+            if waiting is None or waiting.end != record.first:
+                self._drop(record.number)
+                waiting = self._waiting[record.number] = _Waiting(record.first)
+            waiting.add(record.entries)
         elif isinstance(record, HeadRecord):
             self._head(done, record)
         else:
             self._object(done, record)
 
+    def _drop(self, number: int) -> None:
+        waiting = self._waiting.pop(number, None)
+        if waiting is not None:
+            waiting.close()
+
     def _head(self, done: Unpacked, record: HeadRecord) -> None:
-        if not self._knows(record.post, record.key):
-            raise DiskError(
-                f"a head of log {record.number} that is signed by no key of {record.post} that is known here",
-                why="a new key is taken over the link alone, where the post shows its certificate",
+        """Only now do entries reach the store: anybody who knows the hub's recipient can write a disk, and what they wrote would else stand against the post."""
+        waiting = self._waiting.get(record.number) or _Waiting(0)
+        try:
+            if not self._knows(record.post, record.key):
+                raise DiskError(
+                    f"a head of log {record.number} that is signed by no key of {record.post} that is known here",
+                    why="a new key is taken over the link alone, where the post shows its certificate",
+                )
+            found = self._store.take_carried(
+                record.post, record.number, waiting.first, waiting.entries, record.note, record.key
             )
-        found = self._store.take_head(record.post, record.number, record.note, record.key)
-        if isinstance(found, Held):
+            if isinstance(found, Refused):
+                if not found.later:
+                    done.problems.append(
+                        f"log {record.number} of {record.post} is not taken: {found.what}: {found.why}"
+                    )
+                raise DiskError("the ledger on it is not taken", why=f"{found.what}: {found.why}")
             while found.untold and self._store.tell_more(record.post):
                 pass
             done.logs[record.number] = found.size, found.note
-            return
-        done.problems.append(f"log {record.number} of {record.post} is not taken: {found.what}: {found.why}")
-        if not found.later:
-            raise DiskError("a head of the ledger that does not fit", why=f"{found.what}: {found.why}")
+            done.entries += waiting.end - waiting.first
+        finally:
+            waiting.close()
+            self._waiting.pop(record.number, None)
 
     def _object(self, done: Unpacked, record: ObjectRecord) -> None:
         info, name = record.info, _segment(record)

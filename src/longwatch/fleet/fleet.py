@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -132,6 +132,12 @@ class Fleet(Asks):
     def take_head(self, post: str, number: int, note: str, key: bytes) -> Held | Refused:
         """See `Logs.head`."""
         return self._logs.head(post, number, note, key)
+
+    def take_carried(
+        self, post: str, number: int, first: int, entries: Callable[[], Iterable[bytes]], note: str, key: bytes
+    ) -> Held | Refused:
+        """See `Logs.carried`."""
+        return self._logs.carried(post, number, first, entries, note, key)
 
     def tell_more(self, post: str) -> bool:
         """See `Logs.tell_more`."""

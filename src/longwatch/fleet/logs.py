@@ -6,8 +6,9 @@ are kept and not believed. What does not fit is kept as evidence, and nothing of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,8 +135,10 @@ class Logs:
 
     # -- heads
 
-    def head(self, post: str, number: int, note: str, key: bytes) -> Held | Refused:
-        """Verify a head against all entries before it, make the index of them, and countersign, in one transaction."""
+    def head(self, post: str, number: int, note: str, key: bytes, *, may_be_old: bool = False) -> Held | Refused:
+        """Verify a head against all entries before it, make the index of them, and countersign, in one transaction. may_be_old: it was on its way for long, so
+        that one of less than is verified by now says nothing of the post.
+        """
         with self._db.write() as db:
             row = self._post(db, post, lock=True)
             if row.revoked_us is not None:
@@ -157,11 +160,13 @@ class Logs:
                     Doubt.HOLE, f"entries up to {log.size} are here, the head speaks of {head.size}", later=True
                 )
             if head.size < log.verified:
-                return self._earlier(db, row, log, head, note)
+                return self._earlier(db, row, log, head, note, may_be_old=may_be_old)
             return self._later(db, row, log, head, note, key)
 
-    def _earlier(self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str) -> Refused:
-        """A head of less than was signed before. With the same beginning the post went back; with another it forked."""
+    def _earlier(
+        self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str, *, may_be_old: bool
+    ) -> Held | Refused:
+        """A head of less than was signed before. With the same beginning the post went back, or its words are old; with another it forked."""
         peaks = Peaks()
         for entry in self._read(db, log, 0, head.size):
             peaks.append(leaf_hash(entry))
@@ -169,6 +174,8 @@ class Logs:
             why = f"a head of {head.size} entries whose history is not the one that it signed before"
             self._keep(db, row, log.number, Doubt.FORKED, why, note)
             return Refused(Doubt.FORKED, why)
+        if may_be_old:
+            return Held(row.id, log.number, log.verified, log.cosigned)
         why = f"its log ends at {head.size} entries, and it signed {log.verified}: restored from a backup, or an old head shown again"
         self._keep(db, row, log.number, Doubt.ROLLED_BACK, why, note)
         return Refused(Doubt.ROLLED_BACK, why)
@@ -202,6 +209,64 @@ class Logs:
         if log.number >= newest:
             untold = self._apply(db, replace(log, verified=head.size), applied, post=row.id)
         return Held(row.id, log.number, head.size, cosigned, untold)
+
+    def carried(
+        self, post: str, number: int, first: int, given: Callable[[], Iterable[bytes]], note: str, key: bytes
+    ) -> Held | Refused:
+        """Entries [first, ...) and the head after them, from whoever had them in hands on the way: nothing is kept, and nobody is doubted, but for what the head
+        proves. given: they, from the beginning each time.
+        """
+        with self._db.read() as db:
+            row = self._post(db, post)
+            if row.revoked_us is not None:
+                return Refused(Doubt.REVOKED, "this post's enrolment was revoked")
+            log = self._log(db, row, number)
+            known = (log.key if log is not None else b"") or (row.key if number == _number_of(row.origin) else b"")
+            try:
+                head = open_note(note, key)
+            except CheckpointError as error:
+                return Refused(Doubt.UNREADABLE, str(error))
+            if (known and known != key) or head.origin != _origin(row.origin, number):
+                return Refused(Doubt.NOT_ITS_OWN, f"a head of {head.origin}, or by another key than this log's")
+            before, verified = (log, log.verified) if log is not None else self._inherited(db, row, number)
+            proven_from: int | None = verified
+            if head.size > verified and not self._leads_to(db, before, verified, first, given, head):
+                # With what is here it does not. Where with the bytes given alone it does, that is what the post signed: another history.
+                forks = (
+                    before is not None and first < verified and self._leads_to(db, before, first, first, given, head)
+                )
+                proven_from = first if forks else None
+        if proven_from is None:
+            why = f"the entries do not lead to the root of the head of {head.size}, from the {verified} that are verified here: some before them are missing, or they are not this post's"
+            return Refused(Doubt.HOLE, why, later=True)
+        at = max(first, proven_from)
+        rest = islice(given(), at - first, max(at, head.size) - first)
+        while part := list(islice(rest, _AT_ONCE)):
+            if self.take(post, number, at, part) < at + len(part):
+                break  # another history: that stands as evidence now, and the head is refused for it
+            at += len(part)
+        return self.head(post, number, note, key, may_be_old=True)
+
+    def _leads_to(
+        self,
+        db: sa.Connection,
+        log: _Log | None,
+        size: int,
+        first: int,
+        given: Callable[[], Iterable[bytes]],
+        head: Checkpoint,
+    ) -> bool:
+        """Whether the first `size` entries that are held, and from there on those that are given, make the tree of that head."""
+        peaks = Peaks()
+        if log is not None:
+            if size == log.verified:
+                peaks = Peaks.load(log.verified, log.peaks)
+            for entry in self._read(db, log, peaks.size, max(size, first)):
+                peaks.append(leaf_hash(entry))
+        if peaks.size >= first:
+            for entry in islice(given(), peaks.size - first, head.size - first):
+                peaks.append(leaf_hash(entry))
+        return peaks.size == head.size and peaks.root() == head.root
 
     def tell_more(self, post: str) -> bool:
         """Go on with the index where a head left off. Whether there is more yet; a post that is not known has none."""

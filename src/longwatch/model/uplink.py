@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -200,6 +200,32 @@ class Confirmed:
     """The hub's database has committed id and hash of an object. Only now does it count as safe there."""
 
     sha256: bytes
+
+
+class CarriedStore(Protocol):
+    """What is done with what a disk brings by hand: `fleet.Fleet`. All is idempotent. Calls block. Raises LongwatchError where it cannot be done now."""
+
+    def take_carried(
+        self, post: str, number: int, first: int, entries: Callable[[], Iterable[bytes]], note: str, key: bytes, /
+    ) -> Held | Refused:
+        """Entries of a log from `first` on (from the beginning at each call), and the signed head after them: taken where the head proves them, else nothing of them."""
+        ...
+
+    def tell_more(self, post: str, /) -> bool:
+        """As HubStore."""
+        ...
+
+    def begin_object(self, info: ObjectInfo, /) -> int | Refused:
+        """As HubStore."""
+        ...
+
+    def add_chunk(self, sha256: bytes, offset: int, data: bytes, /) -> int:
+        """As HubStore."""
+        ...
+
+    def finish_object(self, info: ObjectInfo, /) -> Confirmed | Refused:
+        """As HubStore."""
+        ...
 
 
 class HubStore(Protocol):

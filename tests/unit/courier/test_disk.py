@@ -15,7 +15,9 @@ from tests.support.fleet_case import Ledger
 
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.courier import DiskError, PackHead, Unpacker, form, packing, unpacking
+from longwatch.fleet.answers import Doubt
 from longwatch.ledger.checkpoint import parse_unverified
+from longwatch.model.uplink import Held
 
 
 @pytest.fixture(scope="module")
@@ -384,6 +386,101 @@ def test_who_finds_a_disk_writes_no_ledger_in_the_name_of_its_post(
     assert "known here" in done.damaged[0][1]
     assert [log.number for log in hub.fleet.log_rows("north")] == [head.number]
     assert hub.fleet.evidence() == []
+
+
+def test_a_disk_that_was_on_its_way_while_the_link_went_on_is_taken_and_nobody_is_doubted(
+    site: Site, hub: HubSide, disk: Path, small_files
+):
+    site.pack(disk)
+    before = site.log.logs("north")[-1]
+    site.record(segments=2)
+    by_link(site, hub)
+    assert hub.fleet.log_rows("north")[0].verified > before.size
+    [done] = hub.unpack(disk)
+    assert done.whole, done
+    assert done.new > 0, "the footage counts"
+    assert done.logs[before.number][0] == hub.fleet.log_rows("north")[0].verified
+    assert hub.fleet.evidence() == [], "an old head on a disk is no roll-back"
+
+
+def by_link(site: Site, hub: HubSide) -> None:
+    """What a post in touch does."""
+    for head in site.log.logs("north"):
+        at = hub.fleet.cursor("north", head.number)
+        while at < head.size:
+            at = hub.fleet.take_entries("north", head.number, at, site.log.entries("north", head.number, at, head.size))
+        assert isinstance(hub.fleet.take_head("north", head.number, head.note, head.key), Held)
+
+
+@pytest.mark.parametrize("given", ["no head", "its head", "another at a number that is verified"])
+def test_entries_that_somebody_else_wrote_on_a_disk_are_not_kept_and_not_held_against_the_post(
+    site: Site, hub: HubSide, disk: Path, given: str
+):
+    by_link(site, hub)
+    known = site.log.logs("north")[-1]
+    site.record(segments=1)
+    head = site.log.logs("north")[-1]
+    origin = parse_unverified(head.note)[0].origin
+    made_up = Ledger(
+        "north", head.number, origin.split("/")[2], list(site.log.entries("north", head.number, 0, known.size))
+    )
+    while len(made_up.entries) < head.size:
+        made_up.add("gap_closed", {})
+    first = known.size if given != "another at a number that is verified" else known.size - 2
+    if first < known.size:
+        other = Ledger("north", head.number, origin.split("/")[2], made_up.entries[:first])
+        other.add("gap_closed", {})
+        made_up.entries[first] = other.entries[first]
+    records: list[form.Record] = [form.EntriesRecord("north", head.number, first, made_up.entries[first:])]
+    if given != "no head":
+        records.append(form.HeadRecord("north", head.number, head.note, head.key))
+    forged_pack(disk, hub, records)
+    (done,) = hub.unpack(disk)
+    assert len(done.damaged) == 1, done
+    assert not done.taken
+    assert not done.logs
+    assert hub.fleet.cursor("north", head.number) == known.size, "nothing of it is kept"
+    by_link(site, hub)
+    assert hub.fleet.evidence() == []
+
+
+def test_another_history_that_the_post_itself_signed_stands_against_it(
+    site: Site, hub: HubSide, disk: Path, monkeypatch
+):
+    """The post's own key, on a disk: entries and head fit each other, and not what was verified."""
+    origin = "longwatch/north/0123abcd/1"
+    hub.fleet.add_post("north", "North", "02", origin, (true := Ledger("north", 1)).public)
+    for n in range(4):
+        true.add("gap_closed", {"n": n})
+    true.tell(hub.fleet)
+    other = Ledger("north", 1, entries=true.entries[:2], key=true.key)
+    for n in range(4):
+        other.add("gap_closed", {"other": n})
+    head = form.HeadRecord("north", 1, other.note(), other.public)
+    forged_pack(disk, hub, [form.EntriesRecord("north", 1, 0, other.entries), head])
+    (done,) = hub.unpack(disk)
+    assert not done.taken
+    assert {row.doubt for row in hub.fleet.evidence()} == {Doubt.FORKED}
+
+
+def test_entries_in_more_than_one_file_wait_for_the_head(site: Site, hub: HubSide, disk: Path, monkeypatch):
+    """The disk is pulled before the file with the head: the files of its entries are read again."""
+    monkeypatch.setattr(packing, "_ENTRIES_AT_ONCE", 2)
+    monkeypatch.setattr(form, "FULL_BYTES", 600)
+    monkeypatch.setattr(unpacking, "_IN_MEMORY_BYTES", 100)
+    site.pack(disk)
+    folder = pack_folder(disk)
+    names = sorted(path.name for path in folder.glob("*.age"))
+    for name in names[2:]:
+        (folder / name).rename(disk / name)
+    [part] = hub.unpack(disk)
+    assert not part.taken
+    assert {name for name, _ in part.damaged} == set(names[:2])
+    for name in names[2:]:
+        (disk / name).rename(folder / name)
+    [done] = hub.unpack(disk)
+    assert done.whole, done
+    assert set(done.taken) == set(names)
 
 
 def test_a_pipe_or_a_link_on_a_disk_keeps_nobody_waiting_and_leads_nowhere(

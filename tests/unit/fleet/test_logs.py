@@ -151,6 +151,19 @@ def test_a_post_restored_from_a_backup_is_told_from_a_fork(hub: Hub, log: Ledger
     assert states(hub)[0] == ("recorded", 5), "what it signed once stands"
 
 
+def test_an_old_head_that_was_carried_is_held_and_nobody_doubted(hub: Hub, log: Ledger) -> None:
+    log.tell(hub.fleet)
+    answer = hub.fleet.take_carried(RIDGE, 1, 0, lambda: log.entries[:4], log.note(4), log.public)
+    assert isinstance(answer, Held)
+    assert answer.size == len(log.entries)
+    minutes(log, 5, 2)
+    newer = hub.fleet.take_carried(RIDGE, 1, 2, lambda: log.entries[2:], log.note(), log.public)
+    assert isinstance(newer, Held)
+    assert newer.size == len(log.entries)
+    assert doubts(hub) == []
+    assert states(hub)[0] == ("recorded", 7)
+
+
 def test_a_head_by_another_key_or_of_another_log_is_not_its_own(hub: Hub, log: Ledger) -> None:
     hub.fleet.take_entries(RIDGE, 1, 0, log.entries)
     thief = Ledger(entries=log.entries)
