@@ -152,7 +152,7 @@ class Product:
         sure = any(one.on and not one.kind.startswith("tamper.") for one in sightings)
         self.camera.watch.done(
             pictures=told["pictures"], decoded=told["decoded"], failed=told["failed"], cpu_us=told["cpu_us"],
-            something=told["curious"] is True, sure=sure,
+            something=told["curious"] is True, sure=sure, follows=told["follows"] is True,
         )  # fmt: skip
         if told["why"]:
             raise RuntimeError(told["why"])

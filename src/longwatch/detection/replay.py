@@ -12,6 +12,7 @@ this camera's live pictures are, nor of a camera in which they often are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -52,6 +53,8 @@ LEAST_LEVELS = 0.2
 """Mean strength of what is left in a picture, in grey levels: rounding alone makes half of it."""
 LEAST_NOISE = 0.03
 """Mean strength of what is left in a picture, in spreads; with less there is nothing to tell pictures apart by."""
+GROUND_S = 20.0
+"""How steep the background is, and how restless, is asked so often: it learns far more slowly, and a picture and its copy never met the same."""
 
 
 class Replay:
@@ -65,6 +68,8 @@ class Replay:
         self._usual, self._stray, self._compared = 0.53, FIRST_STRAY, 0
         self._last = np.zeros(0, np.uint8)
         self.alike = 0.0
+        self._ground: _Ground | None = None
+        self._ground_us = 0
 
     @property
     def doubts(self) -> bool:
@@ -73,7 +78,11 @@ class Replay:
 
     def look(self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = ()) -> bool:
         """Whether pictures come again. level, usual: picture and background in the same light; spread: how restless each cell is. perhaps: how long ago it may be, as others guess."""
-        made = fingerprint(level, usual, spread)
+        ground = self._ground
+        if ground is None or ground.weight.shape != level.shape or not 0 <= now_us - self._ground_us < GROUND_S * 1e6:
+            ground = self._ground = ground_of(usual, spread)
+            self._ground_us = now_us
+        made = fingerprint(level - usual, ground)
         if made is None:
             return self.replayed
         if self._times.size and now_us <= int(self._times[-1]):
@@ -166,10 +175,19 @@ def _likeness(prints: U8, made: U8) -> NDArray[np.float64]:
     return agree
 
 
-def fingerprint(level: F32, usual: F32, spread: F32) -> U8 | None:
-    """128 bytes; None where there is too little noise to tell pictures apart by."""
-    left = level - usual
-    left -= planes.blurred(left, SMOOTH)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """What a background says of each cell. used: 1 where it is calm enough. weight: how much its noise counts. own: the background's own fine parts, so weighed; own2: their energy."""
+
+    used: F32
+    many: int
+    weight: F32
+    own: F32
+    own2: float
+
+
+def ground_of(usual: F32, spread: F32) -> _Ground:
+    """Of a background: what each cell looks like, and how restless it is."""
     steep = planes.magnitude(*planes.gradient(usual))
     calm = int(CALM_PART * steep.size)
     used = steep < np.float32(STEEP)
@@ -177,17 +195,24 @@ def fingerprint(level: F32, usual: F32, spread: F32) -> U8 | None:
     if many <= calm:
         used = steep < np.partition(steep.ravel(), calm)[calm]
         many = planes.count(used.view(np.uint8))
-    if float(np.vdot(np.abs(left), used.astype(np.float32))) < LEAST_LEVELS * many:
-        return None
     weight = used / (spread + steep + np.float32(0.3))
     own = (usual - planes.blurred(usual, SMOOTH)) * weight
-    left *= weight
-    left -= own * np.float32(float(np.vdot(left, own)) / (float(np.vdot(own, own)) + 1e-6))
-    left = planes.clipped(left, -CLIP, CLIP)
-    if float(np.abs(left).sum()) < LEAST_NOISE * many:
+    return _Ground(used.astype(np.float32), many, weight, own, float(np.vdot(own, own)) + 1e-6)
+
+
+def fingerprint(left: F32, ground: _Ground) -> U8 | None:
+    """128 bytes of what a picture has beside the background; None where there is too little noise to tell pictures apart by."""
+    left = left - planes.blurred(left, SMOOTH)
+    if float(np.vdot(np.abs(left), ground.used)) < LEAST_LEVELS * ground.many:
+        return None
+    left *= ground.weight
+    left -= ground.own * np.float32(float(np.vdot(left, ground.own)) / ground.own2)
+    np.clip(left, np.float32(-CLIP), np.float32(CLIP), out=left)
+    if float(np.abs(left).sum()) < LEAST_NOISE * ground.many:
         return None
     order, signs = _groups(left.size)
-    signed = np.take(left.ravel(), order) * signs
+    signed = np.take(left.ravel(), order)
+    signed *= signs
     sums = signed.reshape(BITS, -1) @ np.ones(order.size // BITS, np.float32)
     return np.packbits(sums > 0)
 

@@ -29,6 +29,10 @@ _UNSEEN_US = 60_000_000
 _GUESS_EACH_US = 3_000_000
 _TELLS_LATE_US = 500_000
 """Sizes are smoothed: what opens the gate so soon after a sync sample may have begun in the group before, and with a car that crosses in a second there is no other."""
+_SPARED_US = 700_000
+"""While what moves is only followed, so much of the end of each group is not decoded. With more the tail of an event is lost: who goes away, small and slow, is not found again after a second."""
+_EVEN = 4
+"""A group whose length differs by more than a fourth from what is usual says that the end of the next is not known."""
 _COARSE_EACH_US = 90_000
 """The quantizer is read about ten times a second: it follows a rate control, and reading it is the dearest thing here."""
 _REST_US = (0, 5_000_000, 15_000_000, 60_000_000, 300_000_000)
@@ -154,6 +158,8 @@ class StreamWatch:
         self._given_us = 0
         self._guessed_us = 0
         self._away = False
+        self._follows = False  # all that is new is known for a thing that moves, and is being told
+        self._spared = False  # the rest of the open group, on purpose
 
     # -- what is to be asked for
 
@@ -217,7 +223,11 @@ class StreamWatch:
         for row in rows:
             coarse = None
             if row.head:
-                if self.coarse is not None and not 0 <= row.arrival_us - self._coarse_us < _COARSE_EACH_US:
+                if (
+                    self.coarse is not None
+                    and not row.sync
+                    and not 0 <= row.arrival_us - self._coarse_us < _COARSE_EACH_US
+                ):
                     coarse = self.coarse(body[head_at : head_at + row.head])
                     self._coarse_us = row.arrival_us
                 head_at += row.head
@@ -251,7 +261,7 @@ class StreamWatch:
             self._chain = False
             self._lost(0, self._told_us)
             return
-        self._chain = True
+        self._chain, self._spared = True, False
         self._put(rows, body[begin:], fresh=True)
         self._reached()
 
@@ -315,8 +325,11 @@ class StreamWatch:
             self._before_us, self._group_from_us = self._group_from_us, arrival_us
             self._turn += 1
             self._chain = here
+            self._spared = False
         if not verdict.decode:
-            self._chain = False
+            self._chain = self._follows = False
+            return False
+        if self._spared:
             return False
         if self._resting:
             return self._skip(row)
@@ -339,7 +352,17 @@ class StreamWatch:
         share = self.gate.group_us // 2 if self.level is Level.FEWER else 0
         if share and row.arrival_us - self._group_from_us > share:
             return self._skip(row)
+        if self._follows and not sync and self._is_spare(arrival_us):
+            self._chain, self._spared = False, True
+            return False
         return True
+
+    def _is_spare(self, arrival_us: int) -> bool:
+        """Whether it is of the end of its group, as far as groups are of one length: the next sync sample is near, and shows where what moves has gone."""
+        group_us = self.gate.group_us
+        if not self._before_us or abs(self._group_from_us - self._before_us - group_us) * _EVEN > group_us:
+            return False
+        return arrival_us - self._group_from_us > max(0, group_us - _SPARED_US)
 
     def _skip(self, row: Row) -> bool:
         """It should be looked at, and is not."""
@@ -421,8 +444,9 @@ class StreamWatch:
         something: bool,
         sure: bool = False,
         blind: bool = False,
+        follows: bool = False,
     ) -> None:
-        """The job was done. something: it found what is worth a closer look; sure: what is worth saying. blind: no picture came of it, or what was seen could not be told."""
+        """The job was done. something: it found what is worth a closer look; sure: what is worth saying. follows: all that is new is known for a thing that moves. blind: no picture came of it, or what was seen could not be told."""
         job, self._job = self._job, None
         if job is None:
             return
@@ -431,6 +455,7 @@ class StreamWatch:
         counts.decoded += decoded
         counts.failed += failed
         counts.cpu_us += cpu_us
+        self._follows = follows and sure
         self.gate.found(job.rows[-1].arrival_us + job.offset_us, something=something, sure=sure)
         if failed or blind:
             self._lost(0, job.rows[-1].arrival_us)

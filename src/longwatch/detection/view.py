@@ -33,6 +33,8 @@ LEAST_BLOCKS = 10
 GLARE = 247
 FIRST_LOOKS = 4
 LEARN_S = 240.0
+EDGES_S = 20.0
+"""The reference's edges and shades are taken anew so often: it learns far more slowly."""
 _TINY = 1e-6
 
 
@@ -60,6 +62,20 @@ class Likeness:
     sharp: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    """What pictures are compared with, of the reference: gradients of its cells and their energy, gradients of its coarse copy and their energy by blocks, its broad shades, its mean."""
+
+    fine_x: F32
+    fine_y: F32
+    fine2: float
+    coarse_x: F32
+    coarse_y: F32
+    blocks2: F32
+    shades: F32
+    mean: float
+
+
 class View:
     """The reference of one camera, at the size of the looker's cells."""
 
@@ -68,8 +84,8 @@ class View:
         self.looks = 0
         self.glare = 0.0
         self._usual = np.zeros(shape, np.float32)
-        self._fine: tuple[F32, F32] | None = None
-        self._coarse: tuple[F32, F32] | None = None
+        self._edges: _Edges | None = None
+        self._edges_s = 0.0
 
     @property
     def known(self) -> bool:
@@ -83,32 +99,32 @@ class View:
 
     def likeness(self, cells: F32, glare: float, dark: float, hidden: U8 | None = None) -> Likeness:
         """Of a picture to the reference. glare, dark: parts of it that are burnt out or black. hidden: 1 in cells before which something stands: what they hide tells nothing."""
-        fine_x, fine_y = self._fine_edges()
-        was_x, was_y = self._coarse_edges()
+        was = self._reference()
         small = planes.shrunk(cells, *COARSE)
         now_x, now_y = planes.gradient(small)
-        was2, now2 = _blocks(was_x * was_x + was_y * was_y), _blocks(now_x * now_x + now_y * now_y)
-        both = np.abs(_blocks(was_x * now_x + was_y * now_y))
+        was2, now2 = was.blocks2, _blocks(now_x * now_x + now_y * now_y)
+        both = np.abs(_blocks(was.coarse_x * now_x + was.coarse_y * now_y))
         alive = was2 > STRUCTURE**2
         if hidden is not None:
             alive &= _blocks(hidden.astype(np.float32)) < HIDDEN
-        same = (both / np.sqrt(was2 * now2 + _TINY)) > KEPT
+        same = both > KEPT * np.sqrt(was2 * now2 + _TINY)
         weak = now2 < np.maximum(FLAT**2 * was2, NOTHING**2)
-        blocks = int(alive.sum())
+        blocks = int(np.count_nonzero(alive))
         count = max(blocks, 1)
-        kept = float((alive & same & ~weak).sum()) / count
-        flat = float((alive & weak).sum()) / count
+        kept = np.count_nonzero(alive & same & ~weak) / count
+        flat = np.count_nonzero(alive & weak) / count
         here_x, here_y = planes.gradient(cells)
+        fine_x, fine_y, had = was.fine_x, was.fine_y, was.fine2
         if hidden is not None:
             seen = 1 - hidden
             fine_x, fine_y = fine_x * seen, fine_y * seen
             here_x, here_y = here_x * seen, here_y * seen
-        had = float(np.vdot(fine_x, fine_x) + np.vdot(fine_y, fine_y)) + _TINY
+            had = float(np.vdot(fine_x, fine_x) + np.vdot(fine_y, fine_y)) + _TINY
         fine = float(np.vdot(fine_x, here_x) + np.vdot(fine_y, here_y)) / had
         sharp = float(np.vdot(here_x, here_x) + np.vdot(here_y, here_y)) / had
-        broad, alike, calm, usual_calm = _shades(planes.averaged(self._usual, *BROAD), planes.averaged(small, *BROAD))
+        broad, alike, calm, usual_calm = _shades(was.shades, planes.averaged(small, *BROAD))
         mean = planes.mean(small)
-        raised = mean - max(broad, 0.0) * planes.mean(self._usual)
+        raised = mean - max(broad, 0.0) * was.mean
         return Likeness(
             blocks, kept, flat, 1 - kept - flat if blocks else 0.0, fine, broad, alike, raised, glare, glare - self.glare, dark, calm, usual_calm, mean, sharp,
         )  # fmt: skip
@@ -119,30 +135,27 @@ class View:
         rate = max(1 - float(np.exp(-passed_s / LEARN_S)), 1 / self.looks if self.looks <= 8 else 0.0)
         self._usual += np.float32(rate) * (cells - self._usual)
         self.glare += rate * (glare - self.glare)
-        self._fine = self._coarse = None
+        self._edges_s += passed_s
+        if self.looks <= 8 or self._edges_s >= EDGES_S:
+            self._edges = None
 
     def relight(self, gain: float, offset: float) -> None:
         """Move the reference to a new light."""
         self._usual *= np.float32(gain)
         self._usual += np.float32(offset)
-        self._fine = self._coarse = None
+        self._edges = None
 
     def replace(self, cells: F32, glare: float) -> None:
         """A new view: begin again with it."""
         self._usual[:] = cells
         self.glare = glare
         self.looks = 1
-        self._fine = self._coarse = None
+        self._edges = None
 
-    def _fine_edges(self) -> tuple[F32, F32]:
-        if self._fine is None:
-            self._fine = planes.gradient(self._usual)
-        return self._fine
-
-    def _coarse_edges(self) -> tuple[F32, F32]:
-        if self._coarse is None:
-            self._coarse = planes.gradient(planes.shrunk(self._usual, *COARSE))
-        return self._coarse
+    def _reference(self) -> _Edges:
+        if self._edges is None:
+            self._edges, self._edges_s = _edges(self._usual), 0.0
+        return self._edges
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What is saved."""
@@ -158,7 +171,16 @@ class View:
         if usual.shape != self.shape:
             raise ValueError("a view of another size")
         self._usual, self.looks, self.glare = usual, int(head["looks"]), float(head["glare"])
-        self._fine = self._coarse = None
+        self._edges = None
+
+
+def _edges(usual: F32) -> _Edges:
+    fine_x, fine_y = planes.gradient(usual)
+    coarse_x, coarse_y = planes.gradient(planes.shrunk(usual, *COARSE))
+    return _Edges(
+        fine_x, fine_y, float(np.vdot(fine_x, fine_x) + np.vdot(fine_y, fine_y)) + _TINY, coarse_x, coarse_y,
+        _blocks(coarse_x * coarse_x + coarse_y * coarse_y), planes.averaged(usual, *BROAD), planes.mean(usual),
+    )  # fmt: skip
 
 
 def _blocks(plane: F32) -> F32:

@@ -24,7 +24,7 @@ import numpy as np
 from longwatch.base.errors import LongwatchError
 from longwatch.detection.looker import Looker
 from longwatch.detection.pace import Pace
-from longwatch.detection.pictures import Picture
+from longwatch.detection.pictures import LEAST_SIDE, Picture
 from longwatch.detection.told import told_sighting, watched_of
 from longwatch.formats.media import Sample, TrackFormat
 from longwatch.model.events import Line, Sighting, Watched
@@ -89,7 +89,7 @@ class Eye:
                 self.shown += 1
                 continue
             small = self.small.small(frame, of, colour=self.looker.wants_colour(wall_us))
-            if small is None:
+            if small is None or min(small.luma.shape) < LEAST_SIDE:  # the looker would begin anew over each such picture
                 continue
             self.shown += 1
             if wall_us == self.looked_us:
@@ -168,7 +168,7 @@ class Looks:
         decoded, failed = _counted(eye)
         told |= {
             "pictures": max(0, eye.pictures - before[0]), "decoded": max(0, decoded - before[1]), "failed": max(0, failed - before[2]),
-            "sightings": [told_sighting(one) for one in found], "curious": bool(eye.looker.curious),
+            "sightings": [told_sighting(one) for one in found], "curious": bool(eye.looker.curious), "follows": bool(eye.looker.follows),
             "blind": bool(told["why"]) or eye.shown == shown, "cpu_us": round((time.process_time() - began) * 1e6),
         }  # fmt: skip
         if objects is not None:

@@ -302,11 +302,19 @@ class Watcher:
         try:
             cpu_us, sightings = _number(told["cpu_us"], _MOST_JOB_US), list(told["sightings"])[:_MOST_SIGHTINGS]
             something, sure = told["curious"] is True, any(_keeps_open(one) for one in sightings)
+            follows = told.get("follows") is True
             counts: dict[str, Any] = {
                 name: _number(told[name], _MOST_OF_A_JOB) for name in ("pictures", "decoded", "failed")
             }
         except (LookupError, TypeError, ValueError, AttributeError):
-            cpu_us, sightings, something, sure, counts = 0, [], False, False, {"pictures": 0, "decoded": 0, "failed": 1}
+            cpu_us, sightings, something, sure, follows, counts = (
+                0,
+                [],
+                False,
+                False,
+                False,
+                {"pictures": 0, "decoded": 0, "failed": 1},
+            )
         said = not sightings or self._say(
             encode({"type": "sightings", "camera": camera.camera, "items": sightings}), must=True
         )
@@ -321,7 +329,7 @@ class Watcher:
                 self._ask(camera, again=True)
         else:
             blind = told.get("blind") is not False or not said
-            camera.watch.done(**counts, cpu_us=cpu_us, something=something, sure=sure, blind=blind)
+            camera.watch.done(**counts, cpu_us=cpu_us, something=something, sure=sure, blind=blind, follows=follows)
         camera.unsaved = True
         if camera.watch.wants_whole is not camera.asked_whole:
             self._ask(camera)

@@ -12,9 +12,10 @@ from longwatch.detection import light, motion, steadiness, zones
 from longwatch.detection.background import Background
 from longwatch.detection.heat import Heat
 from longwatch.detection.motion import Blob
-from longwatch.detection.replay import fingerprint
+from longwatch.detection.replay import GROUND_S, Replay, fingerprint, ground_of
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Tracker
+from longwatch.detection.view import View
 from longwatch.model.events import Line, Zone
 
 CELLS = ground()[::2, ::2].copy()
@@ -181,11 +182,51 @@ def test_heat_is_told_in_tenths_and_what_is_less_waits():
 def test_fingerprints_of_live_pictures_differ_in_half_of_their_bits():
     rng = np.random.default_rng(3)
     spread = np.ones(CELLS.shape, np.float32)
-    a, b = (fingerprint(CELLS + rng.normal(0, 1, CELLS.shape).astype(np.float32), CELLS, spread) for _ in range(2))
+    below = ground_of(CELLS, spread)
+    a, b = (fingerprint(rng.normal(0, 1, CELLS.shape).astype(np.float32), below) for _ in range(2))
     assert a is not None
     assert b is not None
     assert 440 < int(np.bitwise_count(a ^ b).sum()) < 584
-    assert fingerprint(CELLS, CELLS, spread) is None
+    assert fingerprint(np.zeros(CELLS.shape, np.float32), below) is None
+
+
+def test_a_copy_is_known_though_the_background_was_asked_anew_meanwhile():
+    rng = np.random.default_rng(5)
+    noise = [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(60)]
+    spread, replay, found = np.ones(CELLS.shape, np.float32), Replay(), []
+    for number, shown in enumerate([*noise, *noise[20:25]]):
+        usual = CELLS * np.float32(1 + number / 1000)  # the light rises while it goes on
+        found.append(replay.look(usual + shown, usual, spread, number * 4_000_000))
+    assert not any(found[:60])
+    assert found[63]
+
+
+def test_what_was_asked_of_a_background_is_not_believed_for_another_view():
+    spread, replay = np.ones(CELLS.shape, np.float32), Replay()
+    rng = np.random.default_rng(6)
+    other = np.ascontiguousarray(CELLS[:, ::-1])
+    prints = []
+    for usual, now_s in ((CELLS, 0), (other, GROUND_S + 1)):
+        replay.look(usual + rng.normal(0, 1, CELLS.shape).astype(np.float32), usual, spread, round(now_s * 1e6))
+        prints.append(replay._ground)
+    assert prints[1] is not None
+    assert (prints[1].weight == ground_of(other, spread).weight).all()
+
+
+def test_the_edges_of_the_view_follow_what_it_has_learnt():
+    view, other = View(CELLS.shape), np.ascontiguousarray(CELLS[::-1])
+    for _ in range(12):
+        view.learn(CELLS, 0.0, 4.0)
+    assert view.likeness(CELLS, 0.0, 0.0).kept == 1
+    for _ in range(300):
+        view.learn(other, 0.0, 4.0)
+        seen = view.likeness(other, 0.0, 0.0)
+    assert seen.kept == 1
+    assert seen.fine == pytest.approx(1, abs=0.05)
+    view.replace(CELLS, 0.0)
+    assert view.likeness(CELLS, 0.0, 0.0).fine == pytest.approx(1, abs=1e-3)
+    view.relight(0.5, 10.0)
+    assert view.likeness(CELLS, 0.0, 0.0).fine == pytest.approx(2, abs=1e-2)
 
 
 def test_state_goes_through_bytes_and_nothing_foreign_is_believed():

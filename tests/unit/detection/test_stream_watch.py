@@ -65,12 +65,14 @@ def numbers(job: Job) -> list[int]:
     return [int.from_bytes(job.data[at : at + 8]) for at in range(0, len(job.data), 8)]
 
 
-def do(watch: StreamWatch, *, something: bool = False) -> list[Job]:
+def do(watch: StreamWatch, *, something: bool = False, sure: bool = False, follows: bool = False) -> list[Job]:
     """All the work there is."""
     jobs = []
     while (job := watch.next_job()) is not None:
         jobs.append(job)
-        watch.done(pictures=1, decoded=len(job.rows), failed=0, cpu_us=1_000, something=something)
+        watch.done(
+            pictures=1, decoded=len(job.rows), failed=0, cpu_us=1_000, something=something, sure=sure, follows=follows
+        )
     return jobs
 
 
@@ -101,6 +103,61 @@ def test_what_a_look_finds_has_all_decoded_from_the_last_sync_sample_on():
     camera.send(2)
     (job,) = do(camera.watch)
     assert (numbers(job), job.fresh) == ([108, 109], False)
+
+
+def followed(camera: Camera, samples: int, *, sure: bool = True, follows: bool = True) -> list[int]:
+    """The numbers of what is looked at of so many more samples, each as soon as it is there."""
+    looked: list[int] = []
+    for _ in range(samples):
+        camera.send()
+        for job in do(camera.watch, something=True, sure=sure, follows=follows):
+            looked += numbers(job)
+    return looked
+
+
+def open_at_the_group_of_100(camera: Camera) -> None:
+    camera.send(100)
+    do(camera.watch)
+    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True)
+
+
+def test_while_what_moves_is_only_followed_the_end_of_each_group_is_left_out_and_is_no_hole():
+    camera = Camera(StreamWatch(5.0))
+    open_at_the_group_of_100(camera)
+    spans = len(camera.watch.spans.all())
+    assert followed(camera, 30) == [*range(100, 107), *range(110, 117), *range(120, 127)]
+    assert camera.watch.counts.skipped == 0
+    assert len(camera.watch.spans.all()) == spans
+    assert camera.watch.spans.all()[-1][1] == OFFSET_US + camera.now_us()
+
+
+def test_nothing_is_left_out_where_something_else_is_new_or_what_is_followed_is_told_no_more():
+    for sure, follows in ((True, False), (False, True)):
+        camera = Camera(StreamWatch(5.0))
+        open_at_the_group_of_100(camera)
+        assert followed(camera, 20, sure=sure, follows=follows) == [*range(100, 120)]
+
+
+def test_what_was_left_out_of_a_group_is_looked_at_in_the_next_where_something_is_new():
+    camera = Camera(StreamWatch(5.0))
+    open_at_the_group_of_100(camera)
+    assert followed(camera, 8) == [*range(100, 107)]
+    assert followed(camera, 22, follows=False) == [*range(110, 130)]
+    assert camera.watch.counts.skipped == 0
+
+
+def test_groups_of_uneven_length_are_followed_to_their_ends():
+    camera = Camera(StreamWatch(5.0))
+    open_at_the_group_of_100(camera)
+    looked = followed(camera, 20)
+    camera.number = 125  # the next group begins after five samples more, in place of ten
+    camera.watch.batch([Row(camera.now_us() + EACH_US, 125 * 18_000, 0, 20_000, 8, 1)], bytes(8), 0, 0, OFFSET_US)
+    do(camera.watch, something=True, sure=True, follows=True)
+    camera.number = 126
+    rows = camera.rows(4, whole=True)
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    assert looked == [*range(100, 107), *range(110, 117)]
+    assert [numbers(job) for job in do(camera.watch, sure=True, follows=True)] == [[126, 127, 128, 129]]
 
 
 def opened_over(camera: Camera, first: int, last: int) -> list[Row]:
