@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.detection.drawn import ground
 
-from longwatch.detection import light, motion, steadiness, zones
+from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import Background
 from longwatch.detection.heat import Heat
 from longwatch.detection.motion import Blob
@@ -258,3 +258,12 @@ def test_light_that_is_as_it_was_is_left_as_it_is():
     noisy[:, : usual.shape[1] // 3] += 60  # something large stands there
     assert not light.between(usual, noisy).changed
     assert light.between(usual, noisy).explained < 0.8
+
+
+def test_lengths_of_vectors_lie_where_their_last_bits_are_the_same():
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(0, 3, (44, 80)).round(1).astype(np.float32) for _ in range(2))
+    taken = [planes.magnitude(x, y) for _ in range(24)]
+    assert all(each.ctypes.data % 64 == 0 for each in taken)
+    assert all(np.array_equal(each, taken[0]) for each in taken)
+    assert np.allclose(taken[0], np.hypot(x, y))
