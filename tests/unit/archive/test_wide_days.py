@@ -1,6 +1,7 @@
 """Days for wide views say what spans, gaps and removals say, whatever is changed when, and are made in slices."""
 
 import contextlib
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -378,6 +379,33 @@ def test_the_day_that_is_not_over_is_read_in_a_few_places_whatever_the_number_of
             tiling(reader, key, begin * DAY_US, begin * DAY_US + HOUR) for key in keys
         ]
     reader.close()
+    index.close()
+
+
+@pytest.mark.parametrize("table", ["recorded_span", "gap", "gone_span"])
+def test_whatever_reaches_into_a_day_is_found_by_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str):
+    """Of the newest day and of an older one; however long it is, and whether it ends at all."""
+    monkeypatch.setattr(wide_days, "_FEW_STREAMS", 1)
+    index = made(tmp_path / "index.db")
+    db = index.connection
+    windows = [(DAY_US, 2 * DAY_US), (DAY_US + HOUR, 2 * DAY_US - HOUR)]
+    begins = (0, DAY_US // 2, 2 * DAY_US - 1, 2 * DAY_US)
+    lengths = (DAY_US // 2, DAY_US, DAY_US + 1, 2 * DAY_US, 3 * DAY_US, 3 * DAY_US + 1, 4 * DAY_US, None)
+    accounted = (2 * DAY_US, 2 * DAY_US + HOUR, 3 * DAY_US, 3 * DAY_US + 1, 9 * DAY_US)
+    for begin, length, until_us in itertools.product(begins, lengths, accounted):
+        end = begin + (8 * DAY_US if length is None else length)
+        db.execute("BEGIN")
+        db.execute("UPDATE heartbeat SET accounted_until_us = ?", (until_us,))
+        if table == "gap":
+            told = (begin, None if length is None else end)
+            db.execute("INSERT INTO gap VALUES (1, 2, ?, ?, 'packets_lost', '{\"packets\":3}')", told)
+        elif table == "recorded_span":
+            db.execute("INSERT INTO recorded_span VALUES (2, ?, 1, ?, 0)", (begin, end))
+        else:
+            db.execute("INSERT INTO recorded_span VALUES (2, 0, 1, ?, 0)", (9 * DAY_US,))
+            db.execute("INSERT INTO gone_span VALUES (2, ?, 1, ?, 0, 9, 0)", (begin, end))
+        check_by_end(db, windows)
+        db.execute("ROLLBACK")
     index.close()
 
 
