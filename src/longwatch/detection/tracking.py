@@ -52,7 +52,13 @@ MOST = 0.65
 HUGE, HUGE_HITS = 0.2, 8
 """Part of the picture: what is larger must be seen so often, since mostly it is light;"""
 SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
-"""unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds."""
+"""unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds;"""
+HARD_EDGE = 4.0
+"""or so sharply, as no light does, that less of the ground needs to be hidden: large panes are as plain as what is behind them."""
+MOST_BURST, FIRST_BURST = 2.0, 8.0
+"""A look teaches at most so many times the usual size of what passes, and so many cells more: flakes grow with the snow, and a lorry's parts pass in two seconds."""
+BLURRED_FIRST = 2.5
+"""Times as large as its smaller later boxes: what was seen first was it together with its light, or with what is beside it."""
 STOOD_HITS, AWAY = 24, 0.35
 """Who was there for so many looks and went nowhere must get so far, in parts of its first box's longer side: what stood at the beginning and crumbles is the background that was wrong."""
 SPARSE_S, SPARSE_STEPS = 1.5, 3
@@ -101,7 +107,8 @@ class Track:
     @property
     def solid(self) -> bool:
         """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
-        return self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
+        sharp = self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
+        return sharp or (self.edge >= HARD_EDGE and self.texture <= SAME_TEXTURE)
 
     @property
     def far(self) -> float:
@@ -176,7 +183,7 @@ class Tracker:
             return
         part = 1 - math.exp(-passed_s / CROWD_S)
         self.crowd += part * (len(passing) - self.crowd)
-        size = sorted(passing)[-2] if len(passing) > 1 else 0
+        size = min(sorted(passing)[-2] if len(passing) > 1 else 0, MOST_BURST * self.crowd_cells + FIRST_BURST)
         self.crowd_cells += part * (3.0 if size > self.crowd_cells else 0.5) * (size - self.crowd_cells)
 
     def passed(self, least_cells: float, now_us: int) -> list[Track]:
@@ -262,7 +269,7 @@ class Tracker:
     def _has_gone(self, track: Track, passed_s: float) -> bool:
         if track.texture > SAME_TEXTURE or track.hits < 2 or self.is_all(track):
             return False
-        if math.hypot(track.vx, track.vy) > HURRY * self.width and max(track.box[2:]) < SMALL * self.width:
+        if math.hypot(track.vx, track.vy) > HURRY * self.width and self._is_small(track):
             return False
         if track.present < PRESENT:
             return False
@@ -280,10 +287,15 @@ class Tracker:
             self._is_worth(track) or going.goes(track.steps, least, self._size, going.SURELY_STRAIGHT, SPARSE_STEPS)
         )
 
+    def _is_small(self, track: Track) -> bool:
+        """As an insect is: what leaves at the border is small at last, and was not."""
+        side = SMALL * self.width
+        return max(track.box[2:]) < side and track.cells < side * side / 2
+
     def _gets_on(self, track: Track, least: float) -> bool:
         """Asked last: it is dearer than all other questions together."""
         return (
-            going.goes(track.steps, least, self._size)
+            going.goes(_alone(track.steps), least, self._size)
             or (len(track.steps) > going.LONG_STEPS and going.goes(track.steps[-going.LONG_STEPS :], least, self._size))
             or going.grows(track.steps)
         )
@@ -310,6 +322,14 @@ class Tracker:
         self._next = int(saved["next"])
         self.crowd, self.crowd_cells = (float(value) for value in saved["crowd"])
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
+
+
+def _alone(steps: Sequence[Step]) -> Sequence[Step]:
+    """Without the first step where its box was far larger than those after it."""
+    if not 4 <= len(steps) < going.LONG_STEPS:
+        return steps
+    areas = [(step[5] - step[4]) * (step[2] - step[6]) for step in steps]
+    return steps[1:] if areas[0] > BLURRED_FIRST * max(areas[1:]) else steps
 
 
 def _said(track: Track) -> dict[str, Any]:

@@ -225,3 +225,49 @@ def test_a_doubt_ends_when_the_view_is_back():
     for n, said in enumerate(["turned"] * 8 + [""] + ["turned"] * 8):
         standing.next(said, START + n * 400_000, 0.4, well=not said)
     assert not standing.kind
+
+
+def boxed(left: int, top: int, width: int, height: int, cells: int | None = None, **more: float) -> Blob:
+    told = {"contrast": 30.0, "edge": 1.7, "texture": 0.1, "before": 2.0, "after": 8.0} | more
+    many = width * height if cells is None else cells
+    return Blob(left, top, width, height, left + width / 2, top + height / 2, many, **told)  # type: ignore[arg-type]  # numbers all
+
+
+def looked_at(*looks: Blob, step_us: int = 200_000) -> Tracker:
+    tracker = Tracker(SIZE[0])
+    tracker.height = SIZE[1]
+    for n, each in enumerate(looks):
+        tracker.follow([each], START + n * step_us, step_us / 1e6)
+    return tracker
+
+
+def test_a_lorry_that_leaves_fast_is_small_at_last_and_no_insect():
+    tracker = looked_at(boxed(0, 0, 160, 90, 5218), boxed(108, 22, 52, 32, 457), boxed(142, 22, 18, 6, 96))
+    assert tracker.tracks[0].confirmed
+    tracker = looked_at(boxed(20, 22, 18, 6, 96), boxed(70, 22, 18, 6, 96), boxed(120, 22, 18, 6, 96))
+    assert not any(track.confirmed for track in tracker.tracks)
+
+
+@pytest.mark.parametrize(("edge", "said"), [(7.0, True), (1.0, False)])
+def test_a_lorry_that_stops_and_fills_half_of_the_picture_hides_little_of_a_plain_ground(edge: float, said: bool):
+    widths = [42, 92, 160, 155, 155, 155]
+    tracker = looked_at(*[boxed(0, 24, width, 60, width * 45, edge=edge, texture=0.48) for width in widths])
+    assert tracker.tracks[0].confirmed is said
+
+
+def test_what_was_first_seen_with_its_light_about_it_goes_on_from_there():
+    first = boxed(20, 20, 137, 55, 1477)
+    later = [boxed(88 - 8 * n, 54, 30, 16, 280) for n in range(6)]
+    assert looked_at(first, *later).tracks[0].confirmed
+
+
+def test_parts_of_a_lorry_do_not_teach_how_large_flakes_are():
+    tracker = Tracker(SIZE[0])
+    flakes = [[blob(20 + 30 * k + n % 7, (17 * n + 23 * k) % 80 + 4) for k in range(4)] for n in range(60)]
+    for n, falling in enumerate(flakes):
+        tracker.follow(falling, START + n * 200_000, 0.2)
+    before = tracker.crowd_cells
+    for n in range(60, 65):
+        parts = [boxed(10 + 9 * (n - 60), 20, 24, 20), boxed(60 + 9 * (n - 60), 20, 24, 20)]
+        tracker.follow([*parts, *flakes[n - 60]], START + n * 200_000, 0.2)
+    assert tracker.crowd_cells < before + 30
