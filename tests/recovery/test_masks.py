@@ -5,6 +5,7 @@ hangs is a gap that says so. docs/design/masks.md.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -16,10 +17,10 @@ from tests.support.recorder_post import GATE, STARTING, Post
 from tests.support.wait import until
 
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import RecordedSpan
+from longwatch.model.stores import Provenance
 from longwatch.simulate import timecode
-from longwatch.simulate.camera import LOT, SimulatedCamera
-from longwatch.timeline import Tile
+from longwatch.simulate.camera import SimulatedCamera
+from longwatch.timeline import State, Tile
 
 pytestmark = pytest.mark.slow
 POLYGON = "[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]"
@@ -38,6 +39,11 @@ def settings(post: Post, url: str, masks: str, sub: str = "") -> None:
 
 def masks(polygon: str = POLYGON, name: str = "window") -> str:
     return f"    masks: [{{name: {name}, polygon: {polygon}}}]\n"
+
+
+def small_clip(folder: Path, codec: str = "libx264") -> Path:
+    """Of few pictures a second: masks are made by decoding and encoding each, and a machine that is slow is to keep up."""
+    return bright_clip(folder / "bright.mp4", codec, fps=10)
 
 
 def children(post: Post) -> list[int]:
@@ -72,7 +78,7 @@ def look(files: list[Path]) -> tuple[int, int, int, int]:
     ["libx264", pytest.param("libx265", marks=pytest.mark.long)],
 )
 async def test_every_recorded_picture_is_masked_from_the_first_on(post: Post, tmp_path: Path, codec: str) -> None:
-    clip = bright_clip(tmp_path / "bright.mp4", codec)
+    clip = small_clip(tmp_path, codec)
     async with SimulatedCamera(clip, user="watch", password=SECRET) as camera:
         settings(post, camera.url, masks(), f", sub: '{camera.url}'")
         post.start()
@@ -81,7 +87,7 @@ async def test_every_recorded_picture_is_masked_from_the_first_on(post: Post, tm
         told = Path(f"/proc/{child}/cmdline").read_bytes() + Path(f"/proc/{child}/environ").read_bytes()
         assert SECRET.encode() not in told, "a password is for pipes alone"
         both = (GATE, StreamKey("gate", "sub"))
-        await until(lambda: all(_seconds(post, key) > 3 for key in both), "three seconds of both are recorded")
+        await until(lambda: all(_seconds(post, key) > 5 for key in both), "five seconds of both are recorded")
         post.signal(signal.SIGTERM)
         assert await post.ended() == 0
         assert not Path(f"/proc/{child}").exists(), "its child ends with it"
@@ -91,8 +97,9 @@ async def test_every_recorded_picture_is_masked_from_the_first_on(post: Post, tm
         assert luma <= BLACK_AT_MOST, f"{stream}: something bright shows through the mask"
         assert colour <= GREY_AT_MOST, f"{stream}: something coloured shows through the mask"
         assert outside > 150, "what is not masked is there"
-    # what was on its way through the child when the recorder ended is a gap where the machine is slow
-    assert set(post.gap_seconds()) <= {"post_stopped"}, "no gap but those of the start"
+    # Where the machine is slow, its child takes its time to begin, and what was on its way through it when the recorder ended is a gap.
+    begun = itertools.dropwhile(lambda tile: tile.state is not State.RECORDED, post.tiles())
+    assert [tile for tile in begun if tile.cause not in {None, "post_stopped"}] == [], "no gap once it is recorded"
     for path in post.data.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
@@ -103,8 +110,8 @@ def _seconds(post: Post, key: StreamKey = GATE) -> float:
     return sum(span.to_us - span.from_us for span in spans) / 1e6
 
 
-async def test_a_killed_child_is_a_gap_with_its_cause_and_comes_back(post: Post) -> None:
-    async with SimulatedCamera(LOT) as camera:
+async def test_a_killed_child_is_a_gap_with_its_cause_and_comes_back(post: Post, tmp_path: Path) -> None:
+    async with SimulatedCamera(small_clip(tmp_path)) as camera:
         settings(post, camera.url, masks())
         post.start()
         await post.recording()
@@ -127,8 +134,8 @@ def _gaps(post: Post) -> list[Tile]:
     return [t for t in post.tiles() if t.cause is not None and t.evidence.get("detail") != STARTING]
 
 
-async def test_a_child_that_hangs_is_killed_and_the_gap_says_so(post: Post) -> None:
-    async with SimulatedCamera(LOT) as camera:
+async def test_a_child_that_hangs_is_killed_and_the_gap_says_so(post: Post, tmp_path: Path) -> None:
+    async with SimulatedCamera(small_clip(tmp_path)) as camera:
         settings(post, camera.url, masks())
         post.start()
         await post.recording()
@@ -141,8 +148,8 @@ async def test_a_child_that_hangs_is_killed_and_the_gap_says_so(post: Post) -> N
         assert any("hangs" in str(gap.evidence["detail"]) for gap in gaps)
 
 
-async def test_a_camera_that_is_gone_is_not_blamed_on_the_child(post: Post) -> None:
-    async with SimulatedCamera(LOT) as camera:
+async def test_a_camera_that_is_gone_is_not_blamed_on_the_child(post: Post, tmp_path: Path) -> None:
+    async with SimulatedCamera(small_clip(tmp_path)) as camera:
         settings(post, camera.url, masks())
         post.start()
         await post.recording()
@@ -153,7 +160,7 @@ async def test_a_camera_that_is_gone_is_not_blamed_on_the_child(post: Post) -> N
 
 
 async def test_masks_that_are_new_end_the_run_and_need_a_reason(post: Post, tmp_path: Path) -> None:
-    clip = bright_clip(tmp_path / "bright.mp4")
+    clip = small_clip(tmp_path)
     async with SimulatedCamera(clip) as camera:
         settings(post, camera.url, "")
         post.start()
@@ -182,8 +189,8 @@ def _runs(post: Post) -> set[int]:
     return {span.run for span in post.read(lambda reader: reader.recorded_spans(GATE, 0, 1 << 60))}
 
 
-async def test_a_child_does_not_outlive_a_recorder_that_is_killed(post: Post) -> None:
-    async with SimulatedCamera(LOT) as camera:
+async def test_a_child_does_not_outlive_a_recorder_that_is_killed(post: Post, tmp_path: Path) -> None:
+    async with SimulatedCamera(small_clip(tmp_path)) as camera:
         settings(post, camera.url, masks())
         post.start()
         await post.recording()
@@ -214,10 +221,12 @@ async def test_wall_time_and_its_provenance_stay_those_of_the_camera(post: Post)
         await post.recording("bare")
         both = (GATE, StreamKey("bare", "main"))
         await until(lambda: all(_seconds(post, key) > 4 for key in both), "both are recorded")
+        # the camera tells its time every five seconds: either of both may have been told and the other not
+        names = ("bare", "gate")
+        await until(lambda: all(Provenance.RTCP in _provenances(post, name) for name in names), "both know its time")
         post.signal(signal.SIGTERM)
         await post.ended()
-    spans = {name: _spans(post, name) for name in ("bare", "gate")}
-    assert {span.provenance for span in spans["gate"]} == {span.provenance for span in spans["bare"]}
+    assert _provenances(post, "gate") == _provenances(post, "bare")
     placed = {name: _placed(post, name) for name in ("bare", "gate")}
     both = placed["bare"].keys() & placed["gate"].keys()
     assert len(both) > 50, "the time codes of both can be read"
@@ -227,8 +236,9 @@ async def test_wall_time_and_its_provenance_stay_those_of_the_camera(post: Post)
     assert max(spread) - min(spread) < 45_000, "and no picture is moved against another"
 
 
-def _spans(post: Post, name: str) -> list[RecordedSpan]:
-    return post.read(lambda reader: reader.recorded_spans(StreamKey(name, "main"), 0, 1 << 60))
+def _provenances(post: Post, name: str) -> set[Provenance]:
+    spans = post.read(lambda reader: reader.recorded_spans(StreamKey(name, "main"), 0, 1 << 60))
+    return {span.provenance for span in spans}
 
 
 def _placed(post: Post, name: str) -> dict[int, int]:

@@ -16,7 +16,7 @@ def _pause(took_s: float) -> float:
     return min(max(0.01, 2 * took_s), 0.2)
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], what: str = "", seconds: float = 120.0) -> T:
+async def until(condition: Callable[[], T | Awaitable[T]], what: str = "", seconds: float = 240.0) -> T:
     """The first true value of `condition`, asked every 10 ms, or every third of the time where asking takes long; AssertionError after `seconds`, which only bound a failure."""
     deadline = time.monotonic() + seconds
     while True:
@@ -30,7 +30,7 @@ async def until(condition: Callable[[], T | Awaitable[T]], what: str = "", secon
         await asyncio.sleep(_pause(time.monotonic() - began))
 
 
-def until_now(condition: Callable[[], T], what: str = "", seconds: float = 120.0, every_s: float = 0.01) -> T:
+def until_now(condition: Callable[[], T], what: str = "", seconds: float = 240.0, every_s: float = 0.01) -> T:
     """The same for tests without an event loop. every_s: longer where each look costs a server an answer."""
     deadline = time.monotonic() + seconds
     while True:
