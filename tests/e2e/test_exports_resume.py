@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 def post(tmp_path: Path):
     cameras = Cameras()
     gate = cameras.add("gate", lambda: SimulatedCamera(LOT))
-    with running_post(tmp_path, {"gate": gate.url}, "exports: {rate: 100kB}\n") as running:
+    with running_post(tmp_path, {"gate": gate.url}, "exports: {rate: 60kB}\n") as running:
         yield running
     cameras.close()
 
@@ -60,7 +60,6 @@ def test_a_server_that_is_killed_makes_it_all_the_same(post: Post) -> None:
     done = until_now(
         lambda: (found := ask(post, "GET", f"exports/{job['id']}"))["state"] in {"done", "failed"} and found,
         "it is done",
-        60,
     )
     assert done["state"] == "done", done
     (file,) = done["files"]

@@ -172,8 +172,11 @@ async def test_live_of_a_camera_that_is_late_begins_when_it_is_there(tmp_path: P
                 return post.get("/api/v1/cameras").json()["items"][0]["state"]
 
             on_its_way = {"connecting", "recorder_failed"}  # the first attempt; the recorder's own start
-            await asyncio.to_thread(until_now, lambda: state() not in on_its_way, "the first attempt")
-            assert await asyncio.to_thread(state) == "camera_unreachable"
+
+            def after_it() -> str:
+                return "" if (now := state()) in on_its_way else now
+
+            assert await asyncio.to_thread(until_now, after_it, "the first attempt") == "camera_unreachable"
             assert (await asyncio.to_thread(post.get, "/readyz")).status_code == 503
             await asyncio.to_thread(cameras.start, "gate")
             assert json.loads(await asyncio.wait_for(socket.recv(), 60))["tracks"][0]["codec"] == "h264"
