@@ -76,11 +76,11 @@ def format_frame(camera: str, track: TrackFormat) -> bytes:
 
 
 def job_frame(
-    number: int, camera: str, track: TrackFormat, samples: list[Sample], *, fresh: bool, single: bool = False, fps: float = 5.0, asks: int = 0
+    number: int, camera: str, track: TrackFormat, samples: list[Sample], *, fresh: bool, single: bool = False, fps: float = 5.0, asks: int = 0, from_us: int = 0
 ) -> bytes:  # fmt: skip
     header = {
         "type": "job", "job": number, "camera": camera, "samples": len(samples), "fresh": fresh, "single": single, "fps": fps,
-        "offset_us": OFFSET_US, "asks": asks,
+        "offset_us": OFFSET_US, "asks": asks, "from_us": from_us,
     }  # fmt: skip
     rows = [row_of(sample, track.codec, whole=True)[0][:-1] + b"\0" for sample in samples]
     return encode(header, b"".join([*rows, *[sample.data for sample in samples]]))

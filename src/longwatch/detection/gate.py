@@ -123,6 +123,11 @@ class Gate:
         return self._why
 
     @property
+    def opened_us(self) -> int:
+        """When it was opened last."""
+        return self._opened_us
+
+    @property
     def tells(self) -> bool:
         """Whether sizes say anything: not where all are alike to a hair (padded to a constant rate)."""
         return self._learnt_us < self.options.untold_after_us or self._rough > self.options.alike

@@ -33,6 +33,8 @@ _SPARED_US = 700_000
 """While what moves is only followed, so much of the end of each group is not decoded. With more the tail of an event is lost: who goes away, small and slow, is not found again after a second."""
 _EVEN = 4
 """A group whose length differs by more than a fourth from what is usual says that the end of the next is not known."""
+_EARLIER_US = 2_000_000
+"""Before the gate opened: what is older is decoded, since what follows builds on it, and not looked at. Sizes are averaged over 1.5 s at most."""
 _COARSE_EACH_US = 90_000
 """The quantizer is read about ten times a second: it follows a rate control, and reading it is the dearest thing here."""
 _REST_US = (0, 5_000_000, 15_000_000, 60_000_000, 300_000_000)
@@ -60,7 +62,7 @@ class Piece(NamedTuple):
 class Job:
     """What a child is to decode and look at. fresh: forget what was decoded before. single: nothing follows that builds on it.
     fps: pictures a second that are looked at. offset_us: from the samples' times to wall time. again: what the stream sends now it has sent before, to the byte.
-    perhaps: how long ago it may have sent something like it, some guesses; not with every job.
+    perhaps: how long ago it may have sent something like it, some guesses; not with every job. from_us: of the samples' times; of what is older sync samples alone are looked at.
     """
 
     rows: Sequence[Row]
@@ -71,6 +73,7 @@ class Job:
     offset_us: int
     again: bool = False
     perhaps: tuple[int, ...] = ()
+    from_us: int = 0
 
 
 @dataclass(slots=True)
@@ -156,6 +159,7 @@ class StreamWatch:
         self._rest_until_us = 0
         self._put_us = 0
         self._given_us = 0
+        self._from_us = 0
         self._guessed_us = 0
         self._away = False
         self._follows = False  # all that is new is known for a thing that moves, and is being told
@@ -262,6 +266,7 @@ class StreamWatch:
             self._lost(0, self._told_us)
             return
         self._chain, self._spared = True, False
+        self._from_us = self.gate.opened_us - offset_us - _EARLIER_US
         self._put(rows, body[begin:], fresh=True)
         self._reached()
 
@@ -428,7 +433,8 @@ class StreamWatch:
             self._guessed_us = rows[0].arrival_us
             perhaps = self.repeats.perhaps()
         self._given_us = rows[-1].arrival_us
-        self._job = Job(tuple(rows), b"".join(pieces), first.fresh, single, fps, self._offset_us, again, perhaps)
+        data, from_us = b"".join(pieces), self._from_us
+        self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, perhaps, from_us)
         return self._job
 
     def _chain_goes_on(self) -> bool:

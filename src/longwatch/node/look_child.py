@@ -1,7 +1,7 @@
 """The child that decodes and looks: `python -m longwatch.node.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, perhaps} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera},
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, perhaps, from_us} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera},
 answered by `saved`; `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
@@ -76,8 +76,8 @@ class Eye:
         """What follows has this format."""
         self.format, self.small = track, None
 
-    def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool) -> list[Sighting]:
-        """One sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed, and each that came of a sync sample."""
+    def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
+        """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed, and each that came of a sync sample."""
         assert self.format is not None
         if self.small is None:
             self.small = SmallPictures(self.format)
@@ -85,11 +85,14 @@ class Eye:
         for frame, of in self.small.pictures(sample, last=last):
             wall_us = of.arrival_boot_us + offset_us
             pause_us = 2 * every_us if self.looker.follows else every_us
-            if not (last or of.sync or self._pace.is_due(wall_us, pause_us)):
+            due = of.arrival_boot_us >= from_us and self._pace.is_due(wall_us, pause_us)
+            if not (last or of.sync or due):
                 self.shown += 1
                 continue
             small = self.small.small(frame, of, colour=self.looker.wants_colour(wall_us))
-            if small is None or min(small.luma.shape) < LEAST_SIDE:  # the looker would begin anew over each such picture
+            if (
+                small is None or min(small.luma.shape) < LEAST_SIDE
+            ):  # the looker would begin anew over each such picture
                 continue
             self.shown += 1
             if wall_us == self.looked_us:
@@ -120,7 +123,7 @@ class Looks:
         if frame.type == "camera":
             camera = str(header["camera"])
             before = self._eyes.get(camera)
-            saved = frame.body or (before.looker.saved() if before is not None else b"")
+            saved = frame.body or (_learnt(before) if before is not None else b"")
             eye = self._eyes[camera] = Eye(watched_of(header["watched"]), saved, self._objects)
             if before is not None and before.format is not None:
                 eye.begin(before.format)
@@ -139,10 +142,11 @@ class Looks:
         return []
 
     def _saved(self, camera: str) -> bytes:
-        looker = self._eyes[camera].looker
-        looked, heat = looker.heat()
+        eye = self._eyes[camera]
+        looked, heat = eye.looker.heat()
+        learnt = _learnt(eye) or self._again(eye).looker.saved()
         told = {"type": "saved", "camera": camera, "looked": looked, "heat_bytes": len(heat)}
-        return encode(told, heat + looker.saved())
+        return encode(told, heat + learnt)
 
     def _job(self, frame: Frame) -> bytes:
         header = frame.header
@@ -194,8 +198,10 @@ class Looks:
         found: list[Sighting] = []
         eye.looker.again = header.get("again") is True
         eye.looker.perhaps = tuple(int(ago_us) for ago_us in header.get("perhaps", ()))
+        from_us = int(header.get("from_us", 0))
         for row in rows:
-            found += eye.look(_sample(row, frame.body[at : at + row.given]), offset_us, every_us, last=single)
+            sample = _sample(row, frame.body[at : at + row.given])
+            found += eye.look(sample, offset_us, every_us, last=single, from_us=from_us)
             at += row.given
             now = time.monotonic()
             if now - self._said > _BEAT_S:
@@ -212,6 +218,14 @@ class Looks:
             del self._recent[oldest]
             if oldest in self._eyes:
                 self._eyes[oldest].small = None
+
+
+def _learnt(eye: Eye) -> bytes:
+    """What its looker would have kept; empty where that cannot be written down: what it once had kept may have held numbers that grew beyond any."""
+    try:
+        return eye.looker.saved()
+    except (ValueError, OverflowError):
+        return b""
 
 
 def _counted(eye: Eye) -> tuple[int, int]:

@@ -58,7 +58,7 @@ class Watching:
         """For the child."""
         header = {
             "type": "job", "job": number, "camera": self.camera, "samples": len(job.rows), "fresh": job.fresh,
-            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "perhaps": list(job.perhaps),
+            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "perhaps": list(job.perhaps), "from_us": job.from_us,
         }  # fmt: skip
         return encode(header, b"".join([*[ROW.pack(*row[:-1], 0) for row in job.rows], job.data]))
 

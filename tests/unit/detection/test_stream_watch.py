@@ -176,7 +176,10 @@ def test_what_opens_the_gate_at_the_begin_of_a_group_may_lie_in_the_one_before()
     given = opened_over(camera, 20, 32)
     camera.watch.batch(camera.rows(1, whole=False), b"", 0, 0, OFFSET_US)
     camera.watch.group(given, bytes_of(given), 0, OFFSET_US)
-    assert [numbers(job) for job in do(camera.watch)] == [[*range(20, 33)]]
+    [job] = do(camera.watch)
+    assert numbers(job) == [*range(20, 33)]
+    assert job.from_us == camera.watch.gate.opened_us - OFFSET_US - 2_000_000
+    assert job.rows[0].arrival_us < job.from_us < job.rows[-1].arrival_us
 
 
 def test_the_group_before_is_left_out_where_nothing_in_it_is_of_use():

@@ -54,6 +54,18 @@ def test_pictures_are_looked_at_no_oftener_than_asked():
     assert 9 <= told["pictures"] <= 11
 
 
+def test_what_is_older_than_asked_is_decoded_and_only_its_sync_samples_are_looked_at():
+    track, samples = MOVING
+    from_us = samples[25].arrival_boot_us
+    looks = Looks()
+    begin(looks, track)
+    told = asked(looks, job_frame(1, "gate", track, samples[:50], fresh=True, fps=25.0, from_us=from_us)).header
+    older = sum(sample.sync for sample in samples[:25])
+    assert 0 < older < 25
+    assert (told["decoded"], told["pictures"]) == (50, older + 25)
+    assert told["blind"] is False
+
+
 def test_what_it_learnt_comes_back_and_can_be_given_to_another():
     track, samples = MOVING
     looks = Looks()
