@@ -86,9 +86,13 @@ def timezone(value: str) -> str:
     return value
 
 
+_NO_LABEL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, other ends of lines, what turns the direction of all that follows, and halves of characters, which no answer or message could carry."""
+
+
 def label(value: str) -> str:
     """A name for people."""
-    if not value.strip() or len(value) > 100 or re.search(r"[\x00-\x1f\x7f]", value):
+    if not value.strip() or len(value) > 100 or _NO_LABEL.search(value):
         raise Wrong("a name is text of 1 to 100 characters in one line")
     return value.strip()
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.tokens import AliasToken
 
 from longwatch.base.errors import LongwatchError
 from longwatch.detection.refusals import refused
@@ -125,8 +127,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 def _read(path: Path, most: int, what: str) -> bytes:
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        with open(path, "rb", opener=_without_waiting) as file:
+            told = os.fstat(file.fileno())
+            if not stat.S_ISREG(told.st_mode):
+                raise ModelError(f"{what} {path} is no file", remedy="put the model itself there")
+            size = told.st_size
             data = file.read(most + 1) if size <= most else b""
     except OSError as error:
         raise ModelError(f"{what} {path} cannot be read", why=str(error.strerror)) from None
@@ -134,6 +139,11 @@ def _read(path: Path, most: int, what: str) -> bytes:
         remedy = "take a smaller one: crops of what moves are small"
         raise ModelError(f"{what} {path} is larger than {most / (1 << 20):g} MiB", remedy=remedy)
     return data
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe would else be waited for until somebody writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def manifest_of(text: bytes, where: str = "the manifest") -> Manifest:
@@ -151,13 +161,16 @@ def _parsed(text: bytes, where: str) -> dict[str, Any]:
     if len(_NESTED.findall(text)) > _MOST_NESTED:
         raise ModelError(f"{where} cannot be read", why="it is nested deeper than any manifest")
     try:
-        told = (
-            json.loads(text)
-            if text.lstrip()[:1] == b"{" and where.endswith(".json")
-            else YAML(typ="safe", pure=True).load(text)
-        )
-    except (YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise ModelError(f"{where} cannot be read", why=str(error).splitlines()[0][:200]) from None
+        if text.lstrip()[:1] == b"{" and where.endswith(".json"):
+            told = json.loads(text)
+        else:
+            if any(isinstance(token, AliasToken) for token in YAML(typ="safe", pure=True).scan(text)):
+                raise ValueError(
+                    "it refers back to itself (`*`): some lines could stand for more than any memory holds"
+                )
+            told = YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, ValueError, RecursionError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise ModelError(f"{where} cannot be read", why=(str(error).splitlines() or [repr(error)])[0][:200]) from None
     if not isinstance(told, dict):
         raise ModelError(f"{where} has no keys", remedy="write `key: value` lines")
     return told

@@ -8,6 +8,7 @@ of a face or of a body. A model under false names and with boxes alone passes; i
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -17,6 +18,8 @@ _AGAIN = "it makes fingerprints by which the same one is known again"
 _BODIES = "it gives landmarks of bodies or faces, not boxes alone"
 REFUSED: dict[str, str] = {
     **dict.fromkeys(("face", "faces", "facial", "faceid", "facenet", "arcface", "cosface", "sphereface", "insightface", "retinaface", "blazeface", "yoloface", "scrfd", "yunet", "sface", "adaface", "magface", "eye", "eyes", "iris", "ear", "mouth", "nose", "gait", "fingerprint"), _PEOPLE),
+    **dict.fromkeys(("deepface", "headface", "openface", "gesicht", "gesichter", "visage", "visages", "rostro", "rostros"), _PEOPLE),
+    **dict.fromkeys(("kennzeichen", "nummernschild", "matricula", "matriculas", "immatriculation"), _PLATES),
     **dict.fromkeys(("gender", "male", "female", "age", "ethnicity", "race", "emotion", "emotions", "identity", "identities"), _PEOPLE),
     **dict.fromkeys(("plate", "plates", "licenseplate", "licenceplate", "numberplate", "lpr", "alpr", "anpr", "lprnet", "lp", "ocr"), _PLATES),
     **dict.fromkeys(("reid", "reidentification", "osnet", "embedding", "embeddings", "embed", "feat", "feats", "feature", "features", "descriptor"), _AGAIN),
@@ -28,7 +31,14 @@ _PAIRS = {
     ("re", "identification"): "reidentification",
     ("key", "point"): "keypoint",
     ("key", "points"): "keypoints",
+    ("person", "id"): "identity",
 }
+_OTHER_LETTERS = (
+    (re.compile(r"人脸|人臉|顔|얼굴|\bлиц(?:о|а|евой)\b"), _PEOPLE),
+    (re.compile(r"车牌|車牌|ナンバープレート|번호판|номерн\w+ знак"), _PLATES),
+)
+_LOOKALIKES = str.maketrans("авеіјкмнорѕсттухԁɡӏοαερνικτυ", "abeijkmhopscttyxdgloaepviktu")
+"""Letters of other alphabets that look like Latin ones."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _COMPOUND = re.compile(
     r"face(?:detect|recog|rec|id|net|mask|landmark|embed)|(?:licen[cs]e|number|registration|car|vehicle)[ _-]?plate|re[ _-]?id(?:entif|$|[ _-])|platedetect|platerecog"
@@ -38,20 +48,31 @@ _COMPOUND = re.compile(
 def refused(names: Iterable[str]) -> str:
     """What is refused about names, in words; "" where nothing is."""
     for name in names:
-        lower = name.lower()
-        if found := _COMPOUND.search(lower):
-            said = found.group()
-            why = (
-                _PLATES
-                if "plate" in said
-                else _AGAIN
-                if said.startswith("re") and "registration" not in said
-                else _PEOPLE
-            )
+        if why := _why_not(name):
             return f"{name[:60]!r}: {why}"
-        words = [word.lower() for word in _WORD.findall(name)]
-        words += [joined for pair in pairwise(words) if (joined := _PAIRS.get(pair)) is not None]
-        for word in words:
-            if (reason := REFUSED.get(word)) is not None:
-                return f"{name[:60]!r}: {reason}"
     return ""
+
+
+def _why_not(name: str) -> str:
+    as_written = unicodedata.normalize("NFKC", name).lower()
+    for pattern, why in _OTHER_LETTERS:
+        if pattern.search(as_written):
+            return why
+    plain = _plain(name)
+    if found := _COMPOUND.search(plain.lower()):
+        said = found.group()
+        if "plate" in said:
+            return _PLATES
+        return _AGAIN if said.startswith("re") and "registration" not in said else _PEOPLE
+    words = [word.lower() for word in _WORD.findall(plain)]
+    words += [joined for pair in pairwise(words) if (joined := _PAIRS.get(pair)) is not None]
+    return next((REFUSED[word] for word in words if word in REFUSED), "")
+
+
+def _plain(name: str) -> str:
+    """In Latin letters as they look: without accents, letters that are not seen, wide forms, and letters of other alphabets that only look like others."""
+    apart = unicodedata.normalize("NFKD", name)
+    seen = [letter for letter in apart if unicodedata.category(letter) not in {"Mn", "Cf", "Cc"}]
+    return "".join(
+        alike.upper() if each.isupper() else alike for each in seen for alike in [each.lower().translate(_LOOKALIKES)]
+    )

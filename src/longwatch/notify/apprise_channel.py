@@ -1,4 +1,6 @@
-"""Mail, chat, SMS gateways and what else Apprise speaks. Its calls block: each channel has one thread.
+"""Mail, chat, SMS gateways and what else Apprise speaks. Its calls block: each attempt has a thread, of which a channel has one at a time.
+
+No pool: at the end of the program Python waits for a pool's threads, and a mail server that greets letter by letter would keep ours from ending for as long as it likes.
 
 An address of Apprise holds logins; it is registered as a secret, and what Apprise logs passes through the same scrubbing as all else.
 """
@@ -8,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 
 from longwatch.base import secrets
 from longwatch.notify.apprise_addresses import plugin_of
@@ -34,7 +37,6 @@ class AppriseChannel:
         """Raises UsageError where Apprise does not know what to do with it."""
         self._plugin = plugin_of(url)
         self._apprise = importlib.import_module("apprise")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="apprise")
         self._busy = False
 
     async def send(self, letter: Letter) -> None:
@@ -42,7 +44,22 @@ class AppriseChannel:
         if self._busy:
             raise SendingError("the attempt before has not ended yet")
         self._busy = True
-        await asyncio.wrap_future(self._thread.submit(self._send, letter))
+        done: Future[None] = Future()
+        try:
+            threading.Thread(target=self._run, args=(letter, done), name="apprise", daemon=True).start()
+        except RuntimeError:  # no more threads: tried again, as any failure is
+            self._busy = False
+            raise
+        await asyncio.wrap_future(done)
+
+    def _run(self, letter: Letter, done: Future[None]) -> None:
+        done.set_running_or_notify_cancel()
+        try:
+            self._send(letter)
+        except BaseException as error:  # noqa: BLE001  handed to whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
 
     def _send(self, letter: Letter) -> None:
         said = _Said()
@@ -62,4 +79,3 @@ class AppriseChannel:
 
     async def aclose(self) -> None:
         """What hangs is left behind."""
-        self._thread.shutdown(wait=False, cancel_futures=True)

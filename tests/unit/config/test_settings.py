@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from longwatch.base import secrets
 from longwatch.base.errors import UsageError
-from longwatch.config import SettingsError, compose, find, folder_problems, load, resolved
+from longwatch.config import SettingsError, compose, find, folder_problems, load, resolved, values
 from longwatch.config.expand import Names, url
 from longwatch.config.problems import Wrong
 from longwatch.model.events import OBJECTS
@@ -545,3 +545,14 @@ def test_classes_are_asked_for_by_word_by_list_or_by_nothing_and_need_a_model():
         of(minimal(camera="    detect: {objects: [person]}\n"))
     assert "there is no model" in str(raised.value.problems[0])
     assert of(minimal(camera="    detect: {objects: false}\n")).cameras["gate"].detect.objects == ()
+
+
+@pytest.mark.parametrize("name", ["a\x85b", "a\u2028b", "gate\u202etxt", "\ud800", "a\x1bb", "\u2066x"])
+def test_a_name_that_no_message_could_carry_is_refused(name: str) -> None:
+    with pytest.raises(Wrong, match="one line"):
+        values.label(name)
+
+
+@pytest.mark.parametrize("name", ["Gate <b>", "Portail n° 2", "دروازه‌ی شمال", "东门", "a\u00a0b"])
+def test_a_name_of_any_language_is_taken(name: str) -> None:
+    assert values.label(name) == name

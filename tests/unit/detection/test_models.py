@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +198,9 @@ def test_a_manifest_says_what_is_wrong_with_it(case: str):
         b"a: &a [*a]\n",
         b"- " * 20_000,
         b"!!python/object/apply:os.system ['true']",
+        b"a: !!bool neither\n",
+        b"a: !!timestamp '9999-12-31T23:59:59-99:99'\n",
+        b"a: " + b"9" * 60_000,
     ],
 )
 def test_what_is_no_manifest_is_refused(text: bytes):
@@ -203,14 +208,52 @@ def test_what_is_no_manifest_is_refused(text: bytes):
         manifest_of(text)
 
 
+MANIFEST_OF_NOTHING = f"""name: a
+version: 1
+file: m.onnx
+sha256: "{"a" * 64}"
+licence: x
+layout: yolov8
+input: {{width: 64, height: 64}}
+classes: [person]
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "is_refused"),
     [("surface", False), ("interface_0", False), ("images", False), ("detection_boxes", False), ("number", False), ("firetruck", False), ("carplate", True), ("areas", False),
      ("faceDetector", True), ("Human face", True), ("Vehicle registration plate", True), ("re_id", True), ("reID_model", True), ("keyPoints", True), ("ArcFace", True),
-     ("embedding", True), ("person_features", True), ("LPRNet", True), ("number-plate", True), ("identity", True), ("face_recognition", True)],
+     ("embedding", True), ("person_features", True), ("LPRNet", True), ("number-plate", True), ("identity", True), ("face_recognition", True),
+     ("ｆａｃｅ", True), ("fаce", True), ("ΡLΑΤΕ", True), ("fa\u200bce", True), ("fa\u00adce", True), ("fàce", True), ("deepface", True), ("Gesicht", True), ("rostro", True),
+     ("matrícula", True), ("Kennzeichen", True), ("人脸", True), ("车牌检测", True), ("лицо", True), ("улица", False), ("человек", False), ("person_id", True), ("персона", False)],
 )  # fmt: skip
 def test_words_that_are_refused(name: str, is_refused: bool):
     assert bool(refused([name])) is is_refused
+
+
+def test_a_manifest_in_which_lines_stand_for_more_than_any_memory_holds_is_refused_at_once():
+    """Twelve lists of ten of the list before: a sentence that quotes the last of them would have 10 million million letters."""
+    lists = ["&l0 [x,x,x,x,x,x,x,x,x,x]", *(f"&l{n} [" + ",".join([f"*l{n - 1}"] * 10) + "]" for n in range(1, 12))]
+    text = MANIFEST_OF_NOTHING + "mapping: {person: [" + ", ".join(lists) + "]}\n"
+    began = time.process_time()
+    with pytest.raises(ModelError, match="refers back"):
+        manifest_of(text.encode())
+    assert time.process_time() - began < 5  # a second of it would be much; it took minutes, and then all memory
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder", "device", "link to a device"])
+def test_what_is_no_file_is_not_waited_for(what: str, tmp_path: Path):
+    folder = folder_of(tmp_path, answering({"output0": V8}))
+    model = folder / "tiny.onnx"
+    model.unlink()
+    if what == "fifo":
+        os.mkfifo(model)
+    elif what == "folder":
+        model.mkdir()
+    else:
+        model.symlink_to("/dev/zero" if what == "device" else "/dev/stdin")
+    with pytest.raises(ModelError):
+        read_folder(folder)
 
 
 def test_the_sum_is_held_against_the_model(tmp_path: Path):

@@ -1,0 +1,277 @@
+"""Receivers that mean no good: they hang, drip, redirect, answer without an end, or say nothing at all. One costs its own channel's time, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from tests.support.receivers import HttpReceiver, Mailbox
+from tests.support.wait import until
+
+from longwatch.base.clock import ManualClock, SystemClock
+from longwatch.notify import ChannelOptions, Options, Recipient, Rule
+from longwatch.notify.apprise_channel import AppriseChannel
+from longwatch.notify.desk import Desk
+from longwatch.notify.feeds import Wrong
+from longwatch.notify.letter import Letter, SendingError
+from longwatch.notify.sending import Sender
+from longwatch.notify.store import Draft, NotifyStore
+from longwatch.notify.webhook import Webhook, after_s
+from longwatch.server_db import ServerDb
+
+pytestmark = pytest.mark.slow
+SECRET = "a-secret-of-a-receiver"
+LIMIT_S = 1.0
+"""Of an attempt, in place of a minute."""
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[ServerDb]:
+    one = ServerDb(tmp_path / "server.db")
+    yield one
+    one.close()
+
+
+@asynccontextmanager
+async def talking(talk: Talk) -> AsyncIterator[int]:
+    """A server that talks so; its port."""
+    alive: set[asyncio.Task[None]] = set()
+
+    async def met(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        alive.add(task)
+        try:
+            await talk(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            alive.discard(task)
+            writer.close()
+
+    server = await asyncio.start_server(met, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in alive:
+            task.cancel()
+
+
+async def nothing(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+def saying(first: bytes, again: bytes, pause_s: float = 0.0) -> Talk:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(first)
+        while True:
+            writer.write(again)
+            await writer.drain()
+            await asyncio.sleep(pause_s)  # the pace of a drip; 0 lets others run
+
+    return talk
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+HANGS: dict[str, Talk] = {
+    "it says nothing": nothing,
+    "it drips a header": saying(OK + b"x: ", b"y", 0.05),
+    "its headers never end": saying(OK, b"x-header: " + b"y" * 900 + b"\r\n"),
+    "it says that more is to come, for ever": saying(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "it speaks no HTTP": saying(b"SSH-2.0-whatever\r\n", b"\0" * 1000),
+}
+
+
+def draft(store: NotifyStore, channel: str, clock: SystemClock | ManualClock) -> None:
+    now_us = clock.wall_us()
+    store.keep(
+        [
+            Draft(
+                f"k-{channel}",
+                "rule",
+                "ada",
+                "new",
+                "title",
+                "body",
+                "",
+                True,
+                1,
+                0,
+                now_us,
+                (),
+                (),
+                ((channel, "", "en"),),
+            )
+        ],
+        {},
+    )
+
+
+@pytest.mark.parametrize("how", HANGS)
+async def test_an_attempt_has_an_end(how: str, db: ServerDb) -> None:
+    clock = SystemClock()
+    async with talking(HANGS[how]) as port:
+        sender = Sender(
+            "hook", Webhook(f"http://127.0.0.1:{port}/", SECRET, lambda: "ridge", clock), db, clock, limit_s=LIMIT_S
+        )
+        draft(NotifyStore(db), "hook", clock)
+        began, before_kb = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert not await sender.run_once()
+        assert time.monotonic() - began < 60  # the test's own machine may be busy; it would be for ever
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100 << 10
+        assert sender.pulse.failing == 1
+        assert sender.pulse.problem
+        assert NotifyStore(db).counts()["hook"].waiting == 1, "it is tried again"
+        await sender.aclose()
+
+
+async def test_of_an_answer_without_an_end_the_status_is_read_and_no_more(db: ServerDb) -> None:
+    clock = SystemClock()
+    endless = saying(OK + b"transfer-encoding: chunked\r\n\r\n", b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+    async with talking(endless) as port:
+        sender = Sender("hook", Webhook(f"http://127.0.0.1:{port}/", SECRET, lambda: "ridge", clock), db, clock)
+        draft(NotifyStore(db), "hook", clock)
+        before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert await sender.run_once()
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 100 << 10
+        assert sender.pulse.sent == 1
+        await sender.aclose()
+
+
+async def test_no_redirect_is_followed_wherever_it_leads(db: ServerDb) -> None:
+    clock = SystemClock()
+    with HttpReceiver() as inner, HttpReceiver() as outer:
+        for status in (301, 302, 303, 307, 308):
+            outer.answer = lambda _headers, _body, status=status: (status, {"location": f"{inner.address}/admin"})  # type: ignore[misc]
+            with pytest.raises(SendingError, match="no redirect is followed"):
+                await Webhook(outer.address, SECRET, lambda: "ridge", clock).send(letter())
+        assert inner.seen == []
+
+
+def letter(title: str = "title", body: str = "body") -> Letter:
+    return Letter(1, "k", "c", "", title, body, "https://ridge.lan/#/x", True, 0, {"cameras": []})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Wed, 21 Oct 2026 07:28:00 +9999999299",
+        "Wed, 21 Oct 99999 07:28:00 GMT",
+        "9" * 400,
+        "²",
+        "-5",
+        "1e5",
+        "nan",
+        "\x00",
+    ],
+)
+def test_whatever_it_wishes_to_wait_for_is_a_number(header: str) -> None:
+    from datetime import UTC, datetime
+
+    assert after_s(header, datetime(2026, 1, 1, tzinfo=UTC)) == 0.0
+
+
+async def test_a_mail_server_that_stalls_costs_its_own_channel_alone(tmp_path: Path, db: ServerDb) -> None:
+    """It greets letter by letter, so that no read of its ever times out. Others are told meanwhile."""
+    with HttpReceiver() as receiver:
+        async with talking(saying(b"", b"2", 0.2)) as port:
+            mail = ChannelOptions(
+                "mail", "apprise", f"mailto://127.0.0.1:{port}?mode=insecure&from=post@example.org&to=ada@example.org"
+            )
+            hook = ChannelOptions("hook", "webhook", receiver.address, SECRET)
+            given = Options(
+                "ridge", "Ridge", channels=(mail, hook), recipients=(Recipient("mail", ("mail",)), Recipient("hook", ("hook",))),
+                rules=(Rule("all", ("mail", "hook"), group_us=0),),
+            )  # fmt: skip
+            clock = SystemClock()
+            desk = Desk(db, tmp_path / "key", given, clock, lambda alarm: str(alarm.kind))
+            await desk.start()
+            now_us = clock.wall_us()
+            desk._conditions._since = {"mains/": now_us - 60_000_000}
+            desk.look_at_conditions([Wrong("mains/", ("power",), "The mains are off.")])
+            await until(lambda: receiver.taken)
+            await desk.aclose()
+            channel = AppriseChannel(mail.url)
+            sender = Sender("mail", channel, db, clock, limit_s=LIMIT_S)
+            await sender.run_once()
+            assert (sender.pulse.failing, sender.pulse.problem) == (1, f"no answer within {LIMIT_S:.0f} s")
+            with pytest.raises(SendingError, match="has not ended yet"):
+                await channel.send(letter())
+            await channel.aclose()
+
+
+def test_a_mail_server_that_stalls_keeps_no_process_from_ending(tmp_path: Path) -> None:
+    """A thread that waits for it would be waited for at the end of the program."""
+    program = """
+        import asyncio, sys, socket, threading, time
+        sys.path.insert(0, sys.argv[1])
+        from longwatch.notify.apprise_channel import AppriseChannel
+        from tests.real.notify.test_hostile import letter
+
+        listening = socket.create_server(("127.0.0.1", 0))
+
+        def drip():
+            met, _ = listening.accept()
+            while True:
+                met.sendall(b"2")
+                time.sleep(0.2)
+
+        threading.Thread(target=drip, daemon=True).start()
+        port = listening.getsockname()[1]
+
+        async def main():
+            channel = AppriseChannel(f"mailto://127.0.0.1:{port}?mode=insecure&from=post@example.org&to=ada@example.org")
+            try:
+                async with asyncio.timeout(1):
+                    await channel.send(letter())
+            except TimeoutError:
+                pass
+            await channel.aclose()
+            print("closed", flush=True)
+
+        asyncio.run(main())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(Path(__file__).parents[3])],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr
+
+
+@pytest.mark.parametrize("form", ["", "&format=html", "&format=markdown"])
+async def test_what_a_name_holds_is_text_in_a_mail(form: str) -> None:
+    mailbox = Mailbox()
+    server = await asyncio.get_running_loop().create_server(mailbox.protocol, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    channel = AppriseChannel(f"mailto://127.0.0.1:{port}?mode=insecure&from=post@example.org&to=ada@example.org{form}")
+    await channel.send(
+        letter(
+            'Ridge: Motion at <b>x</b> "&',
+            "Something moves at <img src=http://elsewhere/x.png> &amp; <a href=javascript:x>.",
+        )
+    )
+    await channel.aclose()
+    server.close()
+    (mail,) = mailbox.mails
+    assert str(mail["subject"]) == 'Ridge: Motion at <b>x</b> "&'
+    for part in mail.walk():
+        text = str(part.get_payload(decode=True).decode()) if part.get_content_maintype() == "text" else ""  # type: ignore[union-attr]  # bytes
+        if part.get_content_type() == "text/html":
+            assert "<img" not in text
+            assert "<a" not in text
+        elif text:
+            assert "<img src=http://elsewhere/x.png>" in text
