@@ -10,7 +10,7 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,12 +61,18 @@ CODES = """([columns, rows]) => {
   return [cell.dataset.cell, cell.dataset.showing, bits]
  })]
 }"""
-FRAMES = """() => Promise.all([...document.querySelectorAll('[data-cell] video')].map((video) => new Promise((done) => {
-  let frames = 0
-  const seen = () => { frames += 1; if (frames >= 20) done(frames); else video.requestVideoFrameCallback(seen) }
-  video.requestVideoFrameCallback(seen)
-  setTimeout(() => done(frames), 100000)
-})))"""
+FRAMES = """() => {
+  window.frames_of = new Map()
+  for (const cell of document.querySelectorAll('[data-cell]')) {
+    const video = cell.querySelector('video')
+    const seen = () => {
+      window.frames_of.set(cell.dataset.cell, (window.frames_of.get(cell.dataset.cell) ?? 0) + 1)
+      video.requestVideoFrameCallback(seen)
+    }
+    video.requestVideoFrameCallback(seen)
+  }
+}"""
+"""Counts the frames of each cell from now on."""
 
 
 # Fingers, each from a place on the canvas to another, in ten moves.
@@ -147,21 +153,23 @@ def dropped(towers: tuple[RunningPost, float]) -> float:
 
 @pytest.fixture(scope="module")
 def gap(towers: tuple[RunningPost, float], dropped: float) -> tuple[float, float]:
-    """Of tower 3, with footage behind it: from when to when (Unix time)."""
-    post, _ = towers
-    span = {"camera": "tower-3", "from": iso(dropped - 60), "to": iso(dropped + 3600)}
+    """Of tower 3, with footage behind it: from when to when (Unix time). It begins with the last that was durable, which on a busy machine is some time
+    before it was gone.
+    """
+    post, begun = towers
+    span = {"camera": "tower-3", "from": iso(begun), "to": iso(dropped + 3600)}
 
     def over() -> tuple[float, float] | None:
         items = client.get("/api/v1/gaps", params=span).json()["items"]
         ends = [
             (_unix(item["from"]), _unix(item["to"]))
             for item in items
-            if item["cause"] == "camera_unreachable" and not item["open"] and _unix(item["from"]) > dropped - 5
+            if item["cause"] == "camera_unreachable" and not item["open"] and _unix(item["to"]) > dropped
         ]
         return ends[-1] if ends and ends[-1][1] + BEHIND_A_GAP_S < time.time() else None
 
     with contextlib.closing(post.client()) as client:
-        return until_now(over, "the gap, and footage behind it", 180, 0.5)
+        return until_now(over, "the gap, and footage behind it", 240, 0.5)
 
 
 def _unix(moment: str) -> float:
@@ -228,6 +236,18 @@ def told(page: Page, count: int = len(CAMERAS)) -> dict[str, int] | None:
     return found if len(found) == count else None
 
 
+def standing(page: Page, count: int) -> dict[str, int]:
+    """The same of a clock that stands, once two looks are alike: until then a picture may be on its way."""
+
+    def alike() -> dict[str, int] | None:
+        before = told(page, count)
+        page.wait_for_timeout(300)  # between the two looks
+        return before if before is not None and told(page, count) == before else None
+
+    found: dict[str, int] = until(alike, "pictures that stand", page)
+    return found
+
+
 def wall(page: Page) -> float:
     return float(page.locator(".review").get_attribute("data-wall") or 0)
 
@@ -254,23 +274,44 @@ def test_the_calendar_underlines_days_with_footage_and_is_walked_by_keys(
 ) -> None:
     page = seen.page
     recorded_for(towers, page, 5)
+    opened = time.time()
     page.keyboard.press("c")
     dialog = page.get_by_role("dialog", name="Calendar")
-    days = [f"{datetime.fromtimestamp(at, ZoneInfo('Europe/Oslo')):%Y-%m-%d}" for at in (towers[1], time.time())]
-    found = dialog.locator("[data-day][data-footage=yes]")
-    until(lambda: {one.get_attribute("data-day") for one in found.all()} == set(days), "these alone have footage", page)
-    day = days[-1]
+    focused = "() => document.activeElement.dataset.day"
+    day = str(until(lambda: page.evaluate(focused), "the keys begin at a day", page))
+    # It opens at today. The towers are recorded since a few minutes ago: since yesterday, for those who look around midnight.
+    assert day in _oslo_days(opened, time.time())
+    with_footage = {each for each in _oslo_days(towers[1], time.time()) if each[:7] == day[:7]}
+
+    def marked() -> set[str]:
+        return set(
+            page.evaluate(
+                "() => [...document.querySelectorAll('[data-day][data-footage=yes]')].map((one) => one.dataset.day)"
+            )
+        )
+
+    until(lambda: day in marked(), "today has footage", page)
+    assert marked() <= with_footage, "no other day has"
     today = dialog.locator(f"[data-day='{day}']")
     assert "recorded per camera" in (today.get_attribute("aria-label") or "")
-    until(lambda: page.evaluate("() => document.activeElement.dataset.day") == day, "the keys begin at today", page)
     page.keyboard.press("ArrowUp")
-    until(lambda: page.evaluate("() => document.activeElement.dataset.day") != day, "a week back", page)
-    page.keyboard.press("PageUp")
-    until(lambda: dialog.locator(f"[data-day='{day}']").count() == 0, "the month before", page)
-    assert dialog.locator("[data-footage=yes]").count() == 0
+    until(lambda: page.evaluate(focused) == _days_before(day, 7), "a week back", page)
+    for _ in range(2):  # past the month before, which yesterday may lie in
+        page.keyboard.press("PageUp")
+    until(lambda: str(page.evaluate(focused) or day) <= _days_before(day, 7 + 59), "two months before", page)
+    assert marked() == set()
     assert violations(page) == []
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
+
+
+def _oslo_days(from_s: float, to_s: float) -> set[str]:
+    """The post's own days at both ends of a stretch."""
+    return {f"{datetime.fromtimestamp(at, ZoneInfo('Europe/Oslo')):%Y-%m-%d}" for at in (from_s, to_s)}
+
+
+def _days_before(day: str, days: int) -> str:
+    return (date.fromisoformat(day) - timedelta(days=days)).isoformat()
 
 
 def test_a_time_is_typed_as_one_would_say_it(seen: Watched, towers: tuple[RunningPost, float]) -> None:
@@ -286,7 +327,7 @@ def test_a_time_is_typed_as_one_would_say_it(seen: Watched, towers: tuple[Runnin
     dialog.locator("button.primary").wait_for()
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-cell]")
-    assert earliest - 4 < wall(page) / 1000 < time.time() - 10 + 4
+    until(lambda: earliest - 4 < wall(page) / 1000 < time.time() - 10 + 4, "that moment is gone to", page)
     until(
         lambda: (found := told(page)) and all(abs(code - wall(page)) < 4_000 for code in found.values()),
         "pictures of all nine, of that moment", page,
@@ -299,7 +340,8 @@ def test_nine_cameras_play_and_their_frames_advance(seen: Watched, towers: tuple
     recorded_for(towers, page, 30)
     review(page, towers[1] + 4)
     until(lambda: told(page), "pictures of all nine", page)
-    assert min(page.evaluate(FRAMES)) >= 20
+    page.evaluate(FRAMES)
+    page.wait_for_function("() => [...window.frames_of.values()].filter((frames) => frames >= 20).length === 9")
     assert seen.console == []
     assert seen.foreign == []
     assert violations(page) == []
@@ -328,7 +370,7 @@ def test_what_is_protected_says_so(seen: Watched, towers: tuple[RunningPost, flo
         x = box["x"] + ((begun + 20) * 1000 - from_ms) / (to_ms - from_ms) * box["width"]
         page.mouse.move(x, box["y"] + 24 + 13)
         page.mouse.move(x, box["y"] + 24 + 14)
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(400)  # the pointer rests, as a person's does who wants to read
         return page.get_by_text("Protected: Smoke behind the ridge").is_visible()
 
     until(says_so, "it is said over the timeline", page)
@@ -380,36 +422,39 @@ def test_frame_by_frame_both_ways_over_all_cameras(seen: Watched, towers: tuple[
     review(page, towers[1] + 10, three)
     until(lambda: told(page, 3), "pictures", page)
     pause(page)
-    page.wait_for_timeout(400)
-    first = until(lambda: told(page, 3), "pictures that stand", page)
+    first = standing(page, 3)
     for key, sign in ((".", 1), (",", -1)):
         # Frames of three cameras lie between each other: three presses move each of them by one.
-        start = until(lambda: told(page, 3), "pictures", page)
+        start = standing(page, 3)
         for _ in range(3):
             _step(page, key)
         moved = _until_moved(page, start, sign)
         assert all(abs(moved[camera] - start[camera]) <= 2 * FRAME_MS + 1 for camera in three), (start, moved)
-    back = until(lambda: told(page, 3), "pictures", page)
+    back = standing(page, 3)
     assert all(abs(back[camera] - first[camera]) <= FRAME_MS + 1 for camera in three), (first, back)
 
 
 def test_backwards_by_key_frames_and_faster(seen: Watched, towers: tuple[RunningPost, float]) -> None:
     page = seen.page
-    recorded_for(towers, page, 40)
+    recorded_for(towers, page, 60)
     two = ("tower-1", "tower-2")
-    review(page, towers[1] + 30, two)
+    review(page, towers[1] + 50, two)  # with room to go back for those whose pictures come late
     start = until(lambda: told(page, 2), "pictures", page)
     page.keyboard.press("j")
     page.wait_for_selector(".review[data-rate='-1']")
-    earlier = until(
-        lambda: (now := told(page, 2)) and all(now[camera] < start[camera] - 2_500 for camera in two) and now,
-        "earlier pictures", page,
-    )  # fmt: skip
-    again = until(
-        lambda: (now := told(page, 2)) and all(now[camera] < earlier[camera] for camera in two) and now,
-        "earlier yet",
-        page,
-    )
+    once_more_s = itertools.count(50, 0.25)
+
+    def before(those: dict[str, int], by_ms: int) -> dict[str, int] | None:
+        """Pictures of both that are so much earlier. Where it came to the beginning before both were there, it goes back once more."""
+        now = told(page, 2)
+        if now and all(now[camera] < those[camera] - by_ms for camera in two):
+            return now
+        if wall(page) / 1000 < towers[1] + 2:
+            review(page, towers[1] + next(once_more_s), two)
+        return None
+
+    earlier: dict[str, int] = until(lambda: before(start, 2_500), "earlier pictures", page)
+    again: dict[str, int] = until(lambda: before(earlier, 0), "earlier yet", page)
     gaps = [abs(earlier[camera] - again[camera]) % 1000 for camera in two]
     assert all(min(gap, 1000 - gap) < 5 for gap in gaps), "key frames stand a second apart"
     page.keyboard.press("j")
@@ -418,9 +463,15 @@ def test_backwards_by_key_frames_and_faster(seen: Watched, towers: tuple[Running
     page.wait_for_selector(".review[data-rate='4']")
     both = "() => [Number(document.querySelector('.review').dataset.wall), performance.now()]"
 
+    later_s = itertools.count(2, 0.25)
+
     def faster() -> bool:
+        """From the beginning each time: at that speed it is soon where nothing is recorded yet."""
+        review(page, towers[1] + next(later_s), two)
+        page.wait_for_selector(".review[data-rate='4']")
+        until(lambda: told(page, 2), "pictures", page)
         began, at = page.evaluate(both)
-        page.wait_for_timeout(1_500)
+        page.wait_for_timeout(1_500)  # a stretch to measure
         wall_ms, now = page.evaluate(both)
         return (wall_ms - began) / (now - at) > 2.5 * 0.8
 
@@ -432,7 +483,7 @@ def test_a_drag_on_the_scale_shows_pictures_at_every_pause(seen: Watched, towers
     page = seen.page
     recorded_for(towers, page, 60)
     stretch_of_it = [iso(towers[1]), iso(towers[1] + 60), list(CAMERAS)]
-    until(lambda: page.evaluate(HELD, stretch_of_it) >= 4, "strip pictures of all nine are made", page, 150)
+    until(lambda: page.evaluate(HELD, stretch_of_it) >= 4, "strip pictures of all nine are made", page, 300)
     review(page, towers[1] + 5)
     pause(page)
     page.get_by_role("button", name="15 min").click()
@@ -481,7 +532,7 @@ def test_a_drag_on_the_scale_shows_pictures_at_every_pause(seen: Watched, towers
         return float(sorted(pauses)[-2])
 
     holds("a picture of all nine after a move, milliseconds", page, dragged, 100 + 150)
-    assert abs(wall(page) / 1000 - towers[1] - 25) < 4
+    until(lambda: abs(wall(page) / 1000 - towers[1] - 25) < 4, "that moment is gone to", page)
     until(lambda: told(page), "the pictures of that moment", page)
 
 
@@ -511,10 +562,12 @@ def test_cameras_are_within_a_frame_of_each_other(
     page = seen.page
     recorded_for(towers, page, SETTLED_S + 20)
     later_s = itertools.count(0, 0.5)
+    # One of them is gone soon after: a machine that takes longer for its looks would play on into its gap.
+    chosen = tuple(camera for camera in CAMERAS if count == len(CAMERAS) or camera != "tower-3")[:count]
 
     def apart() -> float:
         """What every look is within."""
-        review(page, towers[1] + SETTLED_S + next(later_s), tuple(CAMERAS)[:count])
+        review(page, towers[1] + SETTLED_S + next(later_s), chosen)
         until(lambda: told(page, count), "a picture of each", page)
         page.wait_for_timeout(2_500)  # settled
         spreads: list[float] = []
@@ -555,15 +608,21 @@ def test_a_gap_of_one_camera_is_shown_on_it_while_the_others_go_on(seen: Watched
     cell = page.locator("[data-cell=tower-3]")
     page.wait_for_selector("[data-cell=tower-3][data-showing=gap]")
     cell.get_by_text("Camera unreachable").wait_for()
-    before = until(lambda: others(page), "the two others show pictures beside it", page)
-    until(lambda: all((codes(page)[camera] or 0) > code + 400 for camera, code in before.items()), "others go on", page)
+    before = until(lambda: others(page, gap), "the two others show pictures beside it", page)
+    until(
+        lambda: all((codes(page).get(camera) or 0) > code + 400 for camera, code in before.items()),
+        "others go on",
+        page,
+    )
     page.wait_for_selector("[data-cell=tower-3][data-showing=picture]")
     until(lambda: told(page, 3), "all three again", page)
 
 
-def others(page: Page) -> dict[str, int] | None:
-    """What the others show while the one shows its gap."""
+def others(page: Page, gap: tuple[float, float]) -> dict[str, int] | None:
+    """What the others show while the one shows its gap. Where their pictures came after it was over, that is looked at once more."""
     found = {camera: code for camera, code in codes(page).items() if code}
+    if "tower-3" in found and wall(page) / 1000 > gap[1]:
+        review(page, gap[0] - 2, ("tower-2", "tower-3", "tower-4"))
     return found if set(found) == {"tower-2", "tower-4"} else None
 
 
