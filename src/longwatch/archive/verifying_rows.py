@@ -46,13 +46,19 @@ _PLACEMENTS = (
     " (SELECT reason FROM placement WHERE run_id = x.run_id ORDER BY id LIMIT 1) FROM placement x JOIN run r ON r.id = x.run_id"
     " JOIN boot b ON b.id = r.boot_id WHERE x.id IN (SELECT max(id) FROM placement GROUP BY run_id, at_90k)"
 )
+# judged are the tables themselves, and not an index that has all of a row (sqlite_autoindex: their own order)
 _SPANS = (
-    "SELECT st.camera, st.name, b.boot, r.number, x.from_us, x.to_us, x.provenance FROM recorded_span x"
+    "SELECT st.camera, st.name, b.boot, r.number, x.from_us, x.to_us, x.provenance"
+    " FROM recorded_span x INDEXED BY sqlite_autoindex_recorded_span_1"
     " JOIN stream st ON st.id = x.stream_id JOIN run r ON r.id = x.run_id JOIN boot b ON b.id = r.boot_id"
 )
-_GAPS = "SELECT x.id, st.camera, st.name, x.from_us, x.to_us, x.cause, x.evidence FROM gap x JOIN stream st ON st.id = x.stream_id"
+_GAPS = (
+    "SELECT x.id, st.camera, st.name, x.from_us, x.to_us, x.cause, x.evidence FROM gap x INDEXED BY sqlite_autoindex_gap_1"
+    " JOIN stream st ON st.id = x.stream_id"
+)
 _GONE = (
-    "SELECT st.camera, st.name, b.boot, r.number, x.from_us, x.to_us, x.first_sequence, x.last_sequence, x.fate FROM gone_span x"
+    "SELECT st.camera, st.name, b.boot, r.number, x.from_us, x.to_us, x.first_sequence, x.last_sequence, x.fate"
+    " FROM gone_span x INDEXED BY sqlite_autoindex_gone_span_1"
     " JOIN stream st ON st.id = x.stream_id JOIN run r ON r.id = x.run_id JOIN boot b ON b.id = r.boot_id"
 )
 

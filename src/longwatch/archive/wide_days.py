@@ -438,25 +438,52 @@ def _wanting(db: sqlite3.Connection, day: int) -> list[Stretch]:
 
 
 class WrongDay(NamedTuple):
-    """A row that does not say what the rows that it was made from say."""
+    """A day of which a row does not say what the rows that it was made from say. by_end: an index by end does not say what its table says,
+    of this day first.
+    """
 
     day: int
     stream_id: int
+    by_end: bool = False
 
 
 def wrong_days(db: sqlite3.Connection) -> list[WrongDay]:
     """As of one moment. Raises ValueError where the rows that they were made from cannot be read."""
-    there = {row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_schema")}
     inside = db.in_transaction
     if not inside:
         db.execute("BEGIN")
     try:
-        return sorted({wrong for table in _COLUMN if table in there for wrong in _wrong_days(db, table)})
+        found = {wrong for table in _COLUMN if table in there for wrong in _wrong_days(db, table)}
+        for table in _ROW:
+            if f"{table}_by_end" in there:
+                found.update(_wrong_by_end(db, table))
+        return sorted(found)
     except LookupError as error:
         raise ValueError(f"spans and gaps cannot be read: {error!r}") from error
     finally:
         if not inside:
             db.execute("COMMIT")
+
+
+_ROW = {
+    "recorded_span": "stream_id, from_us, run_id, to_us, provenance",
+    "gap": "stream_id, from_us, id, to_us, cause, evidence",
+    "gone_span": "stream_id, from_us, run_id, first_sequence, to_us, fate",
+}
+
+
+def _wrong_by_end(db: sqlite3.Connection, table: str) -> Iterator[WrongDay]:
+    """The first day of each stream of which the table and its index by end say something else."""
+    ways = [
+        f"SELECT {_ROW[table]} FROM {table} INDEXED BY {index}"  # noqa: S608  constants
+        for index in (f"sqlite_autoindex_{table}_1", f"{table}_by_end")
+    ]
+    first: dict[int, int] = {}
+    for one, other in (ways, ways[::-1]):
+        for stream, from_us in db.execute(f"SELECT stream_id, from_us FROM ({one} EXCEPT {other})"):  # noqa: S608  constants
+            first[stream] = min(from_us, first.get(stream, from_us))
+    return (WrongDay(from_us // DAY_US, stream, by_end=True) for stream, from_us in first.items())
 
 
 def _wrong_days(db: sqlite3.Connection, table: str) -> Iterator[WrongDay]:
@@ -485,4 +512,10 @@ def drop_days(index: Index, wrong: Iterable[WrongDay]) -> None:
     with index.transaction("W1", "W2") as db:
         rows = list(wrong)
         for table in _COLUMN:
-            db.executemany(f"DELETE FROM {table} WHERE day = ? AND stream_id = ?", rows)  # noqa: S608  constants
+            db.executemany(
+                f"DELETE FROM {table} WHERE day = ? AND stream_id = ?",  # noqa: S608  constants
+                [row[:2] for row in rows],
+            )
+        if any(row.by_end for row in rows):
+            for table in _ROW:
+                db.execute(f"REINDEX {table}_by_end")

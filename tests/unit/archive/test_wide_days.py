@@ -477,6 +477,33 @@ def test_a_day_that_says_something_else_is_found(tmp_path: Path, changed: str):
     index.close()
 
 
+@pytest.mark.parametrize(
+    ("table", "without"), [("recorded_span", "run_id <> 2"), ("gap", "id <> 1"), ("gone_span", "first_sequence <> 0")]
+)
+def test_an_order_by_end_that_lacks_a_row_is_found_and_made_again(tmp_path: Path, table: str, without: str):
+    index = made(tmp_path / "index.db", streams=12)
+    with index.transaction() as db:
+        db.execute("INSERT INTO recorded_span VALUES (1, ?, 2, ?, 0)", (DAY_US, 2 * DAY_US))
+        db.execute("INSERT INTO gap VALUES (1, 1, ?, NULL, 'packets_lost', '{}')", (2 * DAY_US,))
+        db.execute("INSERT INTO gone_span VALUES (1, ?, 2, ?, 0, 9, 0)", (DAY_US, DAY_US + HOUR))
+    name = f"{table}_by_end"
+    (sql,) = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+    db.execute(f"DROP INDEX {name}")
+    db.execute(f"{sql} WHERE {without}")  # as a page that was lost would leave it
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, name))
+    db.execute("PRAGMA writable_schema = OFF")
+    index.drop_connection()
+    db = index.connection
+    assert db.execute("PRAGMA integrity_check").fetchone() != ("ok",)
+    wrong = wrong_days(db)
+    assert wrong == [(2 if table == "gap" else 1, 1, True)]
+    drop_days(index, wrong)
+    assert wrong_days(db) == []
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    index.close()
+
+
 async def test_the_recorder_makes_them_by_itself(tmp_path: Path):
     clock = ManualClock(3 * DAY_US)
     async with opened([tmp_path / "a"], clock=clock) as (archive, _):
