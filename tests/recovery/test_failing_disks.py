@@ -506,3 +506,42 @@ async def test_a_small_full_disk_has_its_last_words_too_and_media_never_takes_th
         await archive._verify(volume)
         assert volume.state is VolumeState.OK
         assert reserve.stat().st_blocks > 0
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("small_disk", ["size=40m"], indirect=True)
+async def test_starts_on_a_full_disk_take_nothing_of_the_room_for_last_words(small_disk: Path):
+    """A supply that comes and goes: each start would else record into what the last words of the one before had left."""
+    folder, filler = small_disk / "a", small_disk / "filler"
+    reserve = folder / "reserve"
+    async with opened([folder]) as (archive, _):
+        await until(lambda: reserve.exists() and reserve.stat().st_blocks > 0, "it is held")
+        room = reserve.stat().st_blocks * 512
+        with filler.open("wb") as file, contextlib.suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"x" * 65536)
+        for _ in range(3):
+            assert await archive.commit([ops.Entry("settings_applied", {"text": "x" * 50_000})])
+        assert reserve.stat().st_blocks == 0
+    left = _free(small_disk)
+    assert left > room // 2, "the reserve was given up, and little of it was needed"
+    for _ in range(3):
+        async with opened([folder]) as (archive, _):
+            (volume,) = archive.volumes
+            assert volume.state is VolumeState.FULL
+            source = stream(archive)
+            source.sample_bytes = 100_000
+            result = await archive.tick(volume, source.tick())
+            assert result.failure is not None
+            assert result.failure.cause is Cause.STORAGE_FULL
+            assert await archive.commit([ops.Entry("settings_applied", {"text": "there is room for words"})])
+    assert _free(small_disk) > left - room // 4
+    filler.unlink()
+    async with opened([folder]) as (archive, _):
+        assert archive.volumes[0].state is VolumeState.OK, "there is room again"
+        assert reserve.stat().st_blocks * 512 >= room
+
+
+def _free(disk: Path) -> int:
+    stat = os.statvfs(disk)
+    return stat.f_bavail * stat.f_frsize

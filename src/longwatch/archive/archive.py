@@ -118,7 +118,10 @@ class Archive:
         self._failed = asyncio.Event()
         self._erasing = asyncio.Lock()
         self._tasks = Tasks("archive")
-        self._keeper = Keeper(self._index, {v.row: v.path for v in self.volumes if v.state is VolumeState.OK}, options)
+        self._kept_on = {
+            v.row: v.path for v in self.volumes if v.state is VolumeState.OK
+        }  # a volume that is full later is kept on as well
+        self._keeper = Keeper(self._index, self._kept_on, options)
         self._removing = asyncio.Lock()  # retention and discarding choose from the same rows
         self.ledger = self._publisher(opened)
 
@@ -171,10 +174,20 @@ class Archive:
                         "syncfs hides errors on this kernel; every file is flushed by itself", volume=str(volume.path)
                     )
         self._next_run = 1 + await self._worker.run(_last_run, self._index)
-        self._tasks.start("reserve", self._worker.run(self._reserve.hold))
+        if self._reserve.owed_bytes and not await self._worker.run(self._reserve.hold):
+            self._begin_full()
+        else:
+            self._tasks.start("reserve", self._worker.run(self._reserve.hold))
         self._tasks.start("verify volumes", self._verify_for_ever())
         self._tasks.start("wide days", self._make_wide_days())
         self.ledger.start()
+
+    def _begin_full(self) -> None:
+        """The room for last words was given up before, and is not there again: media does not take what is left of it."""
+        first = self.volumes[0]
+        if first.files is not None:
+            first.files.broken = Cause.STORAGE_FULL
+            self._note_failure(first, Cause.STORAGE_FULL, f"{first.path} is full, as it was before this start")
 
     # -- where segments go
 
@@ -454,9 +467,7 @@ class Archive:
     def use_retention(self, retention: Retention) -> None:
         """What is to be kept from now on: new settings take effect with the next `retain`, and need no new start."""
         self._options = replace(self._options, retention=retention)
-        self._keeper = Keeper(
-            self._index, {v.row: v.path for v in self.volumes if v.state is VolumeState.OK}, self._options
-        )
+        self._keeper = Keeper(self._index, self._kept_on, self._options)
 
     async def retain(self, now: RetentionTime, guards: Sequence[Guard] = ()) -> RetentionReport:
         """Remove what may no longer be kept, or no longer fits, oldest first, in batches that a cut cannot tear. guards: what exports are

@@ -214,21 +214,28 @@ class Reserve:
     """64 MiB on the index volume, given up when it is full, so that the last words still find room.
 
     Owner: the index thread. Not larger than a quarter of what is free, so a small disk has a smaller one. owed_bytes: what
-    was given up; media may not have it, and a full volume takes media again only where it fits beside that.
+    was given up; media may not have it, and a full volume takes media again only where it fits beside that. It outlives the process as the
+    length of the file, which then has no blocks: else each start on a full disk would leave a quarter of the room that the one before had left.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._is_held = False
         self.owed_bytes = 0
+        with contextlib.suppress(OSError):
+            there = path.stat()
+            if there.st_blocks * 512 < there.st_size:
+                self.owed_bytes = there.st_size
 
     def hold(self) -> bool:
         """Take the space, where there is plenty. True where it is held."""
         try:
             stat = os.statvfs(self._path.parent)
-            held = self._path.stat().st_size if self._path.exists() else 0
+            held = 0 if self.owed_bytes else self._length()
             free = stat.f_bavail * stat.f_frsize
             wanted = self.owed_bytes or min(RESERVE_BYTES, (free + held) // 4)
             if held >= wanted > 0:
+                self._is_held = True
                 return True
             if wanted < _LEAST_RESERVE_BYTES or free < (wanted - held) * 5 // 4:
                 return False
@@ -237,7 +244,7 @@ class Reserve:
                 os.posix_fallocate(descriptor, 0, wanted)
             finally:
                 os.close(descriptor)
-            self.owed_bytes = 0
+            self.owed_bytes, self._is_held = 0, True
         except OSError as error:
             _log.warning("no space could be held for last words", path=str(self._path), error=str(error))
             return False
@@ -246,12 +253,17 @@ class Reserve:
     def release(self) -> bool:
         """Give the space up. False where none was held."""
         try:
-            held = self._path.stat().st_size if self._path.exists() else 0
-            if held == 0:
+            held = self._length()
+            if held == 0 or (self.owed_bytes and not self._is_held):
                 return False
             os.truncate(self._path, 0)
-            self.owed_bytes = max(self.owed_bytes, held)
+            self.owed_bytes, self._is_held = max(self.owed_bytes, held), False
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, self.owed_bytes)  # its length alone: that takes no room
         except OSError as error:
             _log.error("the reserve could not be given up", path=str(self._path), error=str(error))
             return False
         return True
+
+    def _length(self) -> int:
+        return self._path.stat().st_size if self._path.exists() else 0

@@ -147,8 +147,12 @@ def test_the_reserve_is_held_and_given_up(tmp_path: Path):
     assert reserve.release()
     assert (tmp_path / "reserve").stat().st_blocks == 0
     assert reserve.owed_bytes == RESERVE_BYTES
+    again = Reserve(tmp_path / "reserve")
+    assert again.owed_bytes == RESERVE_BYTES, "a restart forgets nothing"
+    assert not again.release(), "there is nothing to give up"
     assert reserve.hold()
     assert reserve.owed_bytes == 0
+    assert Reserve(tmp_path / "reserve").owed_bytes == 0
 
 
 async def test_an_index_of_another_folder_is_refused(tmp_path: Path):

@@ -9,6 +9,7 @@ from tests.support.archive_case import FOR_EVER, GATE, KEEP_ALL, ROAD, held, ope
 
 from longwatch.archive import ArchiveReader, CameraRetention, Options, Retention, RetentionTime
 from longwatch.archive.confirming import SegmentId
+from longwatch.archive.volumes import VolumeState
 from longwatch.base.clock import ManualClock
 from longwatch.model.stores import Held
 
@@ -48,6 +49,21 @@ async def test_nothing_older_than_the_maximum_is_kept_and_all_of_it_stays_record
         assert last["body"]["runs"][0]["segments"] == 2
         assert last["body"]["runs"][0]["sequences"] == [[0, 1]]
         reader.close()
+
+
+async def test_rules_that_are_given_while_a_volume_is_full_make_room_there(tmp_path: Path):
+    """`lower retention.max_size` is what a full volume asks for."""
+    async with opened([tmp_path / "a", tmp_path / "b"], rules()) as (archive, _):
+        await record(archive, stream(archive), segments=4)
+        before = held([tmp_path / "a"])
+        for volume in archive.volumes:
+            volume.state = VolumeState.FULL
+        archive.use_retention(rules(max_size_bytes=before[0].durable_bytes * 5 // 2).retention)
+        report = await archive.retain(at(before[3].wall_end_us))
+        assert report.by_why == {"max_size": 2}
+        assert not Path(before[0].path).exists()
+        archive.use_retention(rules(max_age_us=DAY_US).retention)
+        assert (await archive.retain(at(before[3].wall_start_us + DAY_US))).by_why == {"max_age": 1}
 
 
 async def test_what_is_gone_is_one_row_however_many_steps(tmp_path: Path):
