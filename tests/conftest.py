@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import re
 from collections import Counter
 from pathlib import Path
@@ -94,12 +95,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     tests xdist cannot write to keeps none, and neither of them says so (pytest-xdist #1386).
     """
     made_once.databases()
+    _what_is_there_stays()
     if getattr(session.config.option, "loadgroup", False):  # on a worker, with --dist loadgroup
         astray = [item.nodeid for item in session.items if _group(item) and "@" not in item.nodeid]
         if astray:
             raise pytest.UsageError(
                 f"this xdist keeps no groups together with pytest {pytest.__version__}: {astray[0]}"
             )
+
+
+def _what_is_there_stays() -> None:
+    """Modules and tests, a million objects: to look through them again and again for garbage is a tenth of the quick half's time. As a post's own
+    processes do it once they are up (`longwatch.base.starting`).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _fewer_examples(item: pytest.Item) -> None:

@@ -22,7 +22,7 @@ from tests.support.wait import until_now
 
 pytestmark = pytest.mark.slow
 CAMERAS = ("gate", "yard")
-SOON_S = 120.0
+SOON_S = 240.0
 
 
 @pytest.fixture
