@@ -19,6 +19,8 @@ from tests.support.looked import camera_frame, clip, format_frame, frame_of, job
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
 from longwatch.detection.gate import Gate
+from longwatch.detection.heat_hours import CELLS, HOUR_US, HOURS, HeatHours
+from longwatch.detection.manifest import ModelError, manifest_of
 from longwatch.detection.state import packed, unpacked
 from longwatch.detection.stream_watch import StreamWatch
 from longwatch.detection.told import sighting_of
@@ -29,6 +31,7 @@ from longwatch.formats.codecs.bits import CodecError
 from longwatch.formats.codecs.h264_qp import SliceQp, parameter_sets
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.event_rows import ToldEvent
+from longwatch.model.events import OBJECTS
 from longwatch.node.look_child import Looks
 from longwatch.node.watcher import Watcher
 from longwatch.node.watcher_cameras import Watching
@@ -146,6 +149,34 @@ def sightings(data: bytes) -> None:
                 assert ToldEvent.from_json(json.loads(row)).event.id == change.event.id
 
 
+def manifest(data: bytes) -> None:
+    """Any bytes are what a folder says of its model: refused in words, or a manifest whose every class is one of seven words or left out."""
+    try:
+        told = manifest_of(data, "model.json" if data[:1] == b"{" else "model.yml")
+    except ModelError:
+        return
+    assert len(told.kinds) == len(told.classes)
+    assert set(told.says) <= set(OBJECTS)
+    assert "/" not in told.file
+
+
+def movement(data: bytes) -> None:
+    """Any bytes are a file of what moved where, or what a child says moved: refused, or within bounds for ever."""
+    now_us = 500_000 * HOUR_US
+    try:
+        kept = HeatHours.restored(data)
+    except ValueError:
+        kept = HeatHours()
+    for n, cells in enumerate((b"", data, data[: 2 * CELLS].ljust(2 * CELLS, b"\0"))):
+        with contextlib.suppress(ValueError):
+            kept.add(now_us + n * HOUR_US, len(data), cells)
+    told = kept.within(now_us + 2 * HOUR_US, HOURS)
+    assert max(told.seconds) <= HOURS * 3600
+    assert max(told.hours) <= HOURS
+    again = HeatHours.restored(kept.saved())
+    assert again.within(now_us + 2 * HOUR_US, HOURS) == told
+
+
 def rows(data: bytes) -> None:
     """A post may tell its hub of any event: none, or one of bounded size."""
     try:
@@ -254,6 +285,26 @@ _LOOKED = {
 }  # fmt: skip
 _SAVED = {"type": "saved", "camera": "gate", "looked": 600, "heat_bytes": 4608}
 _ROW = ToldEvent(Maker("gate").sighting(sighting_of("gate", _SIGHTING))[0].event, _SIGHTING["at"], 1).as_json()  # type: ignore[arg-type]  # a mixed dict
+_MANIFEST = f"""name: tiny
+version: 1.0
+file: tiny.onnx
+sha256: "{"a" * 64}"
+licence: ours
+layout: yolov8
+input: {{width: 64, height: 64, colours: rgb, mean: [0, 0, 0]}}
+classes: {{0: person, 1: car, 2: dog}}
+mapping: {{person: person, dog: null}}
+threshold: 0.4
+""".encode()
+
+
+def _moved() -> bytes:
+    made = HeatHours()
+    for hour in range(3):
+        made.add((500_000 + hour) * HOUR_US, 30_000, bytes(range(256)) * (2 * CELLS // 256))
+    return made.saved()
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "heads": heads,
     "temperatures": temperatures,
@@ -263,6 +314,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "sightings": sightings,
     "rows": rows,
     "child": child,
+    "manifest": manifest,
+    "movement": movement,
     "kept": _unzipped(_learnt()),
 }
 SEEDS: dict[str, list[bytes]] = {
@@ -274,5 +327,10 @@ SEEDS: dict[str, list[bytes]] = {
     "sightings": [json.dumps(_SIGHTING).encode(), json.dumps([_SIGHTING, {**_SIGHTING, "on": False}]).encode()],
     "rows": [json.dumps(_ROW).encode()],
     "child": [json.dumps(_LOOKED).encode(), json.dumps(_SAVED).encode()],
+    "manifest": [
+        _MANIFEST,
+        json.dumps({"name": "a", "classes": ["person"], "input": {"width": 64, "height": 64}}).encode(),
+    ],
+    "movement": [_moved()],
     "kept": [_learnt(), Gate().saved()],
 }

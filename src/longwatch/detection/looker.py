@@ -114,8 +114,13 @@ class Looker:
         levels = self._levels(picture)
         cells = planes.shrunk(levels, self._shape[1], self._shape[0])
         luma = picture.luma if self._span is None else np.clip(levels, 0, 255).astype(np.uint8)
+        settles = self._settles(picture, cells, self._background)
         blind = self._view(luma, cells, picture.wall_us)
-        sightings += self._motion(picture, cells, self._background, passed_s, silent=blind)
+        if settles:
+            self._wonders, self._upset = False, 0
+            sightings += self._end(self._tracker.drop(), picture.wall_us)
+        else:
+            sightings += self._motion(picture, cells, self._background, passed_s, silent=blind)
         return sightings + self._tampers(picture.wall_us)
 
     def _levels(self, picture: Picture) -> U8 | F32:
@@ -126,6 +131,9 @@ class Looker:
         """Whether something is wrong with the view, or may be."""
         if self._blindness is None or not self.watched.tamper:
             return False
+        if self._settling.on and self._settling.turned:
+            self._blindness.waits()
+            return bool(self._blindness.kind)
         kind = self._blindness.look(luma, cells, now_us, self._before_view(now_us))
         if not kind and not self._blindness.doubts:
             self._sameness.look(luma, now_us)
@@ -242,6 +250,7 @@ class Looker:
         self._span = None if picture.raw is None else Span.of(picture.raw)
         self._background.begin(planes.shrunk(self._levels(picture), self._shape[1], self._shape[0]))
         self._blindness = Blindness(self._shape)
+        self._settling = Settling()  # what it holds has the size of before
         self._last_us = self._since_us = picture.wall_us
         self._upset = 0
 
@@ -263,14 +272,12 @@ class Looker:
             background.begin(cells if rested is None else rested)
             self._since_us = picture.wall_us + round((RESTED_S - SETTLE_S) * 1e6)
             self._edges, self._relit = None, True
+            self._tracker.count_anew()
         return on
 
     def _motion(
         self, picture: Picture, cells: F32, background: Background, passed_s: float, *, silent: bool
     ) -> list[Sighting]:
-        if self._settles(picture, cells, background):
-            self._wonders, self._upset = False, 0
-            return self._end(self._tracker.drop(), picture.wall_us)
         night = self._is_night(cells)
         sensitivity = self.watched.night_sensitivity if night else self.watched.sensitivity
         shakes = self._shaking > SHAKY
