@@ -17,11 +17,17 @@ from tests.support.receivers import HttpReceiver, Mailbox
 from tests.support.wait import until
 
 from longwatch.base.clock import ManualClock, SystemClock
+from longwatch.base.errors import LongwatchError
+from longwatch.model.events import Event, EventChange
+from longwatch.model.events import Phase as EventPhase
 from longwatch.notify import ChannelOptions, Options, Recipient, Rule
 from longwatch.notify.apprise_channel import AppriseChannel
 from longwatch.notify.desk import Desk
 from longwatch.notify.feeds import Wrong
 from longwatch.notify.letter import Letter, SendingError
+from longwatch.notify.mqtt import MOST_EVENTS, Bridge
+from longwatch.notify.mqtt_topics import CameraFacts, PostFacts
+from longwatch.notify.options import MqttOptions
 from longwatch.notify.sending import Sender
 from longwatch.notify.store import Draft, NotifyStore
 from longwatch.notify.webhook import Webhook, after_s
@@ -275,3 +281,57 @@ async def test_what_a_name_holds_is_text_in_a_mail(form: str) -> None:
             assert "<a" not in text
         elif text:
             assert "<img src=http://elsewhere/x.png>" in text
+
+
+class Post:
+    """What a bridge asks of the rest of the server."""
+
+    async def facts(self) -> PostFacts:
+        return PostFacts("ridge", "Ridge <b>", cameras=(CameraFacts("gate", "Gate\u00a0<i>"),))
+
+    async def record(self, camera: str, *, on: bool) -> None:
+        raise AssertionError(f"nobody may switch {camera} to {on}")
+
+    async def picture(self, _event: str) -> bytes | None:
+        return None
+
+
+WELCOME = b"\x20\x02\x00\x00"  # CONNACK, accepted (MQTT 3.1.1, 3.2)
+
+
+async def welcomed_and_dropped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(10)
+    writer.write(WELCOME)
+    await writer.drain()
+
+
+async def welcomed_and_left_alone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await welcomed_and_dropped(reader, writer)
+    while await reader.read(1 << 16):
+        pass
+
+
+BROKERS: dict[str, Talk] = {
+    "it says nothing": nothing,
+    "it welcomes and drops": welcomed_and_dropped,
+    "it welcomes and never answers again": welcomed_and_left_alone,
+    "it speaks no MQTT": saying(b"SSH-2.0-whatever\r\n", b"\xff" * 1000),
+    "it sends without an end": saying(WELCOME, b"\x30\x08\x00\x01ahello" * 100),
+}
+
+
+@pytest.mark.parametrize("how", BROKERS)
+async def test_a_broker_that_means_no_good_is_given_up_and_said(how: str) -> None:
+    """And what happened meanwhile is said to the next one, bounded."""
+    async with talking(BROKERS[how]) as port:
+        bridge = Bridge(MqttOptions("127.0.0.1", port, commands=True), Post(), SystemClock(), patience_s=LIMIT_S)
+        for number in range(MOST_EVENTS + 50):
+            bridge.take(
+                EventChange(EventPhase.NEW, Event(f"e{number}", "gate", "motion", 1_800_000_000_000_000 + number))
+            )
+        with pytest.raises(LongwatchError, match="cannot be spoken to"):
+            async with asyncio.timeout(100):
+                await bridge.run_once()
+        assert len(bridge._events) <= MOST_EVENTS
+        assert bridge.pulse.dropped >= 50
+        await bridge.aclose()
