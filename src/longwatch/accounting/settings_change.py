@@ -22,6 +22,10 @@ _WEEK_MINUTES = 7 * 1440
 _PART_BYTES = 40_000  # of an entry, which is at most 65,535
 _MOST_REDUCES = 50
 _MOST_TOLD = 200
+_MOST_TEXT = 2000
+_PLAIN = frozenset({"record", "schedule", "power_windows", "transport", "kind"})
+"""Of a camera: words and numbers of the settings' own grammar, in which no secret can stand. Were one of them covered because a secret happens to be `never`, nobody would see
+what it takes away."""
 _OF_SESSIONS = frozenset({"streams", "transport", "audio", "verify_certificate", "masks", "metadata"})
 Value = str | int | bool | None
 Flat = dict[str, Value]
@@ -29,10 +33,13 @@ Flat = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """As they are applied. flat: see the module. fingerprints: of the keys whose value holds a secret."""
+    """As they are applied. flat: see the module. fingerprints: of the keys whose value holds a secret. whole: values of `flat` that are too long to be
+    told: what they take away is judged by all of them. Of settings that were read back from the ledger they are not known.
+    """
 
     flat: Flat
     fingerprints: dict[str, str] = field(default_factory=dict)
+    whole: Flat = field(default_factory=dict, repr=False)
 
     @property
     def sha256(self) -> str:
@@ -98,23 +105,42 @@ def flatten(resolved: Mapping[str, Any], secrets: Iterable[str], salt: bytes) ->
     known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
     flat: Flat = {}
     fingerprints: dict[str, str] = {}
+    whole: Flat = {}
     for name, value in _leaves(resolved, ""):
         key = _without(name, ())
         clean = value
-        if isinstance(value, str):
+        if isinstance(value, str) and _is_plain(key):
+            clean = _told(value)
+            if clean != value:
+                whole[key] = value
+        elif isinstance(value, str):
             clean = _without(value, known)
             if clean != value:
                 fingerprints[key] = hashlib.scrypt(
                     value.encode("utf-8", "replace"), salt=salt, n=1 << 10, r=8, p=1, dklen=16
                 ).hex()
         flat[key] = clean
-    return Settings(dict(sorted(flat.items())), fingerprints)
+    return Settings(dict(sorted(flat.items())), fingerprints, whole)
+
+
+def _is_plain(key: str) -> bool:
+    parts = key.split(".")
+    if parts[0] != "cameras" or len(parts) < 3:
+        return parts[0] == "retention"
+    return parts[2] == "masks" or (len(parts) == 3 and parts[2] in _PLAIN)
+
+
+def _told(value: str) -> str:
+    """Where it is too long, its beginning, and a hash by which another is told from it."""
+    if len(value) <= _MOST_TEXT:
+        return value
+    return f"{value[: _MOST_TEXT - 80]}... sha256:{hashlib.sha256(value.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def _without(value: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         value = value.replace(secret, SECRET)
-    return value[:2000].encode("utf-8", "replace").decode()
+    return value[:_MOST_TEXT].encode("utf-8", "replace").decode()
 
 
 def _leaves(value: Any, before: str) -> Iterable[tuple[str, Value]]:
@@ -152,7 +178,7 @@ def change(before: Settings, after: Settings) -> Change:
             changed[key] = [old[key], new[key]]
         elif key in before.fingerprints and before.fingerprints[key] != after.fingerprints.get(key):
             changed[key] = [old[key], SECRET_CHANGED]
-    reduces = _reductions(old, new)
+    reduces = _reductions(_judged(before, after), new | after.whole)
     if len(reduces) > _MOST_REDUCES:
         reduces = [*reduces[:_MOST_REDUCES], f"and {len(reduces) - _MOST_REDUCES} more"]
     return Change(
@@ -161,6 +187,16 @@ def change(before: Settings, after: Settings) -> Change:
         {key: old[key] for key in sorted(old.keys() - new.keys())},
         tuple(reduces),
     )
+
+
+def _judged(before: Settings, after: Settings) -> Flat:
+    """What was before, as far as it is known: of what is the same now, what is known now."""
+    same = {
+        key: value
+        for key, value in after.whole.items()
+        if before.flat.get(key) == after.flat[key] and key not in before.whole
+    }
+    return before.flat | before.whole | same
 
 
 # ---- what is taken away ----------------------------------------------------------------------------------------------
@@ -328,7 +364,7 @@ def _list(value: Value) -> list[Any]:
 
 def _lost_minutes(old: Value, new: Value) -> int:
     """Minutes of the week that were in the windows and are no more. None: always."""
-    return (_minutes(old) & ~_minutes(new)).bit_count()
+    return 0 if old == new else (_minutes(old) & ~_minutes(new)).bit_count()
 
 
 def _minutes(windows: Value) -> int:

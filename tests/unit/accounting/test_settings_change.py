@@ -191,3 +191,45 @@ def test_windows_that_cannot_be_read_are_always(windows: str) -> None:
 def test_masks_interrupt_their_camera_and_shades_do_not() -> None:
     assert change(flat(resolved()), flat(MASKED)).interrupted() == {"gate"}
     assert change(flat(resolved()), flat(resolved(camera(shades={"a": SQUARE})))).interrupted() == set()
+
+
+@pytest.mark.parametrize("secrets", [("never",), ("continuous", "never", "e"), ("from_minute", "0", "{")])
+def test_a_secret_that_is_a_word_of_the_settings_hides_nothing_that_is_taken_away(secrets: tuple[str, ...]) -> None:
+    made = change(flat(resolved(), *secrets), flat(resolved(camera(record="never", schedule=WORKDAY)), *secrets))
+    assert "camera gate is not recorded any more" in made.reduces
+    assert any("153 h a week less" in line for line in made.reduces)
+    assert made.changed["cameras.gate.record"] == ["continuous", "never"]
+
+
+def test_a_mask_that_is_moved_from_one_secret_to_another_is_moved() -> None:
+    other = resolved(camera(masks={"window": [[0.2, 0.1], [0.4, 0.1], [0.4, 0.4]]}))
+    made = change(flat(MASKED, "0.1", "0.2"), flat(other, "0.1", "0.2"))
+    assert made.reduces == ("the mask window of camera gate is moved: what it covers is not recorded any more",)
+
+
+def test_a_secret_stays_covered_in_an_address_whatever_its_stream_is_called() -> None:
+    made = flat(
+        resolved(camera(streams={"main": "rtsp://user:pass@10.0.0.5/a", "record": "rtsp://user:pass@10.0.0.5/b"}))
+    )
+    assert "pass" not in json.dumps(made.flat)
+
+
+def test_a_schedule_that_is_too_long_to_be_told_is_judged_whole() -> None:
+    minutes = [{"days": [0], "from_minute": n, "to_minute": n + 1} for n in range(0, 400, 2)]
+    before, after = flat(resolved()), flat(resolved(camera(schedule=minutes)))
+    assert len(str(after.flat["cameras.gate.schedule"])) <= 2000
+    assert change(before, after).reduces == ("camera gate is to be recorded 9880 min a week less (schedule)",)
+    shorter = flat(resolved(camera(schedule=minutes[:-1])))
+    assert change(after, shorter).reduces == ("camera gate is to be recorded 1 min a week less (schedule)",)
+    assert "cameras.gate.schedule" in change(after, shorter).changed, "though it begins alike"
+
+
+def test_a_long_schedule_that_was_read_back_and_is_the_same_takes_nothing_away() -> None:
+    minutes = [{"days": [0], "from_minute": n, "to_minute": n + 1} for n in range(0, 400, 2)]
+    known = flat(resolved(camera(schedule=minutes)))
+    read_back = Settings(known.flat, known.fingerprints)
+    assert not change(read_back, known)
+    assert not change(read_back, known).reduces
+    assert change(read_back, flat(resolved(camera(schedule=WORKDAY)))).reduces, (
+        "how much less is not known; that it is less, may be"
+    )
