@@ -29,6 +29,7 @@ from tests.support.wait import until_now
 import longwatch
 from longwatch.node.server_commands import ask
 from longwatch.node.upgrade_files import Places, read_state
+from longwatch.node.upgrade_order import Stage
 from longwatch.node.upgrading import described
 from longwatch.trust.release import key_of, new_key
 
@@ -157,9 +158,28 @@ class Upgraded:
         self.post.token = self.post.token or ask(self.post.data, "token_add", name="test", role="admin")["token"]
 
     def order(self) -> None:
-        """By hand, as a person does."""
-        words = ["upgrade", str(self.bundle), "--reason", "a rig", "--config", str(self.post.config)]
-        subprocess.run([sys.executable, "-m", "longwatch.cli", *words], check=True, capture_output=True, timeout=600)
+        """By hand, as a person does. To verify takes less time than the verb needs to say that it is ordered: who is to be killed there is, as soon as the order stands."""
+        words = [
+            sys.executable,
+            "-m",
+            "longwatch.cli",
+            "upgrade",
+            str(self.bundle),
+            "--reason",
+            "a rig",
+            "--config",
+            str(self.post.config),
+        ]
+        kind = self._kills.pop(str(Stage.VERIFYING), "")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as verb:
+            if kind:
+                written = Places(self.post.data).order
+                until_now(lambda: written.exists() or verb.poll() is not None, "the order stands")
+                self._kill(kind)
+            said, _ = verb.communicate(timeout=600)
+        assert verb.returncode == 0 or kind, said
+        if kind:
+            assert self.told()["stage"] == Stage.VERIFYING, "it was killed too late to be killed while it is verified"
 
     def told(self) -> dict[str, Any]:
         return described(self.post.data)["upgrade"] or {"stage": "", "why": ""}
