@@ -294,13 +294,14 @@ class Looker:
             if steady is not cells:
                 cells = steady
                 lit, level, new = self._compared(cells, background, factor)
+        mask = motion.cleaned(new)
         doubtful = silent or self._sameness.frozen or self._blindness is None or self._blindness.doubts
         if picture.key and self.watched.tamper and not doubtful:
-            self._replay.look(level, background.usual, background.spread, picture.wall_us, self.perhaps)
+            stirs = planes.count(mask) > FEW_NEW * new.size
+            self._replay.look(level, background.usual, background.spread, picture.wall_us, self.perhaps, stirs=stirs)
         if planes.count(new) > ALL_NEW * new.size:
             return self._all_new(picture, background, cells, passed_s)
         self._upset, self._upset_s = 0, 0.0
-        mask = motion.cleaned(new)
         found = [
             blob
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)

@@ -31,7 +31,7 @@ AWAY, LEARN = 6.0, 0.06
 """A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
 FIRST_STRAY = 0.012
 STRONG, HINT_S = 0.68, 0.35
-"""A match of so many bits counts for one more, and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`)."""
+"""A match of so many bits counts for one more (where nothing is new in the picture: whoever enters makes an encoder of constant rate answer as it did when another entered), and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`)."""
 ENOUGH, RESTLESS = 3, 0.555
 """So many points, all equally long ago; a match is one. And how alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
 LEARNT = 8
@@ -76,8 +76,10 @@ class Replay:
         """Whether a picture was known, and others are waited for."""
         return bool(self._match_us) and not self.replayed
 
-    def look(self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = ()) -> bool:
-        """Whether pictures come again. level, usual: picture and background in the same light; spread: how restless each cell is. perhaps: how long ago it may be, as others guess."""
+    def look(
+        self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = (), *, stirs: bool = False
+    ) -> bool:
+        """Whether pictures come again. stirs: something is new in the picture, so that its encoder may answer as it did before. level, usual: picture and background in the same light; spread: how restless each cell is. perhaps: how long ago it may be, as others guess."""
         ground = self._ground
         if ground is None or ground.weight.shape != level.shape or not 0 <= now_us - self._ground_us < GROUND_S * 1e6:
             ground = self._ground = ground_of(usual, spread)
@@ -90,18 +92,18 @@ class Replay:
         matched_us = self._matched(made, now_us)
         if matched_us:
             ago_us = now_us - matched_us
-            self._count(made, now_us, ago_us, hinted=any(abs(each - ago_us) <= HINT_S * 1e6 for each in perhaps))
+            hinted = any(abs(each - ago_us) <= HINT_S * 1e6 for each in perhaps)
+            self._count(made, now_us, ago_us, 1 + (self.alike >= STRONG and not stirs) + hinted)
         elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
             self.replayed, self._match_us = False, 0
         self._prints = np.concatenate((self._prints[-(MOST - 1) :], made[None]))
         self._times = np.append(self._times[-(MOST - 1) :], now_us)
         return self.replayed
 
-    def _count(self, made: U8, now_us: int, ago_us: int, *, hinted: bool) -> None:
+    def _count(self, made: U8, now_us: int, ago_us: int, points: int) -> None:
         """One more match, or the first of others."""
         again = 0 < now_us - self._match_us <= AGAIN_S * 1e6 and abs(ago_us - self._ago_us) <= SAME_AGO_S * 1e6
         changed = self._last.shape != made.shape or _likeness(self._last[None], made)[0] < CHANGED
-        points = 1 + (self.alike >= STRONG) + hinted
         if not (again and self._matches):
             self._matches = points
         elif changed:

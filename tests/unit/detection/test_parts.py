@@ -201,6 +201,18 @@ def test_a_copy_is_known_though_the_background_was_asked_anew_meanwhile():
     assert found[63]
 
 
+def test_two_strong_matches_are_a_loop_only_where_nothing_is_new_in_the_picture():
+    rng = np.random.default_rng(7)
+    noise = [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(40)]
+    spread, said = np.ones(CELLS.shape, np.float32), []
+    for stirs in (False, True):
+        replay = Replay()
+        for number, shown in enumerate([*noise, *noise[20:22]]):
+            found = replay.look(CELLS + shown, CELLS, spread, number * 4_000_000, stirs=stirs)
+        said.append(found)
+    assert said == [True, False]
+
+
 def test_what_was_asked_of_a_background_is_not_believed_for_another_view():
     spread, replay = np.ones(CELLS.shape, np.float32), Replay()
     rng = np.random.default_rng(6)
