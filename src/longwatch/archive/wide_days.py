@@ -187,6 +187,8 @@ def _read_by_end(
     except sqlite3.OperationalError as error:
         if "no such index" not in str(error):
             raise
+        for n in places:  # what one of the questions found already
+            found.spans[n], found.gaps[n] = [], []
         return False
     for n in places:  # a stream may be asked for twice
         m = first[stretches[n].stream_id]
