@@ -15,7 +15,9 @@ from tests.e2e.watched import Watched, visitor
 SHELL = shutil.which("chromium-headless-shell") or ""
 WHOLE = shutil.which("chromium") or ""
 CHROMIUM = SHELL or WHOLE
-expect.set_options(timeout=120_000)  # a deadline: the machine of a test may be busy with others
+DEADLINE_MS = 120_000
+"""The machine of a test may be slow, or busy with others: it only bounds a failure."""
+expect.set_options(timeout=DEADLINE_MS)
 STATIC = Path(__file__).parents[2] / "src/longwatch/web/static/index.html"
 COMMON = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
@@ -45,7 +47,7 @@ class Kept:
         if self._browser is None or not self._browser.is_connected():
             self.close()
             self._playwright = sync_playwright().start()
-            self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=DEADLINE_MS)
         return self._browser
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ INSPECTOR = "ines"
 ADMIN = "ada"
 PASSWORD = "lookout over the ridge"
 START_S = 240.0
-STOP_S = 60.0
+STOP_S = 180.0
 
 
 class Cameras:

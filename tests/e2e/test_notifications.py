@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt.publish import single
 from playwright.sync_api import Browser, Page
 from tests.e2e.axe import violations
-from tests.e2e.conftest import WHOLE, WHOLE_FLAGS
+from tests.e2e.conftest import DEADLINE_MS, WHOLE, WHOLE_FLAGS
 from tests.e2e.post import ADMIN, Cameras, RunningPost
 from tests.e2e.test_console import sign_in
 from tests.e2e.test_pages import go
@@ -95,7 +95,7 @@ def test_an_outage_is_told_seen_and_acknowledged_and_the_broker_switches_recordi
     assert violations(page) == []
     page.get_by_role("button", name="Acknowledge").click()
     page.get_by_text("Acknowledged ").wait_for()
-    stranger = browser.new_context()
+    stranger = visitor(browser)
     outside = stranger.new_page()
     outside.goto(said["link"])  # a link leads to the login, and does nothing by itself
     outside.get_by_role("heading", name="Sign in").wait_for()
@@ -132,7 +132,7 @@ def test_the_service_worker_shows_what_it_is_pushed(post: RunningPost, chromium:
     """Chromium hands our service worker a message as its push service would. The one without windows shows no notifications."""
     if not WHOLE:
         pytest.skip("there is no chromium: install the Debian package of that name")
-    browser = chromium.browser_type.launch(executable_path=WHOLE, args=WHOLE_FLAGS)
+    browser = chromium.browser_type.launch(executable_path=WHOLE, args=WHOLE_FLAGS, timeout=DEADLINE_MS)
     context = browser.new_context(reduced_motion="reduce")
     context.set_default_timeout(120_000)
     context.grant_permissions(["notifications"], origin=post.address)

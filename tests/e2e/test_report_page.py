@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from tests.e2e.conftest import DEADLINE_MS
 from tests.support.reported import month
 
 from longwatch.reports import page
@@ -25,6 +26,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", [390, pytest.param(800, marks=pytest.mark.long), 1440])
 def test_nothing_sticks_out_and_nothing_is_asked_for(file: Path, browser: Browser, width: int) -> None:
     tab = browser.new_page(viewport={"width": width, "height": 900})
+    tab.set_default_timeout(DEADLINE_MS)
     asked: list[str] = []
     said: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
@@ -41,6 +43,7 @@ def test_nothing_sticks_out_and_nothing_is_asked_for(file: Path, browser: Browse
 @pytest.mark.parametrize(("name", "width"), [("A4", 680), pytest.param("Letter", 702, marks=pytest.mark.long)])
 def test_it_prints(file: Path, browser: Browser, name: str, width: int) -> None:
     tab = browser.new_page(viewport={"width": width, "height": 950})
+    tab.set_default_timeout(DEADLINE_MS)
     tab.goto(file.as_uri())
     tab.emulate_media(media="print")
     assert tab.evaluate("document.documentElement.scrollWidth") <= width, "as wide as the paper between its margins"

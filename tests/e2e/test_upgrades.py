@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 from tests.e2e.axe import AXE, RULES
-from tests.e2e.conftest import CHROMIUM, FLAGS, STATIC
+from tests.e2e.conftest import CHROMIUM, DEADLINE_MS, FLAGS, STATIC
 from tests.support.site import PASSWORD, Running, running_site
 from tests.unit.node.test_hub_upgrades import POSTS, Case
 from tests.unit.web.test_posts import Posts, item
@@ -51,7 +51,7 @@ async def case(site: Running, tmp_path_factory: pytest.TempPathFactory) -> Async
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(site: Running) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=DEADLINE_MS)
         context = await browser.new_context(
             viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce", locale="en-GB"
         )

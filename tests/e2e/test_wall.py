@@ -133,7 +133,7 @@ class Visits:
 
     def forget(self) -> None:
         """What the post keeps of this person's wall goes."""
-        context = self._browser.new_context()
+        context = visitor(self._browser)
         login = context.request.post(f"{self._post.address}/api/v1/login", data={"name": USER, "password": PASSWORD})
         assert login.ok
         context.request.delete(f"{self._post.address}/api/v1/me/preferences/wall")
