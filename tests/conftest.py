@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tests.support import made_once
 
 from longwatch.archive import index
@@ -18,9 +18,10 @@ from longwatch.base import secrets
 index.RESERVE_BYTES = 4 << 20  # a thousand data folders with 64 MiB each fill the disk that the tests run on
 
 # The suite draws the same examples on every machine, so that a run can be repeated; `pytest --hypothesis-profile=random` draws new
-# ones.
-settings.register_profile("suite", derandomize=True, database=None)
-settings.register_profile("random", derandomize=False)
+# ones. How long an example takes to draw or to try says how busy the machine is, and nothing about us: it fails no test.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", _PATIENT, derandomize=True, database=None)
+settings.register_profile("random", _PATIENT, derandomize=False)
 settings.load_profile("suite")
 
 _HERE = Path(__file__).parent

@@ -173,7 +173,9 @@ def apply(index: Index, what: tuple) -> None:  # type: ignore[type-arg]  # one o
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 @given(st.lists(change, min_size=3, max_size=25), st.integers(0, DAYS * DAY_US), st.integers(1, DAYS * DAY_US))
 def test_whatever_is_changed_the_wide_view_is_the_exact_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: list[tuple[object, ...]], begin: int, length: int

@@ -253,7 +253,9 @@ _OVER = {"done", "gone", "refused", "withdrawn"}
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(_STEPS, st.sampled_from(["here", "removed", "never recorded"]))
 def test_whatever_happens_in_any_order_it_ends_once_all_is_here(
     one_hub: Hub, steps: list[tuple[str, str, int, bool]], last: str

@@ -142,7 +142,9 @@ KEYS = st.sampled_from([*SITE, *STATUS])
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(st.dictionaries(KEYS, JSON, max_size=6))
 async def test_whatever_a_post_says_is_shown_without_a_fault(case: Case, said: dict[str, Any]) -> None:
     json.dumps(said)

@@ -70,7 +70,9 @@ def test_a_name_that_is_no_slug_reaches_no_file(tmp_path: Path, camera: str):
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
+)
 @given(st.integers(0, 8 * 32 + 40), st.integers(0, 5_000), st.booleans(), st.booleans(), st.integers(0, 7))
 def test_whatever_a_cut_left_no_picture_is_wrong_and_the_next_one_stands(
     tmp_path: Path,
