@@ -71,6 +71,11 @@ class Blindness:
             self._standing = tamper.Standing()
         return self.kind
 
+    def waits(self) -> None:
+        """The infra-red filter moves: what was doubted is forgotten, what is said still stands."""
+        if self.doubts and not self.kind:
+            self._standing = tamper.Standing()
+
     def _is_back(self, seen: Likeness) -> bool:
         """Whether it is surely the view again. After a great light that takes the strength of its edges too: exposure answers, and the lamp is still there."""
         lamp = "blinded" in {self.kind, self._standing.doubt} and tamper.faint(seen)

@@ -292,9 +292,7 @@ class Gate:
         if is_open and self._found_since_open:
             return
         slow = (
-            (step_us / (self._level_us / 4 if is_open else 2 * self._level_us))
-            if known
-            else 4 * step_us / self._learn_us
+            (step_us / (self._level_us if is_open else 2 * self._level_us)) if known else 4 * step_us / self._learn_us
         )
         slow = min(slow, 0.2)
         far = abs(away)

@@ -36,6 +36,8 @@ class Settling:
         self._since_us = 0
         self._calm_us = 0
         self.on = False
+        self.turned = False
+        """Whether the filter moved in it: then what is burnt, flat or soft is no sabotage."""
         self._rest: list[F32] = []
 
     def look(self, cells: F32, usual: F32, now_us: int, *, turned: bool) -> bool:
@@ -49,8 +51,9 @@ class Settling:
         jumped = passed_s <= WITHIN_S and abs(math.log(mean / before)) > math.log(JUMP)
         if not self.on:
             if turned or burnt or jumped:
-                self.on, self._since_us, self._calm_us = True, now_us, 0
+                self.on, self._since_us, self._calm_us, self.turned = True, now_us, 0, turned
             return self.on
+        self.turned = self.turned or turned
         if burnt or turned or abs(mean - before) > STEADY * passed_s:
             self._calm_us, self._rest = 0, []
         else:

@@ -29,6 +29,8 @@ STOOD_US = 10_000_000
 """Who has not moved for so long sets out by lengths of his own: by those of a larger thing far off, that thing would be taken for him, and he would have moved."""
 PRESENT, PRESENT_PART = 0.7, 0.25
 """Of the last looks, the part in which a thing must have been seen; each look counts for a quarter of what is known of it."""
+SURELY_PRESENT = 0.77
+"""The same in a crowd, which is not come to by four flakes in a row where something else was seen seconds ago."""
 WAY_CELLS = 3.0
 SAME_TEXTURE = 0.55
 """Mean likeness of the ground's texture before and after, over the life of a track: above it is light, or a branch, and nothing that hides the ground."""
@@ -42,6 +44,8 @@ OVER_CROWD, MOST_FLAKE = 1.4, 24.0
 """So much larger than what passes, or than so many cells: no flake or drop is as large, whatever branches and lamps have added to the crowd."""
 LEAST_IN_CROWD = 16.0
 """Cells, where pictures are seconds apart: of many flakes some always lie in a line."""
+OVER_DENSE = 2.0
+"""Times that, where many pass in each look: the largest of some hundred flakes is half as large again as the second largest of a look."""
 FAR_OVER_CROWD = 4.0
 """So much larger still than what passes, and solid, it need not be seen longer than elsewhere: a lorry that crosses in a second is no flake."""
 LONG_HITS, FALLING, DENSE = 9, 6.0, 2.5
@@ -128,6 +132,7 @@ class Tracker:
         self.tracks: list[Track] = []
         self.crowd = 0.0
         self.crowd_cells = 0.0
+        self._counts: int | None = None
         self._next = 1
 
     def follow(self, found: Sequence[Blob], now_us: int, passed_s: float) -> tuple[list[Track], list[Track]]:
@@ -182,9 +187,19 @@ class Tracker:
         if passed_s >= SPARSE_S:
             return
         part = 1 - math.exp(-passed_s / CROWD_S)
+        if self._counts is not None:
+            self._counts += 1
+            if 1 / self._counts > part:
+                part = 1 / self._counts
+            else:
+                self._counts = None
         self.crowd += part * (len(passing) - self.crowd)
         size = min(sorted(passing)[-2] if len(passing) > 1 else 0, MOST_BURST * self.crowd_cells + FIRST_BURST)
         self.crowd_cells += part * (3.0 if size > self.crowd_cells else 0.5) * (size - self.crowd_cells)
+
+    def count_anew(self) -> None:
+        """The light is another: what passes is told from the next looks, and not from what was to be seen of it before. Infra-red lights the rain."""
+        self._counts = 0
 
     def passed(self, least_cells: float, now_us: int) -> list[Track]:
         """What large things were there in the look before this one alone, or went on in the two before it, and hid the ground: they passed between looks. From now on they are confirmed."""
@@ -266,19 +281,23 @@ class Tracker:
         """How many cells it takes to be none of what falls."""
         return OVER_CROWD * (self.crowd_cells if self.crowd >= DENSE else min(self.crowd_cells, MOST_FLAKE))
 
+    def _over_many(self) -> float:
+        """The same where pictures are seconds apart, and one is easily taken for another."""
+        return max(self._over_crowd(), LEAST_IN_CROWD) * (OVER_DENSE if self.crowd >= DENSE else 1.0)
+
     def _has_gone(self, track: Track, passed_s: float) -> bool:
         if track.texture > SAME_TEXTURE or track.hits < 2 or self.is_all(track):
             return False
         if math.hypot(track.vx, track.vy) > HURRY * self.width and self._is_small(track):
             return False
-        if track.present < PRESENT:
+        if track.present < (SURELY_PRESENT if self.crowd > CROWD and passed_s < SPARSE_S else PRESENT):
             return False
         if track.hits > STOOD_HITS and track.far < AWAY * max(track.first_box[2:]):
             return False
         if track.hits < HUGE_HITS and track.cells > HUGE * self.width * self.height and not track.solid:
             return False
         least = WAY_CELLS + min(0.2 * min(track.box[2:]), 4.0)
-        if passed_s >= SPARSE_S and self.crowd > CROWD and track.cells < max(self._over_crowd(), LEAST_IN_CROWD):
+        if passed_s >= SPARSE_S and self.crowd > CROWD and track.cells < self._over_many():
             long = track.steps[-LONG_HITS:]  # a flake is not seen in so many key frames, still less on one line
             return self.crowd < DENSE and going.goes(long, least, self._size, going.SURELY_STRAIGHT, LONG_HITS)
         if passed_s < SPARSE_S:
