@@ -22,7 +22,7 @@ _AT_US = 1_767_268_800_000_000
 
 def names(data: bytes) -> None:
     """Whatever a name holds: one line for a title, bounded lines for a body, in every language; and JSON that a webhook can send."""
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace")[:5_000]
     item = Item("event/1", text[:20] or "motion", "gate", _AT_US, Said("told.moves", {"where": text}))
     message = Message(
         "k",

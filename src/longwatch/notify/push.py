@@ -31,7 +31,21 @@ _FINAL = frozenset({400, 413})
 _VALID_S = 12 * 3600
 _TTL_S = {True: 86_400, False: 14_400}
 MOST_TEXT = 900
-"""Characters of the body: a service takes 4,096 bytes, encrypted (RFC 8030, 7.2), and a phone shows a few lines."""
+"""Characters of the body: a phone shows a few lines."""
+MOST_BYTES = 3_900
+"""Of all of it: a service takes 4,096 bytes, encrypted (RFC 8030, 7.2; RFC 8291 adds 103), and refuses what is larger for good."""
+
+
+def payload(letter: Letter) -> bytes:
+    """What the browser reads, as JSON. Letters of other alphabets take up to four bytes each: the body gives way."""
+    told = {
+        "key": letter.key, "title": letter.title, "body": letter.body[:MOST_TEXT], "link": letter.link.partition("#")[2], "grave": letter.grave,
+    }  # fmt: skip
+    while (
+        len(made := json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()) > MOST_BYTES and told["body"]
+    ):
+        told["body"] = str(told["body"])[: len(str(told["body"])) * 9 // 10]
+    return made
 
 
 class Push:
@@ -81,12 +95,8 @@ class Push:
     def _sealed(self, browser: Browser, letter: Letter) -> tuple[bytes, dict[str, str]]:
         """Ciphertext and headers. Imported here: few posts ever push, and what pywebpush brings takes 30 MB."""
         pywebpush, vapid = importlib.import_module("pywebpush"), importlib.import_module("py_vapid")
-        told = {
-            "key": letter.key, "title": letter.title, "body": letter.body[:MOST_TEXT], "link": letter.link.partition("#")[2],
-            "grave": letter.grave,
-        }  # fmt: skip
         subscription = {"endpoint": browser.endpoint, "keys": {"p256dh": browser.p256dh, "auth": browser.auth}}
-        sealed = pywebpush.WebPusher(subscription).encode(json.dumps(told, ensure_ascii=False).encode(), "aes128gcm")
+        sealed = pywebpush.WebPusher(subscription).encode(payload(letter), "aes128gcm")
         parts = urlsplit(browser.endpoint)
         claims = {
             "aud": f"{parts.scheme}://{parts.netloc}",
