@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,12 +19,19 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from longwatch.accounts.limits import place_of
 from longwatch.base.errors import UsageError
 from longwatch.node.server_options import Door
+from longwatch.wire.uplink import MAX_OBJECT_BYTES
 
 _GRACE_S = 2
 MOST_REQUEST_BYTES = 128 << 10
-MOST_SETTINGS_BYTES = 5 << 20
-_SETTINGS = frozenset({"/api/v1/settings", "/api/v1/settings/check"})
+_HEAD_BYTES = 1 << 20  # beside the largest body: its head, and how a body is cut into parts
+LARGE = (
+    (re.compile(r"/api/v1/settings(/check)?"), 4 << 20),
+    (re.compile(r"/api/v1/posts/[^/]+/(commands|settings/check)"), 1 << 20),
+    (re.compile(r"/api/v1/upgrades/releases"), MAX_OBJECT_BYTES),
+)
+"""Paths whose bodies may be longer, and how long. What takes them says the same as its `max_body_size`."""
 WHOLE_WITHIN_S = 20.0
+_STEP_BYTES = 64 << 10
 MOST_UNSENT_BYTES = 128 << 10
 MOST_CONNECTIONS = 1000
 MOST_OF_ONE_ADDRESS = 200
@@ -65,15 +74,18 @@ class Crowd:
 
 
 class CappedHttp(HttpToolsProtocol):
-    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s (a
-    settings file may be 4 MiB: nothing of it is read before the guard let it in, and no more than 64 KiB of it wait for that);
-    one address has at most 200 connections that are not WebSockets (those need a login).
+    """HTTP/1.1 with bounds that httptools has not: a request is at most 128 KiB, head and body, and is whole within 20 s. A settings
+    file and a bundle may be larger, by their paths, and 64 KiB more of them come each 20 s: nothing of it is read before the guard let it in, and no more than 64 KiB of it wait for that.
+    One address has at most 200 connections that are not WebSockets (those need a login).
 
     Without them anybody could fill the memory with one endless header, or take every connection and never say a word.
     """
 
     crowd = Crowd()
     _counted = ""
+    _most = MOST_REQUEST_BYTES
+    _step = _STEP_BYTES
+    _deadline: asyncio.TimerHandle
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -103,6 +115,10 @@ class CappedHttp(HttpToolsProtocol):
                 self.transport.write(_TOO_LARGE)
                 self.transport.close()
                 return
+            if self._most > MOST_REQUEST_BYTES and self._received >= self._step:
+                self._step = self._received + _STEP_BYTES
+                self._deadline.cancel()
+                self._deadline = self.loop.call_later(WHOLE_WITHIN_S, self._late)
         if not self.transport.is_closing():
             super().data_received(data)
 
@@ -113,8 +129,8 @@ class CappedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        if self.scope.get("path") in _SETTINGS:
-            self._most = MOST_SETTINGS_BYTES
+        path = str(self.scope.get("path", ""))
+        self._most = next((most + _HEAD_BYTES for form, most in LARGE if form.fullmatch(path)), self._most)
 
     def on_message_complete(self) -> None:
         self._end()
@@ -129,6 +145,7 @@ class CappedHttp(HttpToolsProtocol):
         self._incoming = True
         self._received = 0
         self._most = MOST_REQUEST_BYTES
+        self._step = _STEP_BYTES
         self._deadline = self.loop.call_later(WHOLE_WITHIN_S, self._late)
 
     def _end(self) -> None:

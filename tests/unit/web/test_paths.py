@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 import pytest_asyncio
+from starlette.routing import Route
 from tests.support.site import PASSWORD, Running, running_site
 
 from longwatch.accounts import Role
@@ -113,6 +114,41 @@ async def test_a_body_beyond_the_limit_is_refused(site: Running) -> None:
     async with site.client() as client:
         body = {"name": "a" * 1_000_000, "password": "b"}
         assert (await client.post("/api/v1/login", json=body)).status_code in {413, 422}
+
+
+async def test_what_may_be_larger_is_let_through_by_who_counts_bytes(site: Running) -> None:
+    """Two places say how long a body may be: the routes, and what keeps the server from being filled."""
+    larger = {
+        route.path.format(**dict.fromkeys(route.param_convertors, "x")): most
+        for route in site.app.routes
+        if isinstance(route, Route)
+        and (most := getattr(route, "max_body_size", None) or 0) > server_http.MOST_REQUEST_BYTES // 2
+    }
+    assert larger
+    for path, most in larger.items():
+        assert any(form.fullmatch(path) and bound >= most for form, bound in server_http.LARGE), path
+
+
+@pytest.mark.slow
+async def test_a_large_body_that_comes_on_is_not_cut_off_and_one_that_stands_still_is(
+    site: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_http, "WHOLE_WITHIN_S", 3.0)
+    monkeypatch.setattr(server_http, "_STEP_BYTES", 8 << 10)
+    host, port = site.base.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /api/v1/settings/check HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {site.tokens['admin']}\r\nContent-Length: 400000\r\n\r\n"
+    writer.write(head.encode())
+    began = asyncio.get_running_loop().time()
+    while asyncio.get_running_loop().time() - began < 4.5:
+        writer.write(b"x" * (8 << 10))
+        await writer.drain()
+        await asyncio.sleep(0.2)  # as a thin link brings it
+        assert not reader.at_eof()
+    assert await asyncio.wait_for(reader.read(), 30) == b"", (
+        "nothing more comes: it is closed, and nobody answers half a request"
+    )
+    writer.close()
 
 
 async def test_a_request_without_end_is_cut_off(site: Running) -> None:

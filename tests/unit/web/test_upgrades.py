@@ -91,6 +91,13 @@ async def test_a_bundle_is_uploaded_rolled_out_followed_and_stopped(site: Runnin
     assert (await ask(site, "GET", f"/releases/{case.sha256}/posts")).status_code == 422
 
 
+async def test_a_bundle_may_be_as_large_as_a_link_carries(site: Running, case: Case) -> None:
+    """A real one is 9 MB: it reaches the desk, which says what is wrong with this one, and is not cut off as a request that is too large."""
+    answer = await ask(site, "POST", "/releases", content=b"x" * (9 << 20))
+    assert (answer.status_code, "is no bundle" in answer.text) == (422, True), answer.text
+    assert not list(case.desk.folder.glob(".*"))
+
+
 async def test_what_is_no_bundle_leaves_nothing_behind(site: Running, case: Case) -> None:
     whole = case.bundle.read_bytes()
     for content in (b"", b"x", whole[:-30], whole[:300] + b"x" + whole[301:]):
