@@ -41,7 +41,8 @@ _MIGRATION = "CREATE TABLE of_a_newer_version (x INTEGER);\n"
 @dataclass(frozen=True)
 class Case:
     """changed: files of the new version that are other than in this tree. forms: what its bundle says. kill: at these stages, once each: `server` by
-    SIGKILL, or `all` three as a power cut. outcome: how it has to end. why: a word of what is told.
+    SIGKILL, or `all` three as a power cut; `fill`: its disk is filled until the upgrade is over. disk: size of a disk of its own (a tmpfs; needs root). outcome: how it
+    has to end. why: a word of what is told.
     """
 
     outcome: str
@@ -50,6 +51,7 @@ class Case:
     forms: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     kill: Mapping[str, str] = field(default_factory=dict)
     trial: str = "2m"
+    disk: str = ""
 
 
 _SLEEPS = """
@@ -86,6 +88,8 @@ CASES: dict[str, Case] = {
     "power cut at the switch": Case("kept", kill={"switching": "all"}),
     "power cut on trial": Case("kept", kill={"trial": "all"}),
     "clock of 1970": Case("kept"),
+    "no room for it": Case("refused", "not enough room", disk="300m"),
+    "a disk that fills while it is installed": Case("refused", "", kill={"installing": "fill"}, disk="1400m"),
 }
 OF_1970 = "clock of 1970"
 CHAIN = "one after another, and back to the one before"
@@ -138,6 +142,10 @@ class Upgraded:
         self.bundle = release_case.bundle(folder / "bundle", key, VERSION, changed, forms=case.forms)
         self.post = Post(folder, cameras, release_case.settings_of(key, case.trial))
         self._kills = dict(case.kill)
+        self._filler = self.post.data / "filler"
+        if case.disk:
+            self.post.data.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={case.disk}", "tmpfs", self.post.data], check=True)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Post]:
@@ -148,6 +156,11 @@ class Upgraded:
             yield self.post
         finally:
             self.post.stop()
+
+    def close(self) -> None:
+        """Its disk goes, and all on it."""
+        if self.case.disk:
+            subprocess.run(["umount", "-l", self.post.data], check=True)
 
     def start(self) -> None:
         """As the post does, on a machine that may be busy with much else."""
@@ -194,9 +207,20 @@ class Upgraded:
                 self._kill(kind)
             return said if said["stage"] in {"kept", "returned", "refused"} and not self._kills else None
 
-        return until_now(over, "the upgrade is over", seconds)
+        try:
+            return until_now(over, "the upgrade is over", seconds)
+        finally:
+            self._filler.unlink(missing_ok=True)
+
+    def _fill(self) -> None:
+        with self._filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * (1 << 20))
 
     def _kill(self, kind: str) -> None:
+        if kind == "fill":
+            self._fill()
+            return
         pids = [self.post.server_pid]
         if kind == "all":
             assert self.post.supervisor is not None
@@ -258,11 +282,14 @@ def run(folder: Path, name: str, camera: str, say: Callable[[str], None] = print
     """One case; what is wrong."""
     upgraded = Upgraded(folder, {"gate": camera}, CASES[name])
     began = time.monotonic()
-    with upgraded.running():
-        upgraded.order()
-        said = upgraded.end()
-        wrong = upgraded.prove()
-    problem = verify(upgraded.post)
+    try:
+        with upgraded.running():
+            upgraded.order()
+            said = upgraded.end()
+            wrong = upgraded.prove()
+        problem = verify(upgraded.post)
+    finally:
+        upgraded.close()
     wrong += [problem] if problem else []
     say(
         f"{name}: {said['stage']} ({said['why'] or '-'}) after {time.monotonic() - began:.0f} s; gaps {upgraded.gaps}; {wrong or 'well'}"
