@@ -42,6 +42,8 @@ MEMORY_BYTES = 3 << 29
 _READ_BYTES = 1 << 18
 _BEAT_S = 0.5
 _MOST_DECODERS = 24
+_AGAIN_US = 60_000_000
+"""Longer than a group of pictures: what is older than the last that was looked at, and no more than this, was decoded again because the gate opened again."""
 
 
 OpenModel = Callable[[Callable[[bool], None]], tuple["Objects | None", dict[str, Any]]]
@@ -67,14 +69,14 @@ class Eye:
             self.why_fresh = str(error)
         self.format: TrackFormat | None = None
         self.small: SmallPictures | None = None
-        self.looked_us = 0
+        self._arrived_us = 0  # of the last that was looked at: what is decoded again is not looked at again
         self._pace = Pace()
         self.pictures = 0
         self.shown = 0  # pictures that came of samples and could be looked at, whether or not they were
 
     def begin(self, track: TrackFormat) -> None:
         """What follows has this format."""
-        self.format, self.small = track, None
+        self.format, self.small, self._arrived_us = track, None, 0
 
     def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
         """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed, and each that came of a sync sample."""
@@ -85,8 +87,9 @@ class Eye:
         for frame, of in self.small.pictures(sample, last=last):
             wall_us = of.arrival_boot_us + offset_us
             pause_us = 2 * every_us if self.looker.follows else every_us
-            due = of.arrival_boot_us >= from_us and self._pace.is_due(wall_us, pause_us)
-            if not (last or of.sync or due):
+            arrived_us = of.arrival_boot_us
+            due = last or of.sync or (arrived_us >= from_us and self._pace.is_due(wall_us, pause_us))
+            if not due or 0 <= self._arrived_us - arrived_us < _AGAIN_US:
                 self.shown += 1
                 continue
             small = self.small.small(frame, of, colour=self.looker.wants_colour(wall_us))
@@ -95,9 +98,7 @@ class Eye:
             ):  # the looker would begin anew over each such picture
                 continue
             self.shown += 1
-            if wall_us == self.looked_us:
-                continue
-            self.looked_us = wall_us
+            self._arrived_us = arrived_us
             self._pace.looked(wall_us, pause_us)
             self.pictures += 1
             seen = self.looker.look(Picture(small.luma, wall_us, of.sync, small.chroma, small.raw))

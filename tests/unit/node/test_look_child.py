@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ def begin(looks: Looks, track: TrackFormat, camera: str = "gate", saved: bytes =
 def asked(looks: Looks, data: bytes) -> Frame:
     (answer,) = looks.take(frame_of(data))
     return frame_of(answer)
+
+
+def later(samples: list[Sample], seconds: float, changed: Callable[[bytes], bytes] = lambda data: data) -> list[Sample]:
+    """The same once more: what comes is younger than what came."""
+    wait_us = round(seconds * 1e6)
+    return [Sample(0, s.dts, 0, s.sync, changed(s.data), s.arrival_boot_us + wait_us) for s in samples]
 
 
 def test_a_scene_that_stands_still_gives_nothing_and_what_moves_is_seen():
@@ -64,6 +71,17 @@ def test_what_is_older_than_asked_is_decoded_and_only_its_sync_samples_are_looke
     assert 0 < older < 25
     assert (told["decoded"], told["pictures"]) == (50, older + 25)
     assert told["blind"] is False
+
+
+def test_what_is_decoded_again_is_not_looked_at_again():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    first = asked(looks, job_frame(1, "gate", track, samples[:40], fresh=True, fps=25.0)).header
+    again = asked(looks, job_frame(2, "gate", track, samples[:50], fresh=True, fps=25.0)).header
+    assert (first["pictures"], again["pictures"]) == (40, 10)
+    assert again["decoded"] == 50
+    assert again["blind"] is False
 
 
 def test_what_it_learnt_comes_back_and_can_be_given_to_another():
@@ -118,11 +136,11 @@ def test_malformed_streams_cost_pictures_and_nothing_else(codec: str):
     looks = Looks()
     begin(looks, track)
     for number in range(60):
-        bad = [Sample(0, s.dts, 0, s.sync, mutate(s.data, chance), s.arrival_boot_us) for s in samples]
+        bad = later(samples, 10.0 * number, lambda data: mutate(data, chance))
         told = asked(looks, job_frame(number, "gate", track, bad, fresh=True)).header
         assert "looking failed" not in told["why"]
         assert told["decoded"] == len(bad)
-    assert asked(looks, job_frame(99, "gate", track, samples, fresh=True)).header["pictures"] > 0
+    assert asked(looks, job_frame(99, "gate", track, later(samples, 900.0), fresh=True)).header["pictures"] > 0
 
 
 @pytest.mark.slow
