@@ -1,7 +1,7 @@
 """One camera tried, in a process of its own: `python -m longwatch.node.probe_child`.
 
-On standard input {url, transport, verify_certificate}; on standard output one line of JSON: the report, its findings, and the first
-sync sample. What comes from an address that somebody typed is parsed here and not in the server; a password that was only tried
+On standard output an empty line, once it is there; on standard input {url, transport, verify_certificate}; on standard output one line of JSON: the
+report, its findings, and the first sync sample. What comes from an address that somebody typed is parsed here and not in the server; a password that was only tried
 is known to this process alone.
 """
 
@@ -79,6 +79,7 @@ def _scrubbed(value: Any) -> Any:
 def main() -> int:
     """Exit 0; an address that is none is {"error": {what, why, remedy}}."""
     limit()
+    print(flush=True)  # noqa: T201  from here on the time for the camera is counted
     try:
         said = asyncio.run(tried(json.load(sys.stdin)))
     except UsageError as error:

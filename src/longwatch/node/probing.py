@@ -15,13 +15,15 @@ from longwatch.node.masked_places import leads_to
 from longwatch.pictures import plain_environment
 from longwatch.playback import Stills
 
+_START_S = 60.0
+"""For a child to be there: on a slow machine that takes longer than trying a camera, and says nothing of the camera."""
 _PATIENCE_S = 10.0
 _AT_ONCE = 2
 _WIDTH = 960
 
 
 class Probing:
-    """At most two at once; each ends within ten seconds. Owner of its children: the server's loop."""
+    """At most two at once; each ends within ten seconds from when its child is there. Owner of its children: the server's loop."""
 
     def __init__(self, stills: Stills, masked: Callable[[], Sequence[str]] = tuple) -> None:
         """masked: URLs of cameras with masks, whose pictures are never shown as they come."""
@@ -51,6 +53,7 @@ class Probing:
             env=plain_environment(),
         )  # fmt: skip
         try:
+            await _is_there(child)
             out, _ = await asyncio.wait_for(child.communicate(json.dumps(asked).encode()), _PATIENCE_S)
             said: dict[str, Any] = json.loads(out)
         except TimeoutError:
@@ -71,6 +74,18 @@ class Probing:
         except LongwatchError:
             return None
         return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+async def _is_there(child: asyncio.subprocess.Process) -> None:
+    """It says a line of its own before it is asked anything. Raises LongwatchError."""
+    assert child.stdout is not None
+    try:
+        await asyncio.wait_for(child.stdout.readline(), _START_S)
+    except TimeoutError as error:
+        raise LongwatchError(
+            "the camera could not be tried", why=f"this machine is too busy: what tries it was not there after {_START_S:g} s",
+            remedy="try it again",
+        ) from error  # fmt: skip
 
 
 def _too_slow(asked: dict[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from tests.support.site import Running, running_site
 
 from longwatch.base import secrets
+from longwatch.base.errors import LongwatchError
 from longwatch.config import load
+from longwatch.node import probing
 from longwatch.node.masked_places import leads_to
 from longwatch.node.probing import Probing
 from longwatch.simulate.camera import LOT, SimulatedCamera
@@ -149,3 +152,19 @@ async def test_it_is_limited_and_for_administrators(site: Running) -> None:
         makes = (await client.get("/api/v1/probe/makes")).json()["items"]
     assert {"Hikvision", "Dahua", "Axis", "Reolink"} <= {make["make"] for make in makes}
     assert all(make["main"].startswith("/") for make in makes)
+
+
+async def test_how_long_its_process_takes_to_be_there_is_not_held_against_the_camera(
+    site: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = tmp_path / "late"
+    late.write_text('#!/bin/sh\nsleep 3\necho\nread asked\necho \'{"findings": [], "ok": true}\'\n')
+    late.chmod(0o700)
+    monkeypatch.setattr(probing.sys, "executable", str(late))
+    monkeypatch.setattr(probing, "_PATIENCE_S", 2.5)
+    asked = Probing(site.deps.stills)
+    assert (await asked.probe("rtsp://127.0.0.1:1/x", "tcp", verify_certificate=True))["ok"]
+    monkeypatch.setattr(probing, "_START_S", 0.0)
+    with pytest.raises(LongwatchError, match="could not be tried") as refused:
+        await asked.probe("rtsp://127.0.0.1:1/x", "tcp", verify_certificate=True)
+    assert "too busy" in refused.value.why
