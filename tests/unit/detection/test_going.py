@@ -271,3 +271,36 @@ def test_parts_of_a_lorry_do_not_teach_how_large_flakes_are():
         parts = [boxed(10 + 9 * (n - 60), 20, 24, 20), boxed(60 + 9 * (n - 60), 20, 24, 20)]
         tracker.follow([*parts, *flakes[n - 60]], START + n * 200_000, 0.2)
     assert tracker.crowd_cells < before + 30
+
+
+@pytest.mark.parametrize(("missed", "said"), [(0, True), (3, False)])
+def test_four_flakes_in_a_row_where_something_was_seen_before_are_nobody(missed: int, said: bool):
+    tracker = Tracker(SIZE[0])
+    looks = [boxed(20, 40, 4, 5)] * 2 + [None] * missed + [boxed(24 + 4 * n, 40, 4, 5) for n in range(4 - bool(missed))]
+    for n, each in enumerate(looks):
+        tracker.crowd, tracker.crowd_cells = 4.0, 10.0
+        tracker.follow([] if each is None else [each], START + n * 200_000, 0.2)
+    assert tracker.tracks[0].confirmed is said
+
+
+@pytest.mark.parametrize(("side", "said"), [(5, False), (8, True)])
+def test_among_many_flakes_two_in_a_line_seconds_apart_are_nobody(side: int, said: bool):
+    tracker = Tracker(SIZE[0])
+    for n in range(2):
+        tracker.crowd, tracker.crowd_cells = 6.0, 12.0
+        tracker.follow([boxed(30 + 12 * n, 40, side, side)], START + n * 2_000_000, 2.0)
+    assert tracker.tracks[0].confirmed is said
+
+
+def test_in_another_light_it_is_counted_anew_what_passes():
+    rain = [[blob(10 + 24 * k + n % 5, (31 * n + 13 * k) % 80 + 4) for k in range(6)] for n in range(10)]
+    crowds = []
+    for anew in (False, True):
+        tracker = Tracker(SIZE[0])
+        if anew:
+            tracker.count_anew()
+        for n, falling in enumerate(rain):
+            tracker.follow(falling, START + n * 200_000, 0.2)
+        crowds.append(tracker.crowd)
+    assert crowds[0] < 2.0
+    assert crowds[1] == pytest.approx(6.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, kinds, learnt, looked, noisy
+from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, kinds, learnt, looked, noisy, pictures
 
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
@@ -87,3 +87,12 @@ def test_a_large_thing_that_passes_does_not_count_as_light():
     looker = learnt()
     said = switch(looker, lambda at: boxed(PLACE, (at - FROM_S) * 60 - 120, 40, 120, 110, level=20.0), 6)
     assert "motion" in kinds(said)
+
+
+def test_no_sabotage_is_doubted_while_the_filter_moves():
+    """Dusk softens a picture; then infra-red burns it white: neither is fog."""
+    looker = learnt()
+    looked(looker, pictures(lambda _: PLACE * np.float32(0.2) + np.float32(60), 2, from_s=FROM_S))
+    assert looker.curious
+    said = switch(looker, lambda at: burnt(at - 2), 12, from_s=FROM_S + 2)
+    assert not [each for each in said if each.kind.startswith("tamper.")]
