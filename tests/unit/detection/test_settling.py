@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, kinds, learnt, looked, noisy, pictures
+from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, kinds, learnt, looked, noisy
 
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
@@ -60,9 +60,9 @@ def burnt(at: float):
     return np.clip(PLACE * lamp.astype(np.float32) * np.float32(gain), 0, 252)
 
 
-def switch(looker: Looker, drawn, seconds: float, from_s: float = FROM_S):
+def switch(looker: Looker, drawn, seconds: float, from_s: float = FROM_S, colour: int = 128):
     rng = np.random.default_rng(4)
-    grey = np.full((2, HEIGHT // 2, WIDTH // 2), 128, np.uint8)
+    grey = np.full((2, HEIGHT // 2, WIDTH // 2), colour, np.uint8)
     shown = []
     for n in range(round(seconds * 5)):
         at = from_s + n / 5
@@ -90,9 +90,13 @@ def test_a_large_thing_that_passes_does_not_count_as_light():
 
 
 def test_no_sabotage_is_doubted_while_the_filter_moves():
-    """Dusk softens a picture; then infra-red burns it white: neither is fog."""
+    """Dusk softens a picture; then infra-red burns it white for some seconds: neither is fog, nor a torch."""
     looker = learnt()
-    looked(looker, pictures(lambda _: PLACE * np.float32(0.2) + np.float32(60), 2, from_s=FROM_S))
+    switch(looker, lambda _: PLACE * np.float32(0.2) + np.float32(60), 2, colour=100)
     assert looker.curious
-    said = switch(looker, lambda at: burnt(at - 2), 12, from_s=FROM_S + 2)
+
+    def white(at: float):
+        return np.full_like(PLACE, 250) if at < FROM_S + 8 else burnt(at - 7)
+
+    said = switch(looker, white, 18, from_s=FROM_S + 2)
     assert not [each for each in said if each.kind.startswith("tamper.")]
