@@ -90,14 +90,20 @@ def test_sizes_and_colours_that_change_amid_a_stream_end_nothing() -> None:
             number += 1
 
 
-def test_what_it_cannot_write_down_is_learnt_anew_and_ends_no_child() -> None:
+@pytest.mark.parametrize(
+    # a few of them in the quick half, with some of each kind
+    "which",
+    [slice(0, 32, 2), pytest.param(slice(None), marks=pytest.mark.slow)],
+    ids=["some", "all"],
+)
+def test_what_it_cannot_write_down_is_learnt_anew_and_ends_no_child(which: slice) -> None:
     """Numbers that it had had kept may grow beyond any that JSON has: each of them, as large as a number may be written."""
     track, samples = clip(3, (0, 3))
     looks = looks_of(track)
     asked(looks, job_frame(1, "gate", track, samples, fresh=True))
     saved = _saved(looks)
     refused = beyond = 0
-    for head in _grown(saved):
+    for head in list(_grown(saved))[which]:
         again = looks_of(track, _with_head(saved, head))
         told = asked(again, job_frame(1, "gate", track, samples[:6], fresh=True))
         assert told["decoded"] == 6
@@ -111,6 +117,35 @@ def test_what_it_cannot_write_down_is_learnt_anew_and_ends_no_child() -> None:
         assert _saved(again)
     assert refused, "some of them are refused when they are read"
     assert beyond, "and some are taken, and cannot be written down"
+
+
+def test_whatever_form_its_parts_have_it_is_refused_and_ends_no_child() -> None:
+    """Each part of the head in turn as another thing than it is: a number for a list, a list for a table."""
+    track, samples = clip(3, (0, 3))
+    looks = looks_of(track)
+    asked(looks, job_frame(1, "gate", track, samples, fresh=True))
+    saved = _saved(looks)
+    whole, _ = _head_of(saved)
+    refused = 0
+    for path in list(_places(whole["head"], ()))[:150]:
+        for odd in (5, None, [], {}, "x", [[1]]):
+            made = json.loads(json.dumps(whole))
+            at = made["head"]
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = odd
+            again = looks_of(track, _with_head(saved, json.dumps(made, separators=(",", ":"))))
+            refused += bool(again._eyes["gate"].why_fresh)
+            assert _saved(again)
+    assert refused > 50
+
+
+def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Of everything in it, tables and lists included."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, key)
+        if isinstance(each, dict | list):
+            yield from _places(each, (*path, key))
 
 
 def _saved(looks: Looks) -> bytes:
