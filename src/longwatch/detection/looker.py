@@ -205,7 +205,7 @@ class Looker:
         made = cls(watched)
         try:
             made._restore(head, arrays)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise StateError("a looker's bytes have another form") from error
         return made
 
