@@ -64,4 +64,6 @@ print(before, gc.isenabled(), gc.get_threshold()[0], gc.get_freeze_count() > 0)
 
     assert said("longwatch.node.server") == "False True 900 True"
     assert said("another's") == "True True 900 True"
-    assert said("longwatch.cli.__main__") == "True True 900 True"  # a verb may run for days, and never says that it is up
+    assert (
+        said("longwatch.cli.__main__") == "True True 900 True"
+    )  # a verb may run for days, and never says that it is up

@@ -11,5 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("push_browsers", sa.Column("language", sa.String(8), nullable=False, server_default=sa.text("''")))
-    op.add_column("notify_deliveries", sa.Column("language", sa.String(8), nullable=False, server_default=sa.text("''")))
+    op.add_column(
+        "notify_deliveries", sa.Column("language", sa.String(8), nullable=False, server_default=sa.text("''"))
+    )
     op.add_column("notify_messages", sa.Column("told", sa.JSON))
