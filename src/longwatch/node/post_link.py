@@ -101,6 +101,7 @@ class PostLink:
         self._site_told = b""
         self._status_told: dict[str, Any] = {}
         self._status_us: int | None = None
+        self._leaving = False
         self._enrolment: trust.Enrolment | None = None
         self.uplink = Uplink(
             self._joined,
@@ -141,8 +142,9 @@ class PostLink:
 
     async def farewell(self, why: Callable[[], Awaitable[str]]) -> None:
         """Tell the hub at once that this process ends in order, and how. why: a word of `model.silence.Stop`. Within `FAREWELL_S`, and without waiting where
-        no hub is in touch.
+        no hub is in touch. The last word: how the post is, is not told after it.
         """
+        self._leaving = True
         if not self.uplink.connected:
             return
         with contextlib.suppress(TimeoutError):
@@ -186,6 +188,8 @@ class PostLink:
         now_us = self._clock.boottime_us()
         due = self._status_us is None or now_us - self._status_us >= STATUS_EVERY_US
         if not due and _worth_telling(status) == _worth_telling(self._status_told):
+            return
+        if self._leaving:  # asked before the farewell and answered after it: it would take the farewell back
             return
         if self.uplink.say(Message("status", {"post": settings.post.id, **status}), Class.LEDGER):
             self._status_told, self._status_us = status, now_us

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,30 @@ async def test_the_hub_is_told_what_the_post_is_and_how_it_is_and_no_secret(hub,
     }
     assert status["budget"][0]["span"] == "day"
     assert status["link"]["rate"] == 64_000
+
+
+async def test_what_was_being_told_when_the_post_said_farewell_does_not_take_it_back(hub, post, monkeypatch):
+    await until(lambda: "north" in hub.store.status)
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def none_stands() -> list[Alarm]:
+        asked.set()
+        await answer.wait()
+        return []
+
+    async def signal() -> str:
+        return "signal"
+
+    monkeypatch.setattr(post, "_alarms", none_stands)
+    post._connected({})  # tells anew
+    await until(asked.is_set)
+    await post.farewell(signal)
+    await until(lambda: "stopping" in hub.store.status["north"])
+    answer.set()
+    await until(lambda: not post._fresh.is_set() and asked.is_set())
+    await post._tell()
+    await post.uplink.arrived()
+    assert hub.store.status["north"]["stopping"]["why"] == "signal"
 
 
 async def test_the_page_is_told_how_the_link_stands(hub, post):
