@@ -65,7 +65,7 @@ async def test_a_viewer_reads_what_is_not_dealt_with_the_newest_first(site: Runn
         "evidence": {"by": "snmp hut port 3"}, "raised": format_us(T0_US - 60_000_000), "ended": None, "acknowledged": None,
         "acknowledging": None,
         "repeats": 1,
-        "facts": {"mains": "off"},
+        "facts": {"subject": "gate", "mains": "off"},
         "says": "Camera Gate sends no video: it was switched off while this post had power."
         " The mains are off and this post runs on its battery: a camera on the mains has no power either.",
     }  # fmt: skip
