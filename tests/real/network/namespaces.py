@@ -100,7 +100,7 @@ class Link:
         for name, value in changed.items():
             setattr(self.conditions, name, value)
         self.conditions.save(self.file)
-        time.sleep(0.3)
+        time.sleep(0.3)  # the link looks at its file every 0.2 s, and tells nobody that it did
 
     def state(self) -> dict[str, Any]:
         self.post.say("state")
@@ -110,7 +110,7 @@ class Link:
         deadline = time.monotonic() + seconds
         while self.state()["state"] != "connected":
             assert time.monotonic() < deadline, self.state()
-            time.sleep(0.1)
+            time.sleep(0.1)  # between two questions, with a deadline
 
     def wire_bytes(self) -> tuple[int, int]:
         """Bytes that the post's device sent and received, IP headers and all."""
