@@ -5,12 +5,17 @@ device, and carries a real ext4, xfs or btrfs. A cut at one moment is: every wri
 subset of the later ones (a drive may reorder and drop what was not flushed), the last one torn.
 
 The loop device has `--direct-io=off`, without which the FUSE export refuses its reads. Works as root only.
+
+The daemon never lives in the mount namespace that its disk is mounted in (`apart`, `_outside`). Where it was the last one there, as after a
+kill of everything, its own end had to unmount the filesystem, which waits for an answer of the daemon that is ending: the kernel then holds
+loop device and process for ever, and whoever asks for a loop device next waits with them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import random
@@ -39,6 +44,7 @@ FILESYSTEMS = {
 SIZE_MB = {"ext4": 192, "xfs": 320, "btrfs": 256}
 _CLONE_NEWNS, _MS_REC, _MS_PRIVATE = 0x20000, 0x4000, 1 << 18
 HELD_S = 60.0
+_LOOPS_ANSWER_S = 20.0
 _Done = TypeVar("_Done")
 
 
@@ -59,6 +65,11 @@ def apart(work: Callable[[], _Done]) -> _Done:
         return own.submit(alone).result()
 
 
+def _outside(*command: str | Path) -> list[str]:
+    """The command, run in the mount namespace of the process, not in the one of its own that this thread may have."""
+    return ["nsenter", f"--mount=/proc/{os.getpid()}/ns/mnt", *map(str, command)]
+
+
 def sh(*command: str | Path) -> str:
     """Run a command of the rig; its output, or an error that carries what it said."""
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, timeout=180)
@@ -71,11 +82,23 @@ def why_not_here() -> str | None:
     """The reason why the rig cannot run on this machine; None where it can."""
     if os.geteuid() != 0:
         return "the power-cut rig needs root (loop devices and mounts)"
-    for tool in ("qemu-storage-daemon", "losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"):
+    for tool in ("qemu-storage-daemon", "nsenter", "losetup", "mkfs.ext4", "mkfs.xfs", "mkfs.btrfs"):
         if shutil.which(tool) is None:
             return f"the power-cut rig needs {tool}"
     if not Path("/dev/fuse").exists() or not Path("/dev/loop-control").exists():
         return "the power-cut rig needs /dev/fuse and /dev/loop-control"
+    return why_no_loops()
+
+
+@functools.cache
+def why_no_loops() -> str | None:
+    """Why this machine lends no loop devices; None where it does. One that waits for ever for a disk that is gone makes all others wait."""
+    asked = subprocess.Popen(["losetup", "--list"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        asked.wait(_LOOPS_ANSWER_S)
+    except subprocess.TimeoutExpired:
+        asked.kill()  # and not waited for: the kernel holds it
+        return f"the loop devices of this machine do not answer within {_LOOPS_ANSWER_S:.0f} s: one of them waits for a disk that is gone"
     return None
 
 
@@ -99,7 +122,7 @@ class LoggedDisk:
             path.touch()
         os.truncate(self._image, self.size_bytes)
         self._daemon = subprocess.Popen(
-            [
+            _outside(
                 "qemu-storage-daemon",
                 *("--blockdev", f"driver=file,node-name=d,filename={self._image},cache.no-flush=on"),
                 *("--blockdev", f"driver=file,node-name=l,filename={self.log},cache.no-flush=on"),
@@ -108,18 +131,22 @@ class LoggedDisk:
                     "driver=blklogwrites,node-name=w,file=d,log=l,log-sector-size=512,log-super-update-interval=1",
                 ),
                 *("--export", f"type=fuse,id=e,node-name=w,mountpoint={self._fuse},writable=on,allow-other=off"),
-            ],
+            ),
             stderr=subprocess.PIPE,
         )
         try:
             deadline = time.monotonic() + 10
-            while self._fuse.stat().st_size != self.size_bytes:
+            seen_outside = Path(f"/proc/{os.getpid()}/root{self._fuse.resolve()}")
+            while seen_outside.stat().st_size != self.size_bytes:
                 if self._daemon.poll() is not None or time.monotonic() > deadline:
                     raise OSError("qemu-storage-daemon did not export the disk")
                 time.sleep(0.02)  # the export has no event to wait for
-            self._loop = sh("losetup", "--direct-io=off", "-f", "--show", self._fuse)
+            self._loop = sh(*_outside("losetup", "--direct-io=off", "-f", "--show", self._fuse))
             sh(*FILESYSTEMS[self.fs], self._loop)
             sh("mount", self._loop, self.mount)
+            sh(
+                "losetup", "-d", self._loop
+            )  # in use: the kernel detaches it with the last mount, also where nobody is left to ask for it
             sh("sync", "-f", self.mount)
         except BaseException:
             self.__exit__()
@@ -132,9 +159,18 @@ class LoggedDisk:
         return self.log.stat().st_size
 
     def __exit__(self, *_: object) -> None:
-        for step in (("umount", self.mount), ("losetup", "-d", self._loop)):
-            with contextlib.suppress(OSError):
-                sh(*step)
+        device = Path("/sys/block") / Path(self._loop).name
+        backing = _backing(device) if self._loop else ""
+        mounted = self._loop and os.path.ismount(self.mount)
+        with contextlib.suppress(OSError):
+            if mounted:
+                sh("umount", self.mount)
+                _wait_until(
+                    lambda: _backing(device) != backing,
+                    f"{self._loop} is unmounted here, and somebody else still holds its filesystem",
+                )
+            elif self._loop:
+                sh("losetup", "-d", self._loop)
         if self._daemon is not None:
             self._daemon.terminate()
             self._daemon.wait(60)
@@ -255,11 +291,19 @@ def _let_go(image: Path) -> None:
     """Wait until no loop device carries the image. Raises OSError where one does for a minute: somebody else holds the filesystem, and what
     is mounted from that file next would be that one (`apart`).
     """
+    _wait_until(
+        lambda: not any(_backing(loop) == str(image.resolve()) for loop in Path("/sys/block").glob("loop*")),
+        f"{image} is unmounted here, and somebody else still holds its filesystem",
+    )
+
+
+def _wait_until(free: Callable[[], bool], otherwise: str) -> None:
+    """The kernel detaches a device when its last user has gone; there is no event to wait for. Raises OSError after a minute."""
     deadline = time.monotonic() + HELD_S
-    while any(_backing(loop) == str(image.resolve()) for loop in Path("/sys/block").glob("loop*")):
+    while not free():
         if time.monotonic() > deadline:
-            raise OSError(f"{image} is unmounted here, and somebody else still holds its filesystem")
-        time.sleep(0.01)  # the kernel detaches the device when its last user has gone; there is no event to wait for
+            raise OSError(otherwise)
+        time.sleep(0.01)
 
 
 def _backing(loop: Path) -> str:

@@ -5,7 +5,6 @@ Figure 11: after each of them every second is recorded or a gap with a cause, to
 
 import contextlib
 import errno
-import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.rig import disks
 from tests.rig.causes_post import RigPost
 from tests.support.accounted import tiles
 from tests.support.upsd import SimulatedUpsd
@@ -205,7 +205,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         file.truncate(megabytes << 20)
     mount.mkdir()
     subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, mount], check=True)
+    disks.sh("mount", "-o", "loop", image, mount)
     try:
         yield mount
     finally:
@@ -213,10 +213,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 @pytest.mark.root
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("mkfs.ext4") is None or not Path("/dev/loop-control").exists(),
-    reason="a small disk needs root, mkfs.ext4 and loop devices",
-)
+@pytest.mark.skipif(disks.why_not_here() is not None, reason=str(disks.why_not_here()))
 async def test_a_disk_that_really_fills_up_and_is_emptied_again(tmp_path: Path, camera: SimulatedCamera) -> None:
     with small_disk(tmp_path, 400) as disk:
         post = RigPost(tmp_path, volumes=[tmp_path / "index", disk / "data"])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.rig import disks
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.slow,
@@ -77,3 +83,45 @@ def test_a_filesystem_that_somebody_else_holds_is_told(tmp_path: Path, monkeypat
         image = image_of(tmp_path, "held")
         with pytest.raises(OSError, match="somebody else"), disks.mounted(image, tmp_path / "mount", "ext4"):
             takes_a_copy(process)
+
+
+HELD = """
+import sys, time
+from pathlib import Path
+from tests.rig import disks
+
+def work():
+    with disks.LoggedDisk(Path(sys.argv[1]), "lost", "ext4") as disk:
+        (disk.mount / "half").write_bytes(bytes(1 << 20))  # and no sync: its end has something to write
+        print(disk._daemon.pid, disk._loop, flush=True)
+        time.sleep(600)
+
+disks.apart(work)
+"""
+
+
+def test_a_rig_that_is_killed_with_all_its_processes_leaves_no_device_that_waits(tmp_path: Path) -> None:
+    """As a time limit of CI kills it. The daemon ends last: where its end had to unmount its own disk, the kernel held both for ever."""
+    rig = subprocess.Popen([sys.executable, "-c", HELD, tmp_path], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert rig.stdout is not None
+    daemon, loop = rig.stdout.readline().split()
+    rig.kill()
+    rig.wait(60)
+    os.kill(int(daemon), signal.SIGKILL)
+    try:
+        assert gone(Path(f"/proc/{daemon}")), f"the daemon of the disk has not ended: {loop} waits for it"
+        assert gone(Path("/sys/block") / Path(loop).name / "loop/backing_file"), f"{loop} is still in use"
+        disks.why_no_loops.cache_clear()
+        assert disks.why_no_loops() is None
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "lost.fuse"], check=False)
+
+
+def gone(path: Path) -> bool:
+    """Within a minute."""
+    deadline = time.monotonic() + 60
+    while path.exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
