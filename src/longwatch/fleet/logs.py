@@ -1,11 +1,13 @@
 """Ledgers of posts: taken as they come, verified against the heads that the posts sign, and countersigned. docs/design/fleet.md.
 
 A log is only ever a history that its own signed heads cover, each an extension of the one before. Entries beyond the last such head
-are kept and not believed. What does not fit is kept as evidence, and nothing of it is shown.
+are kept and not believed. What does not fit is kept as evidence, and nothing of it is shown. Of a post behind another hub what does not fit
+may be that hub's doing: see `relayed`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,6 +18,7 @@ import sqlalchemy as sa
 from longwatch.base.errors import LongwatchError
 from longwatch.fleet.answers import Doubt
 from longwatch.fleet.engine import FleetDb
+from longwatch.fleet.relayed import Relayed, Trial
 from longwatch.fleet.schema import entries as entries_table
 from longwatch.fleet.schema import evidence, logs, posts
 from longwatch.fleet.telling import Telling
@@ -61,9 +64,9 @@ class _MismatchError(Exception):
 
 
 _OF = (logs.c.post == sa.bindparam("post_"), logs.c.era == sa.bindparam("era_"))
-_POST = sa.select(posts.c.number, posts.c.id, posts.c.era, posts.c.origin, posts.c.key, posts.c.revoked_us).where(
-    posts.c.id == sa.bindparam("id_")
-)
+_POST = sa.select(
+    posts.c.number, posts.c.id, posts.c.era, posts.c.origin, posts.c.key, posts.c.revoked_us, posts.c.via
+).where(posts.c.id == sa.bindparam("id_"))
 _LOG = sa.select(logs).where(*_OF, logs.c.number == sa.bindparam("number_"))
 _SO_FAR = sa.select(sa.func.max(sa.case((logs.c.note != "", logs.c.number))), sa.func.max(logs.c.applied)).where(*_OF)
 _ENTRIES = (
@@ -85,37 +88,53 @@ _SET_HEAD = sa.update(logs).where(*_THIS).values(
 
 
 class Logs:
-    """State: tables logs, entries, evidence; the index through `Telling`. wall_us: the hub's clock."""
+    """State: tables logs, entries, evidence; the index through `Telling`; in memory which logs of posts behind another hub are doubted. wall_us: the hub's clock."""
 
     def __init__(self, db: FleetDb, cosign: Cosign, wall_us: Callable[[], int]) -> None:
         self._db = db
         self._cosign = cosign
         self._wall_us = wall_us
+        self._relayed = Relayed()
 
     # -- entries
 
     def cursor(self, post: str, number: int) -> int:
-        """Entries held of a log, verified or not. Of one that is new, what of the log before is verified: it contains all of that."""
+        """Entries held of a log, verified or not. Of one that is new, what of the log before is verified: it contains all of that. Of one
+        that has to be told from its first entry once more, how far that has come.
+        """
+        trial = self._relayed.trial(post, number)
+        if trial is not None:
+            return trial.size
         with self._db.read() as db:
             row = self._post(db, post)
             log = self._log(db, row, number)
             return self._inherited(db, row, number)[1] if log is None else log.size
 
-    def take(self, post: str, number: int, first: int, given: Sequence[bytes]) -> int:
+    def take(self, post: str, number: int, first: int, given: Sequence[bytes], *, proven: bool = False) -> int:
         """Keep entries [first, ...). Gives the new cursor. What is there already is compared: another entry at a number that is verified
         is evidence of a fork, and not taken; one that is not verified makes way for it. A hole, or what is no entry of that number, is
-        not taken.
+        not taken. proven: a head by the post's key is known to lead to these; else those of a post behind another hub are no evidence.
         """
         with self._db.write() as db:
             row = self._post(db, post, lock=True)
             log = self._log(db, row, number) or self._begin(db, row, number)
-            if first > log.size or not _in_order(first, given):
-                return log.size
+            trial = None if proven else self._relayed.trial(post, number)
+            if first > (log.size if trial is None else trial.size) or not _in_order(first, given):
+                return log.size if trial is None else trial.size
+            signed = max(log.verified, log.base_size)
+            if trial is not None:
+                if first < trial.size:
+                    return trial.size
+                trial.add(given, list(self._read(db, log, first, min(signed, first + len(given)))))
+                if trial.differs is not None or trial.size <= log.size:
+                    return trial.size
             known = list(self._read(db, log, first, min(log.size, first + len(given))))
             for n, (old, new) in enumerate(zip(known, given, strict=False), first):
                 if old == new:
                     continue
-                if n < max(log.verified, log.base_size):
+                if n < signed and not proven and _is_relayed(row):
+                    return log.size
+                if n < signed:
                     why = f"another entry {n} than the one that is covered by a signed head"
                     self._keep(db, row, number, Doubt.FORKED, why, log.note, bytes(new))
                     return log.size
@@ -135,9 +154,9 @@ class Logs:
 
     # -- heads
 
-    def head(self, post: str, number: int, note: str, key: bytes, *, may_be_old: bool = False) -> Held | Refused:
-        """Verify a head against all entries before it, make the index of them, and countersign, in one transaction. may_be_old: it was on its way for long, so
-        that one of less than is verified by now says nothing of the post.
+    def head(self, post: str, number: int, note: str, key: bytes, *, proven: bool = False) -> Held | Refused:
+        """Verify a head against all entries before it, make the index of them, and countersign, in one transaction. proven: it came by hand, with entries that are
+        known to lead to it; one of less than is verified by now says nothing of the post, since it was on its way for long.
         """
         with self._db.write() as db:
             row = self._post(db, post, lock=True)
@@ -155,45 +174,61 @@ class Logs:
                 return Refused(Doubt.UNREADABLE, str(error))
             if head.origin != _origin(row.origin, number):
                 return Refused(Doubt.NOT_ITS_OWN, f"a head of {head.origin}, not of this post's log")
+            relayed = not proven and _is_relayed(row)
+            trial = self._relayed.trial(post, number) if relayed else None
+            if trial is not None and trial.differs is not None and trial.size >= head.size:
+                return self._tried(db, row, log, trial, head, note, key)
             if head.size > log.size:
                 return Refused(
                     Doubt.HOLE, f"entries up to {log.size} are here, the head speaks of {head.size}", later=True
                 )
             if head.size < log.verified:
-                return self._earlier(db, row, log, head, note, may_be_old=may_be_old)
-            return self._later(db, row, log, head, note, key)
+                return self._earlier(db, row, log, head, note, key, may_be_old=proven or relayed)
+            return self._later(db, row, log, head, note, key, relayed=relayed)
 
     def _earlier(
-        self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str, *, may_be_old: bool
+        self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str, key: bytes, *, may_be_old: bool
     ) -> Held | Refused:
-        """A head of less than was signed before. With the same beginning the post went back, or its words are old; with another it forked."""
+        """A head of less than was signed before. With the same beginning the post went back, or its words are old; with another it forked.
+        may_be_old: whoever brings it may show an old one, or one by a key of his own.
+        """
         peaks = Peaks()
         for entry in self._read(db, log, 0, head.size):
             peaks.append(leaf_hash(entry))
         if peaks.root() != head.root:
+            if may_be_old and not self._is_its_key(db, row, key):
+                return _by_nobody(row)
             why = f"a head of {head.size} entries whose history is not the one that it signed before"
             self._keep(db, row, log.number, Doubt.FORKED, why, note)
-            return Refused(Doubt.FORKED, why)
+            forked = Refused(Doubt.FORKED, why)
+            return self._relayed.settle(row.id, log.number, forked) if _is_relayed(row) else forked
         if may_be_old:
             return Held(row.id, log.number, log.verified, log.cosigned)
         why = f"its log ends at {head.size} entries, and it signed {log.verified}: restored from a backup, or an old head shown again"
         self._keep(db, row, log.number, Doubt.ROLLED_BACK, why, note)
         return Refused(Doubt.ROLLED_BACK, why)
 
-    def _later(self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str, key: bytes) -> Held | Refused:
+    def _later(
+        self, db: sa.Connection, row: Any, log: _Log, head: Checkpoint, note: str, key: bytes, *, relayed: bool
+    ) -> Held | Refused:
         before: _Log | None = None
         try:
             peaks = self._prove(db, log, head)
         except _MismatchError as error:
-            self._keep(db, row, log.number, Doubt.FORKED, str(error), note)
             self._drop(db, log, log.verified)
             db.execute(sa.update(logs).where(*_key(log)).values(size=log.verified))
-            return Refused(Doubt.FORKED, str(error))
+            if relayed and head.size > log.verified:
+                return self._relayed.next_step(row.id, log.number, str(error), whole=log.verified > 0)
+            if relayed and not self._is_its_key(db, row, key):
+                return _by_nobody(row)
+            self._keep(db, row, log.number, Doubt.FORKED, str(error), note)
+            forked = Refused(Doubt.FORKED, str(error))
+            return self._relayed.settle(row.id, log.number, forked) if relayed else forked
         newest, applied = self._so_far(db, row)
         if not log.note:
             before = self._before(db, row, log.number)
         if before is not None and before.key != key:
-            why = f"log {log.number} is signed by another key than log {before.number}; it contains all of that log"
+            why = f"log {log.number} is signed by another key than log {before.number}; it contains all of that log{_told_by(row)}"
             self._keep(db, row, log.number, Doubt.KEY_CHANGED, why, note)
         cosigned = self._cosign(head, note) if head.size > log.verified or not log.cosigned else log.cosigned
         values = {
@@ -205,10 +240,30 @@ class Logs:
             "at_": self._wall_us(),
         }
         db.execute(_SET_HEAD, _key_values(log) | values)
+        self._relayed.fits(row.id, log.number)
         untold = 0
         if log.number >= newest:
             untold = self._apply(db, replace(log, verified=head.size), applied, post=row.id)
         return Held(row.id, log.number, head.size, cosigned, untold)
+
+    def _tried(
+        self, db: sa.Connection, row: Any, log: _Log, trial: Trial, head: Checkpoint, note: str, key: bytes
+    ) -> Refused:
+        """All of a relayed log came once more, and it is another than the one that is verified: by the post's own word, or by that of the hub between alone."""
+        assert trial.differs is not None
+        n, entry = trial.differs
+        if not trial.leads_to(head) or not self._is_its_key(db, row, key):
+            return self._relayed.settle(row.id, log.number, _by_nobody(row))
+        why = f"another entry {n} than the one that is covered by a signed head"
+        self._keep(db, row, log.number, Doubt.FORKED, why, log.note, entry)
+        why = f"a head of {head.size} entries whose history is not the one that it signed before"
+        self._keep(db, row, log.number, Doubt.FORKED, why, note)
+        return self._relayed.settle(row.id, log.number, Refused(Doubt.FORKED, why))
+
+    def _is_its_key(self, db: sa.Connection, row: Any, key: bytes) -> bool:
+        """Whether something that is verified here was signed by it: a hub between can say of any key that it is the post's."""
+        mine = (logs.c.post == row.number, logs.c.era == row.era, logs.c.note != "", logs.c.key == key)
+        return db.execute(sa.select(logs.c.number).where(*mine).limit(1)).first() is not None
 
     def carried(
         self, post: str, number: int, first: int, given: Callable[[], Iterable[bytes]], note: str, key: bytes
@@ -242,10 +297,10 @@ class Logs:
         at = max(first, proven_from)
         rest = islice(given(), at - first, max(at, head.size) - first)
         while part := list(islice(rest, _AT_ONCE)):
-            if self.take(post, number, at, part) < at + len(part):
+            if self.take(post, number, at, part, proven=True) < at + len(part):
                 break  # another history: that stands as evidence now, and the head is refused for it
             at += len(part)
-        return self.head(post, number, note, key, may_be_old=True)
+        return self.head(post, number, note, key, proven=True)
 
     def _leads_to(
         self,
@@ -431,6 +486,20 @@ def _in_order(first: int, given: Sequence[bytes]) -> bool:
         except EntryError:
             return False
     return True
+
+
+def _is_relayed(row: Any) -> bool:
+    """Whether another hub speaks for this post."""
+    return bool(row.via != "[]")
+
+
+def _told_by(row: Any) -> str:
+    return f", as the hub {json.loads(row.via)[-1]} tells it" if _is_relayed(row) else ""
+
+
+def _by_nobody(row: Any) -> Refused:
+    """What does not fit, and was signed by no key that anything verified of this post was signed by."""
+    return Refused(Doubt.NOT_ITS_OWN, f"it contradicts what this post signed, and not by its own word{_told_by(row)}")
 
 
 def _key_values(log: _Log) -> dict[str, Any]:
