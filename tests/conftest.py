@@ -7,6 +7,7 @@ import gc
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +27,9 @@ settings.load_profile("suite")
 
 _HERE = Path(__file__).parent
 _SMALL = 1
-_PHASES = {"rig": 0, "real": 0, "recovery": 0, "e2e": 2}
+_BROWSERS = 2
+_PHASES = {"rig": 0, "real": 0, "recovery": 0, "e2e": _BROWSERS}
+_WORKERS_WITH_A_BROWSER = 2
 _TOLD_CHARACTERS = 6000
 _WHOLLY_SLOW = {"e2e", "real", "unit/simulate", "unit/web"}
 _MARKED_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
@@ -68,6 +71,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _phase(item), -sizes[group] if group else 0
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """What drives real processes waits for them more than it works, so three of it fill two processors. A browser fills one by itself: when it is
+    the turn of these, a third worker ends.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from tests.support.phases import Phased
+
+    def in_a_browser(test: str) -> bool:
+        return _phase_of(config.rootpath / test.partition("::")[0]) == _BROWSERS
+
+    return Phased(config, log, in_a_browser, _WORKERS_WITH_A_BROWSER)
 
 
 @pytest.hookimpl(trylast=True)
