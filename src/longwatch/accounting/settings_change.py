@@ -242,6 +242,10 @@ def _of_camera(camera: str, old: Flat, new: Flat) -> list[str]:
             found.append(f"camera {camera} {what} {_hours(lost)} a week less ({name})")
     if old.get(before + "audio") is True and new.get(before + "audio") is False:
         found.append(f"the sound of camera {camera} is not recorded any more")
+    if old.get(before + "tamper") is True and new.get(before + "tamper") is False:
+        found.append(
+            f"camera {camera} is not watched for sabotage any more: nothing says that it is covered, turned or frozen"
+        )
     found += _of_masks(camera, old, new)
     found += [
         f"`{name}` of camera {camera} is removed: it tells why the camera is silent"

@@ -44,7 +44,9 @@ def new(
 def apply(
     reason: Annotated[
         str | None,
-        typer.Option("--reason", metavar="TEXT", help="Why; asked for where less is recorded, kept or accounted for."),
+        typer.Option(
+            "--reason", metavar="TEXT", help="Why; asked for where less is recorded, kept, accounted for or watched."
+        ),
     ] = None,
     config: options.Config = None,
     json: options.Json = False,

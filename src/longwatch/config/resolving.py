@@ -71,6 +71,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "kind": camera.kind,
         "record": camera.record,
         "audio": camera.audio,
+        "tamper": camera.looked_at is not None and camera.looked_at.tamper,
         **({} if camera.radiometry is None else {"metadata": True}),
         "transport": camera.transport,
         "verify_certificate": camera.verify_certificate,

@@ -521,6 +521,8 @@ def test_a_camera_is_looked_at_unless_it_says_otherwise():
     assert found["plain"].looked_at is not None
     assert (found["own"].looked_at.fps, found["own"].looked_at.tamper) == (2, False)
     assert of(text.replace("cameras:", "defaults: {detect: false}\ncameras:")).cameras["plain"].looked_at is None
+    told = {camera["id"]: camera["tamper"] for camera in resolved(of(text))["cameras"]}
+    assert told == {"plain": True, "two": True, "off": False, "own": False}, "what takes that away asks for a reason"
 
 
 def test_a_short_name_of_a_class_is_taken_in_a_zone():
