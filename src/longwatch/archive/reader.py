@@ -29,7 +29,7 @@ from longwatch.model.causes import Cause
 from longwatch.model.holds import Hold, merged
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow, GapSpan, Held, Provenance, RecordedSpan, SegmentRow, discarded
-from longwatch.timeline import Tile
+from longwatch.timeline import Tiling
 from longwatch.timeline.placing import best_placed, by_precedence, split
 from longwatch.timeline.wide import WideRows
 
@@ -378,7 +378,7 @@ class ArchiveReader:
         except sqlite3.Error as error:
             raise _unreadable(error) from error
 
-    def tilings(self, keys: Sequence[StreamKey], from_us: int, to_us: int) -> list[tuple[int, list[Tile]]]:
+    def tilings(self, keys: Sequence[StreamKey], from_us: int, to_us: int) -> list[tuple[int, Tiling]]:
         """Of each stream up to when it is accounted for, and its exact timeline, as of one moment: what `tile` makes of its spans and gaps.
         Of many streams from days that were made beforehand (wide_days.read_tiles).
         """

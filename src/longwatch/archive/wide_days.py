@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from longwatch.archive.index import Index
 from longwatch.model.causes import Cause
 from longwatch.model.stores import Fate, GapSpan, Provenance, RecordedSpan, discarded
-from longwatch.timeline import Tile, days, tile
+from longwatch.timeline import Tile, Tiling, days, tile
 from longwatch.timeline.placing import split
 from longwatch.timeline.wide import DAY_US, Piece, WideRows, clipped, joined, pack, pieces_of, unpack
 
@@ -305,28 +305,28 @@ def read_wide(
 
 def read_tiles(
     db: sqlite3.Connection, streams: Sequence[tuple[int, int | None]], from_us: int, to_us: int
-) -> tuple[int, list[list[Tile]]]:
+) -> tuple[int, list[Tiling]]:
     """Up to when all is accounted for, and the tiling of [from_us, to_us) of each stream (its id, and since when it is set up): what
     `tile` makes of its rows. Within the caller's transaction.
     """
     accounted_us = _accounted(db)
     if from_us >= to_us:
-        return accounted_us, [[] for _ in streams]
+        return accounted_us, [Tiling.of([]) for _ in streams]
     known: dict[int, dict[int, bytes]] = {stream: {} for stream, _ in streams}
     if len(streams) > _FEW_STREAMS:  # of few, their rows stand closer together
         known = _days_of(db, "tile_day", list(known), from_us, to_us, accounted_us, days.READABLE)
     wanting, places = _wanting_of(streams, known, from_us, to_us)
     read = tiled(db, wanting, accounted_us, evidence=True) if wanting else []
-    parts: list[dict[int, list[Tile]]] = [{} for _ in streams]
+    parts: list[dict[int, Tiling]] = [{} for _ in streams]
     for (n, begin), tiles in zip(places, read, strict=True):
-        parts[n][begin] = tiles
+        parts[n][begin] = Tiling.of(tiles)
     found = []
     for n, (stream, _) in enumerate(streams):
-        of = parts[n]
-        for following in _following(known[stream]):
-            of[following[0]] = days.unpack([(day * DAY_US, known[stream][day]) for day in following])
-        tiles = days.joined(of[begin] for begin in sorted(of))
-        found.append(days.clipped(tiles, from_us, to_us) if from_us % DAY_US or to_us % DAY_US else tiles)
+        of, kept = parts[n], known[stream]
+        for following in _following(kept):
+            of[following[0]] = days.unpack([(day * DAY_US, kept[day]) for day in following])
+        tiling = Tiling.joined(of[begin] for begin in sorted(of)) if len(of) != 1 else of.popitem()[1]
+        found.append(tiling.clipped(from_us, to_us) if from_us % DAY_US or to_us % DAY_US else tiling)
     return accounted_us, found
 
 
@@ -404,8 +404,8 @@ class WideDays:
                 [(*_row_of(of), pack(pieces_of(tiles), of.from_us)) for of, tiles in made],
             )
             db.executemany(  # after the other: what drops that one drops this
-                "INSERT INTO tile_day VALUES (?, ?, ?)",
-                [(*_row_of(of), days.pack(tiles, of.from_us)) for of, tiles in made],
+                "INSERT OR REPLACE INTO tile_day VALUES (?, ?, ?)",
+                [(*_row_of(of), days.pack(tiles)) for of, tiles in made],
             )
 
 
@@ -426,12 +426,13 @@ def _oldest_day(db: sqlite3.Connection) -> int | None:
 
 
 def _wanting(db: sqlite3.Connection, day: int) -> list[Stretch]:
-    """Streams that were set up by the end of the day, and have no row of it. At most a transaction's worth."""
+    """Streams that were set up by the end of the day, and have no row of it, or one of another version. At most a transaction's worth."""
     rows = db.execute(
         "SELECT id, ?1 * ?2, (?1 + 1) * ?2, set_up_us FROM stream s WHERE set_up_us < (?1 + 1) * ?2"
         " AND NOT (EXISTS (SELECT 1 FROM wide_day w WHERE w.day = ?1 AND w.stream_id = s.id)"
-        " AND EXISTS (SELECT 1 FROM tile_day t WHERE t.day = ?1 AND t.stream_id = s.id)) LIMIT ?3",
-        (day, DAY_US, MOST_AT_ONCE),
+        " AND EXISTS (SELECT 1 FROM tile_day t WHERE t.day = ?1 AND t.stream_id = s.id"
+        " AND instr(?4, substr(t.tiles, 1, 1)) > 0)) LIMIT ?3",
+        (day, DAY_US, MOST_AT_ONCE, days.OURS),
     )
     return [Stretch(*row) for row in rows]
 
@@ -504,8 +505,9 @@ def _wrong_days(db: sqlite3.Connection, table: str) -> Iterator[WrongDay]:
             # beyond what is accounted for nobody reads it: the clock went back
             if (day + 1) * DAY_US > accounted_us:
                 continue
-            begins = day * DAY_US
-            if bytes(blob) != (days.pack(tiles, begins) if told else pack(pieces_of(tiles), begins)):
+            if told and blob[:1] not in days.OURS:  # nobody reads it, and it is made anew
+                continue
+            if bytes(blob) != (days.pack(tiles) if told else pack(pieces_of(tiles), day * DAY_US)):
                 yield WrongDay(day, stream)
 
 

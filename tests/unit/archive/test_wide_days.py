@@ -479,6 +479,24 @@ def test_a_day_that_says_something_else_is_found(tmp_path: Path, changed: str):
     index.close()
 
 
+def test_a_day_that_another_version_made_is_not_read_nor_judged_and_is_made_anew(tmp_path: Path):
+    index = made(tmp_path / "index.db", streams=12)
+    with index.transaction() as db:
+        db.execute("INSERT INTO gap VALUES (1, 1, ?, ?, 'packets_lost', '{}')", (2 * DAY_US, 2 * DAY_US + HOUR))
+    make_all(index)
+    kept = db.execute("SELECT * FROM tile_day").fetchall()
+    reader = ArchiveReader([tmp_path])
+    keys = [StreamKey(row.camera, row.stream) for row in reader.cameras()]
+    found = reader.tilings(keys, 0, DAYS * DAY_US)
+    db.execute("UPDATE tile_day SET tiles = CAST(x'01' || substr(tiles, 2) AS BLOB)")
+    assert reader.tilings(keys, 0, DAYS * DAY_US) == found
+    assert wrong_days(db) == []
+    make_all(index)
+    assert db.execute("SELECT * FROM tile_day").fetchall() == kept
+    reader.close()
+    index.close()
+
+
 @pytest.mark.parametrize(
     ("table", "without"), [("recorded_span", "run_id <> 2"), ("gap", "id <> 1"), ("gone_span", "first_sequence <> 0")]
 )

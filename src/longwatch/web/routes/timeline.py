@@ -15,7 +15,7 @@ from longwatch.base.errors import UsageError
 from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.model.sessions import StreamKey
-from longwatch.timeline import State, Tile, tile
+from longwatch.timeline import State, Tile, gaps_in, tile
 from longwatch.timeline.wide import DAY_US
 from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps, Index
@@ -147,8 +147,7 @@ def _gaps(
         found += [
             (key, item, until_us)
             for key, (until_us, tiles) in zip(some, index.tilings(some, from_us, to_us), strict=True)
-            for item in tiles
-            if item.state is State.GAP
+            for item in gaps_in(tiles)
         ]
     page = [_gap(key, item, until_us) for key, item, until_us in found[skip : skip + limit]]
     rest = cursor_of(skip + limit) if len(found) > skip + limit else None
