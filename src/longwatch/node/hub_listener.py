@@ -27,6 +27,7 @@ from longwatch.base.descriptors import allow_descriptors
 from longwatch.base.errors import LongwatchError
 from longwatch.base.tasks import Tasks
 from longwatch.fleet.certificates import NotEnrolledError, Verdict
+from longwatch.node.hub_strangers import Strangers
 from longwatch.trust import Authority, CertificateError, DoorKeys, Peer, peer_of, server_context
 from longwatch.trust.exchange import (
     MAX_BYTES,
@@ -49,9 +50,9 @@ TRIES_S = 60.0
 MOST_RENEWALS = 10
 """Of one site in an hour."""
 _MOST_ADDRESSES = 1024
-_MOST_TOGETHER = 32
-"""Of those that have shown no certificate."""
 _SAID_WITHIN_S = 60.0
+STRANGER_S = 20.0
+"""So long may somebody without a certificate say nothing: the one message of who joins is there a round trip after the connection."""
 _LOOK_S = 5.0
 _HANDSHAKE_S = 30.0
 DESCRIPTORS = 16_384
@@ -122,11 +123,12 @@ class Desk(Protocol):
 class HubListener:
     """serve_site: what is done with a connection of a site that is let in, until it ends (`replication.Uplinks.serve`).
 
-    on_refused: told of a site whose certificate is not let in, and why.
+    on_refused: told of a site whose certificate is not let in, and why. stranger_s: how long one without a certificate may say nothing.
     """
 
     def __init__(
-        self, desk: Desk, clock: Clock, serve_site: Serve, on_refused: Callable[[str, str], None] = lambda _site, _why: None
+        self, desk: Desk, clock: Clock, serve_site: Serve, on_refused: Callable[[str, str], None] = lambda _site, _why: None,
+        stranger_s: float = STRANGER_S,
     ) -> None:  # fmt: skip
         self._desk = desk
         self._clock = clock
@@ -134,7 +136,8 @@ class HubListener:
         self._on_refused = on_refused
         self._tries = Tries(clock)
         self._renewals = Tries(clock, MOST_RENEWALS, 3600.0)
-        self._strangers = 0
+        self._strangers: Strangers[ServerConnection] = Strangers()
+        self._stranger_s = stranger_s
         self._connected: dict[ServerConnection, Peer] = {}
         self._tasks = Tasks("hub-listener")
         self._server: Server | None = None
@@ -181,7 +184,8 @@ class HubListener:
         """Before the WebSocket is there: who it is, and whether this path is for them."""
         path = request.path.partition("?")[0]
         if path in {PATH_CA, PATH_ENROL}:
-            if self._strangers >= _MOST_TOGETHER or not self._tries.may(_address(connection)):
+            address = _address(connection)
+            if not self._strangers.may(address) or not self._tries.may(address):
                 return _refused(connection, http.HTTPStatus.TOO_MANY_REQUESTS, "too_many")
             return None
         if path not in {PATH_RENEW, PATH_UPLINK}:
@@ -227,11 +231,16 @@ class HubListener:
     async def _stranger(
         self, connection: ServerConnection, answer: Callable[[ServerConnection], Awaitable[str]]
     ) -> None:
-        self._strangers += 1
+        goes = self._strangers.enter(connection, _address(connection))
+        if goes is not None:
+            _log.info("somebody who said nothing makes way at the door", address=_address(goes))
+            _end(goes)
+        if goes is connection:
+            return
         try:
             await self._exchange(connection, answer)
         finally:
-            self._strangers -= 1
+            self._strangers.leave(connection)
 
     async def _exchange(
         self, connection: ServerConnection, answer: Callable[[ServerConnection], Awaitable[str]]
@@ -252,16 +261,20 @@ class HubListener:
         await asyncio.wait_for(connection.send(said), _SAID_WITHIN_S)
         await connection.close()
 
-    async def _asked(self, connection: ServerConnection) -> bytes | str:
-        said = await asyncio.wait_for(connection.recv(), _SAID_WITHIN_S)
+    async def _asked(self, connection: ServerConnection, within_s: float = _SAID_WITHIN_S) -> bytes | str:
+        said = await asyncio.wait_for(connection.recv(), within_s)
         return said if len(said) <= MAX_BYTES else ""
 
     async def _ca(self, _: ServerConnection) -> str:
         return self._desk.keys.root_pem.decode()
 
     async def _enrol(self, connection: ServerConnection) -> str:
-        given = await self._desk.enrol(parse_asking(await self._asked(connection)), _address(connection))
-        return given.text()
+        asked = parse_asking(await self._asked(connection, self._stranger_s))
+        self._strangers.serve(connection, served=True)
+        try:
+            return (await self._desk.enrol(asked, _address(connection))).text()
+        finally:
+            self._strangers.serve(connection, served=False)
 
     async def _renew(self, connection: ServerConnection) -> str:
         csr = await self._asked(connection)

@@ -169,6 +169,32 @@ async def test_a_code_lets_its_post_in_once_and_both_ledgers_say_so(hub: HubCase
     assert not (post.folder / "trust" / "joining.key").exists()
 
 
+async def silent(hub: HubCase, address: str) -> ClientConnection:
+    """Somebody from this address who opens the door and says nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return await connect(
+        f"wss://127.0.0.1:{hub.listener.port}/enrol", ssl=context, subprotocols=[SUBPROTOCOL], proxy=None, compression=None,
+        local_addr=(address, 0),
+    )  # type: ignore[list-item]  # fmt: skip
+
+
+@pytest.mark.parametrize("addresses", [1, 50])
+async def test_strangers_who_say_nothing_keep_nobody_out(hub: HubCase, post: PostCase, addresses: int) -> None:
+    code = await hub.invite("ridge")
+    many = [await silent(hub, f"127.0.1.{1 + n % addresses}") for n in range(50)]
+    assert (await post.joining.join(code, WHO)).site == "ridge"
+    await until(lambda: sum(one.state.name == "OPEN" for one in many) <= 32, "the oldest made way", seconds=30)
+    for one in many:
+        await one.close()
+
+
+async def test_a_stranger_who_says_nothing_is_sent_away_before_long(hub: HubCase) -> None:
+    hub.listener._stranger_s = 0.05
+    one = await silent(hub, "127.0.1.1")
+    await asyncio.wait_for(one.wait_closed(), 30)
+
+
 async def test_no_secret_of_a_code_stands_in_a_ledger_or_a_log(hub: HubCase, post: PostCase, capsys: Any) -> None:
     code = await hub.invite("ridge")
     await post.joining.join(code, WHO)
