@@ -49,7 +49,9 @@ DAY_US = 86_400_000_000
 QUARTER_US = 900_000_000
 MOST_PIECES = 400
 _HEAD = struct.Struct("<B")
+_PIECE = struct.Struct("<QQ")  # begin in the day; length | code << 48
 _CODE_SHIFT = 48
+_LENGTH_MASK = (1 << _CODE_SHIFT) - 1
 
 Piece = tuple[int, int, int]
 """[from_us, to_us) and the code of what is there instead of footage."""
@@ -109,6 +111,7 @@ def clipped(pieces: Iterable[Piece], from_us: int, to_us: int) -> list[Piece]:
     return [(max(a, from_us), min(b, to_us), code) for a, b, code in pieces if b > from_us and a < to_us]
 
 
+_RECORDED = RECORDED << 8
 _SHARE_OF = tuple(next((share for share in SHARES if percent <= share), SHARES[-1]) for percent in range(101))
 
 
@@ -119,12 +122,11 @@ def share_of(absent_us: int, known_us: int) -> int:
     return _SHARE_OF[-(-100 * absent_us // known_us)]
 
 
-def _part(at: int, code: int, absent_us: int, pending_us: int, rest_us: int, step_us: int) -> Run:
-    """A step of several things. code: the worst of them, PENDING where nothing else was added; rest_us: what no piece covers."""
+def _part(code: int, absent_us: int, pending_us: int, rest_us: int, step_us: int) -> int:
+    """A step of several things: code << 8 | share. code: the worst of them, PENDING where nothing else was added; rest_us: what no piece covers."""
     if code == PENDING and rest_us:
         code = RECORDED
-    share = share_of(absent_us, step_us - pending_us)
-    return (at, code, share) if share else (at, code)
+    return code << 8 | share_of(absent_us, step_us - pending_us)
 
 
 def reduce(
@@ -135,30 +137,31 @@ def reduce(
     A step tells the worst code of anything in it, and pending only where there is nothing else. Where part of what is known of
     it is there, share says how much is not.
     """
-    runs: list[Run] = []
+    told: list[tuple[int, int]] = []  # from which step on, and code << 8 | share
     done = 0  # steps told
     part = -1  # the step that pieces lie in only in part, and what is known of it
     worst = absent_us = pending_us = rest_us = 0
+    length_us = to_us - from_us
     for begin_us, end_us, code in pieces:
         a = begin_us - from_us if begin_us > from_us else 0
-        b = end_us - from_us if end_us < to_us else to_us - from_us
+        b = end_us - from_us if end_us < to_us else length_us
         at = a // step_us
         while a < b:
-            if part >= 0 and part != at:
-                runs.append(_part(part, worst, absent_us, pending_us, rest_us, step_us))
-                done, part = part + 1, -1
-            if done < at:
-                runs.append((done, RECORDED))
-                done = at
-            until = (at + 1) * step_us
-            if part < 0 and a == at * step_us and b >= until:
-                done = b // step_us
-                runs.append((at, code))
-                a, at = done * step_us, done
-                continue
-            took_us = (min(b, until)) - a
-            if part < 0:
+            until = at * step_us + step_us
+            if part != at:
+                if part >= 0:
+                    told.append((part, _part(worst, absent_us, pending_us, rest_us, step_us)))
+                    done, part = part + 1, -1
+                if done < at:
+                    told.append((done, _RECORDED))
+                    done = at
+                if b >= until and a == until - step_us:
+                    done = b // step_us
+                    told.append((at, code << 8))
+                    a, at = done * step_us, done
+                    continue
                 part, worst, absent_us, pending_us, rest_us = at, PENDING, 0, 0, step_us
+            took_us = min(b, until) - a
             rest_us -= took_us
             if code > POST or code == GONE:
                 absent_us += took_us
@@ -168,11 +171,18 @@ def reduce(
                 worst = code
             a, at = until, at + 1
     if part >= 0:
-        runs.append(_part(part, worst, absent_us, pending_us, rest_us, step_us))
+        told.append((part, _part(worst, absent_us, pending_us, rest_us, step_us)))
         done = part + 1
-    if done < (to_us - from_us) // step_us:
-        runs.append((done, RECORDED))
-    return [run for n, run in enumerate(runs) if n == 0 or run[1:] != runs[n - 1][1:]]
+    if done < length_us // step_us:
+        told.append((done, _RECORDED))
+    runs: list[Run] = []
+    before = -1
+    for at, what in told:
+        if what != before:
+            share = what & 0xFF
+            runs.append((at, what >> 8, share) if share else (at, what >> 8))
+            before = what
+    return runs
 
 
 def quarters(pieces: Iterable[Piece]) -> list[Piece]:
@@ -208,14 +218,11 @@ def pack(pieces: Sequence[Piece], day_us: int) -> bytes:
 
 def unpack(blob: bytes, day_us: int) -> tuple[bool, list[Piece]]:
     """Whether they are exact, and the pieces. Raises ValueError for what `pack` did not make."""
-    count = (len(blob) - 1) // 8
-    if len(blob) != 1 + 8 * count or count % 2 or blob[0] > 1:
+    if len(blob) % _PIECE.size != 1 or blob[0] > 1:
         raise ValueError("these are no pieces of a day")
-    numbers = struct.unpack_from(f"<{count}Q", blob, 1)
-    mask = (1 << _CODE_SHIFT) - 1
     return blob[0] == 0, [
-        (day_us + begin, day_us + begin + (length & mask), length >> _CODE_SHIFT)
-        for begin, length in zip(numbers[::2], numbers[1::2], strict=True)
+        (begin + day_us, begin + day_us + (length & _LENGTH_MASK), length >> _CODE_SHIFT)
+        for begin, length in _PIECE.iter_unpack(blob[1:])
     ]
 
 
