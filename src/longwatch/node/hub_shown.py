@@ -5,7 +5,7 @@ for each who asks: a hub has a thousand of them. Nothing that a post says of its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from longwatch.base.ids import is_slug
@@ -14,6 +14,7 @@ from longwatch.fleet import PostRow
 from longwatch.fleet.standing import PostNow, StreamNow
 from longwatch.health import StreamState
 from longwatch.model.sessions import StreamKey
+from longwatch.node.formats_told import tracks_of
 from longwatch.web import SiteCamera
 
 _KINDS = frozenset({"visible", "thermal"})
@@ -84,12 +85,16 @@ def _states(
 ) -> tuple[StreamState, ...]:
     """Of each stream of its cameras."""
     good = post.row.revoked_us is None and connected
+    formats = {_text(item, "id"): item.get("formats") for item in _listed(post.row)}
     found = []
     for camera in cameras:
         name = camera.id.partition(".")[2]
         for stream in camera.streams:
             told = post.streams.get((name, stream))
-            found.append(_stream_state(StreamKey(camera.id, stream), camera, told, heard_us, connected=good))
+            state = _stream_state(StreamKey(camera.id, stream), camera, told, heard_us, connected=good)
+            looks = formats.get(name)
+            said = looks.get(stream) if isinstance(looks, Mapping) else None
+            found.append(replace(state, tracks=tracks_of(said, recording=state.recording)))
     return tuple(found)
 
 

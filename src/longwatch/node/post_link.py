@@ -25,6 +25,7 @@ from longwatch.config import Settings
 from longwatch.health import Snapshot, examine
 from longwatch.model.alarms import Alarm
 from longwatch.model.uplink import Class, LogSource, Waiting
+from longwatch.node.formats_told import FormatsTold
 from longwatch.node.uplink import Uplink
 from longwatch.replication import Policy, Window
 from longwatch.server_db import ServerDb
@@ -99,6 +100,7 @@ class PostLink:
         self._version = version
         self._data: Path = settings().volumes[0]
         self._site_told = b""
+        self._formats = FormatsTold()
         self._status_told: dict[str, Any] = {}
         self._status_us: int | None = None
         self._leaving = False
@@ -178,6 +180,9 @@ class PostLink:
     async def _tell(self) -> None:
         settings = self._settings()
         site = site_of(settings)
+        formats = self._formats.now((await self._snapshot()).streams, self._clock.boottime_us())
+        for camera in site["cameras"]:
+            camera["formats"] = formats.get(camera["id"], {})
         stamp = hashlib.sha256(
             json.dumps([site, self._enrolment.hub if self._enrolment else ""], sort_keys=True).encode()
         ).digest()

@@ -86,6 +86,18 @@ async def test_what_a_post_told_is_shown(case: Case) -> None:
     ]  # fmt: skip
 
 
+async def test_how_a_posts_streams_look_is_shown_as_it_told_it(case: Case) -> None:
+    looks = {"codec": "avc1.64001f", "width": 1280, "height": 720, "fps": 15.0, "bitrate": 1_200_000}
+    camera = {"id": "gate", "streams": ["main", "sub"], "formats": {"main": looks, "sub": "untrue", "other": looks}}
+    await case.told({"cameras": [camera, {"id": "yard", "formats": [looks]}]})
+    by_key = case.view.snapshot(Snapshot(case.clock.wall_us(), running=True)).by_key
+    [track] = by_key[StreamKey("ridge.gate", "main")].tracks
+    assert (track.codec, track.width, track.height, track.fps) == ("avc1.64001f", 1280, 720, 15.0)
+    assert track.bitrate is None, "nobody says that it is recorded now"
+    assert by_key[StreamKey("ridge.gate", "sub")].tracks == ()
+    assert by_key[StreamKey("ridge.yard", "main")].tracks == ()
+
+
 async def test_the_states_of_a_post(case: Case) -> None:
     assert (await case.told())["state"] == "never"
     contact = case.hub.fleet.contact_begun("ridge", "10.0.0.1")

@@ -62,7 +62,11 @@ async def post(tmp_path, hub):
     ]
 
     async def snapshot():
-        return Snapshot.read(WALL_US, {"accounted_until_us": WALL_US, "provenance": "ntp", "streams": [{"camera": "gate", "stream": "main", "recording": True}]})  # fmt: skip
+        tracks = [
+            {"codec": "avc1.64001f", "kind": "video", "width": 1280, "height": 720, "fps": 15.0, "bitrate": 1_234_567}
+        ]
+        streams = [{"camera": "gate", "stream": "main", "recording": True, "tracks": tracks}]
+        return Snapshot.read(WALL_US, {"accounted_until_us": WALL_US, "provenance": "ntp", "streams": streams})
 
     async def standing():
         return alarms
@@ -91,6 +95,8 @@ async def test_the_hub_is_told_what_the_post_is_and_how_it_is_and_no_secret(hub,
     assert [(c["id"], c["streams"], c["withheld"], c["max_age_s"]) for c in site["cameras"]] == [
         ("gate", ["main", "sub"], False, 30 * 86_400), ("attic", ["main"], True, 2 * 86_400),
     ]  # fmt: skip
+    looks = {"codec": "avc1.64001f", "width": 1280, "height": 720, "fps": 15.0, "bitrate": 1_200_000}
+    assert [camera["formats"] for camera in site["cameras"]] == [{"main": looks}, {}]
     assert "10.0.0.5" not in str(site)
     assert "canary" not in str(site)
     assert (status["cameras"], status["recording"], status["provenance"]) == (1, 1, "ntp")
