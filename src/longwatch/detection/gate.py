@@ -86,6 +86,7 @@ class Gate:
         self.options = options or GateOptions()
         self._smooth_us, self._level_us = self.options.smooth_us, self.options.level_us
         self._learn_us, self._least_up = self.options.learn_us, self.options.least_up
+        self._alike, self._most_wary, self._vain_us = self.options.alike, self.options.most_wary, self.options.vain_us
         self._level = math.nan
         self._offsets = [0.0] * _PLACES
         self._visits = [0] * _PLACES
@@ -172,6 +173,61 @@ class Gate:
             return _KEY
         return _QUIET
 
+    def between(self, size_bytes: int, wall_us: int, coarse: int | None = None) -> bool:
+        """As `sample` of a picture that builds on others: whether all is to be decoded. While the gate is shut nearly every picture of a quiet camera goes through here, so what `_between`
+        and `_learn` then do stands here in one piece, to the same bits.
+        """
+        last_us = self._last_us
+        step_us = -1 if last_us is None else wall_us - last_us
+        rough = self._rough
+        if not (
+            self._why is _SHUT
+            and 0 <= step_us <= _LONGEST_STEP_US
+            and self._learnt_us >= self._learn_us
+            and rough > self._alike
+            and wall_us // _HOUR_US % 24 == self._hour
+        ):
+            return self.sample(size_bytes, False, wall_us, here=False, coarse=coarse).decode
+        self._last_us = wall_us
+        if coarse is not None:
+            self._coarse = coarse
+        self._place = place = self._place + 1
+        if place >= 4:
+            place = 4 + (place & 3)
+        away = math.log(size_bytes + 32) + _PER_STEP * self._coarse - self._level - self._offsets[place]
+        quick, slow = self._smooth
+        quick_us, slow_us = self._smooth_us
+        quick += (step_us / quick_us if step_us < quick_us else 1.0) * (away - quick)
+        slow += (step_us / slow_us if step_us < slow_us else 1.0) * (away - slow)
+        self._smooth = (quick, slow)
+        factor, least_up = self._factor, self._least_up
+        quick_stray, slow_stray = strays = self._stray
+        if (
+            (quick > least_up and quick > factor * quick_stray)
+            or (slow > least_up and slow > factor * slow_stray)
+            or (quick < -self.options.least_down and quick < -2 * factor * quick_stray)
+        ):
+            self._weigh(place, away, step_us, wall_us)
+            return self._why is not _SHUT
+        bound = 4 * rough if rough > 0.0125 else 0.05
+        held = bound if away > bound else (max(-bound, away))
+        self._level += step_us / self._level_us * held
+        self._learnt_us += step_us
+        part = step_us / (2 * self._level_us)
+        far = abs(away)
+        self._rough = rough + part * ((far if far < 1 else 1.0) - rough)
+        far = abs(quick)
+        most = 3 * quick_stray if quick_stray > 0.02 / 3 else 0.02
+        strays[0] = quick_stray + part * (min(most, far) - quick_stray)
+        far = abs(slow)
+        most = 3 * slow_stray if slow_stray > 0.02 / 3 else 0.02
+        strays[1] = slow_stray + part * (min(most, far) - slow_stray)
+        visits = self._visits[place] = self._visits[place] + 1
+        self._offsets[place] += held / (4 if visits < 4 else min(200, visits))
+        if factor > self._most_wary:
+            self._factor = factor * (1 - _LESS_VAIN * step_us / self._vain_us)
+        return False
+
     def found(self, wall_us: int, *, something: bool, sure: bool = False) -> None:
         """What a look at the picture of that time found: something that is new or odd; surely something; or nothing."""
         if not something and not sure:
@@ -255,6 +311,12 @@ class Gate:
         if self._learnt_us < options.learn_us:
             self._learn(place, away, step_us, options.learn_us / 4)
             return
+        self._weigh(place, away, step_us, wall_us)
+
+    def _weigh(self, place: int, away: float, step_us: int, wall_us: int) -> None:
+        """What sizes say now, averaged; and what is learnt of the last."""
+        options = self.options
+        quick, slow = self._smooth
         factor, least_up = self._factor, self._least_up
         if self._rough <= options.alike and not self.tells:
             if self._why is Why.QUIET:

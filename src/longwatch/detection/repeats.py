@@ -65,10 +65,11 @@ class Repeats:
             self.__init__()  # type: ignore[misc]  # the clock was set back: begins as one that has heard nothing
         self._sizes += _SIZE.pack(min(size_bytes, 0xFFFFFFFF))
         self._times.append(wall_us)
-        self._place += 1
-        place = self._place if self._place < 4 else 4 + (self._place & 3)
+        self._place = place = self._place + 1
+        place = place if place < 4 else 4 + (place & 3)
         value = math.log(size_bytes + 32)
-        away = 0.0 if math.isnan(self._levels[place]) else value - self._levels[place]
+        level = self._levels[place]
+        away = value - level if level == level else 0.0  # noqa: PLR0124 - not a number before its first
         self._levels[place] = value - (1 - LEVEL_PART) * away
         self._away.append(away)
         self._since += 1

@@ -224,18 +224,17 @@ class StreamWatch:
         taken: list[Row] = []
         at = taken_at = begin
         head_at = begin - sum([row.head for row in rows])
+        reads, read_us, heard = self.coarse, self._coarse_us, self._heard_between
         for row in rows:
+            arrival_us, _, _, _, given, flags, head = row
             coarse = None
-            if row.head:
-                if (
-                    self.coarse is not None
-                    and not row.sync
-                    and not 0 <= row.arrival_us - self._coarse_us < _COARSE_EACH_US
-                ):
-                    coarse = self.coarse(body[head_at : head_at + row.head])
-                    self._coarse_us = row.arrival_us
-                head_at += row.head
-            if self._passes(row, coarse):
+            if head:
+                if reads is not None and not flags & 1 and not 0 <= arrival_us - read_us < _COARSE_EACH_US:
+                    coarse = reads(body[head_at : head_at + head])
+                    self._coarse_us = read_us = arrival_us
+                head_at += head
+            passes = self._passes(row, coarse) if flags or given else heard(row, coarse)
+            if passes:
                 if row.sync and taken:
                     self._put(taken, body[taken_at:at])
                     taken = []
@@ -245,7 +244,7 @@ class StreamWatch:
             elif taken:
                 self._put(taken, body[taken_at:at])
                 taken = []
-            at += row.given
+            at += given
         if taken:
             self._put(taken, body[taken_at:at])
         self._reached()
@@ -305,6 +304,23 @@ class StreamWatch:
             self._awaits_group_us = None
             self._lost(0, to_us)
 
+    def _heard_between(self, row: Row, coarse: int | None) -> bool:
+        """As `_passes` of a sample that begins no group, is whole, and of which the size alone is known: nearly every one of a quiet camera."""
+        if self.gate.is_open:
+            return self._passes(row, coarse)
+        arrival_us, size = row.arrival_us, row.size
+        wall_us = arrival_us + self._offset_us
+        counts = self.counts
+        counts.told += 1
+        self.repeats.sample(size, wall_us)
+        before_us, self._told_us = self._told_us, arrival_us
+        if before_us and 0 < arrival_us - before_us < _JUMP_US:
+            counts.closed_us += arrival_us - before_us
+        if self.gate.between(size, wall_us, coarse):
+            return self._wanted(row, self.gate.why)
+        self._chain = self._follows = False
+        return False
+
     def _passes(self, row: Row, coarse: int | None) -> bool:
         """Whether this sample is to be decoded, and can be."""
         counts = self.counts
@@ -334,11 +350,16 @@ class StreamWatch:
         if not verdict.decode:
             self._chain = self._follows = False
             return False
+        return self._wanted(row, verdict.reason)
+
+    def _wanted(self, row: Row, why: Why) -> bool:
+        """Of a sample that the gate would have decoded."""
+        arrival_us, sync = row.arrival_us, row.sync
         if self._spared:
             return False
         if self._resting:
             return self._skip(row)
-        if verdict.reason is Why.KEY or (self.level >= Level.KEYS and row.sync):
+        if why is Why.KEY or (self.level >= Level.KEYS and row.sync):
             self._chain = False
             return row.given > 0 and (self.level < Level.TURNS or self._turn % 2 == 0 or self._skip(row))
         if self.level >= Level.KEYS:
@@ -504,12 +525,13 @@ class StreamWatch:
     # -- up to when
 
     def _oldest_us(self) -> int | None:
-        waiting = [piece.first_us for piece in list(self._queue)[:1]]
+        oldest = self._queue[0].first_us if self._queue else None
         if self._job is not None:
-            waiting.append(self._job.rows[0].arrival_us)
+            first_us = self._job.rows[0].arrival_us
+            oldest = first_us if oldest is None else min(oldest, first_us)
         if self._awaits_group_us is not None and self.gate.is_open:
-            waiting.append(self._awaits_group_us)
-        return min(waiting, default=None)
+            oldest = self._awaits_group_us if oldest is None else min(oldest, self._awaits_group_us)
+        return oldest
 
     def _reached(self) -> None:
         oldest = self._oldest_us()

@@ -62,23 +62,31 @@ class Decoder:
 
     def feed(self, data: bytes) -> list[Frame]:
         """All frames that are whole now."""
-        self._buffer += data
-        frames = []
-        while len(self._buffer) >= 8:
-            header_bytes, body_bytes = _LENGTHS.unpack_from(self._buffer)
+        held = self._buffer
+        if held:
+            held += data
+        source: bytes | bytearray = held or data  # a frame that comes whole is not copied into the buffer first
+        frames, at, size = [], 0, len(source)
+        while size - at >= 8:
+            header_bytes, body_bytes = _LENGTHS.unpack_from(source, at)
             if header_bytes > MAX_HEADER_BYTES or body_bytes > MAX_BODY_BYTES:
                 raise LongwatchError(
                     f"a frame of {header_bytes}+{body_bytes} bytes on the socket", why="beyond the limit"
                 )
-            end = 8 + header_bytes + body_bytes
-            if len(self._buffer) < end:
+            body_at = at + 8 + header_bytes
+            end = body_at + body_bytes
+            if size < end:
                 break
             try:
-                header = json.loads(self._buffer[8 : 8 + header_bytes])
+                header = json.loads(source[at + 8 : body_at])
             except (ValueError, RecursionError) as error:
                 raise LongwatchError("a frame on the socket is not JSON", why=str(error)) from error
             if not isinstance(header, dict) or not isinstance(header.get("type"), str):
                 raise LongwatchError("a frame on the socket has no type")
-            frames.append(Frame(header, bytes(self._buffer[8 + header_bytes : end])))
-            del self._buffer[:end]
+            frames.append(Frame(header, bytes(source[body_at:end])))
+            at = end
+        if source is held:
+            del held[:at]
+        else:
+            held += data[at:]
         return frames

@@ -53,6 +53,10 @@ def measured(codec: Codec, data: bytes) -> tuple[int, bytes]:
         return size, b""
     shift, mask, filler = known
     head, slices = b"", _SLICES if codec is Codec.H264 else ()
+    if size > 4 and int.from_bytes(data[:4]) == size - 4:  # one NAL unit, as most pictures of a sub-stream are
+        kind = data[4] >> shift & mask
+        if kind in slices:
+            return size, data[4 : 4 + HEAD_BYTES]
     at, end, units = 0, size - 4, 0
     while at < end and units < _MOST_UNITS:
         units += 1
@@ -95,8 +99,8 @@ def decode_rows(frame: Frame) -> tuple[list[Row], int]:
     body = frame.body
     if not isinstance(count, int) or not 0 <= count * ROW.size <= len(body):
         raise LongwatchError("a frame of rows cannot be read", why=f"{count} rows in {len(body)} bytes")
-    rows = [Row(*each) for each in ROW.iter_unpack(body[: count * ROW.size])]
-    begin = count * ROW.size + sum([row.head for row in rows])
-    if begin + sum([row.given for row in rows]) != len(body):
+    rows = list(map(Row._make, ROW.iter_unpack(body[: count * ROW.size])))
+    begin = count * ROW.size + sum([row[6] for row in rows])
+    if begin + sum([row[4] for row in rows]) != len(body):
         raise LongwatchError("a frame of rows cannot be read", why="its bytes are not those that its rows name")
     return rows, begin

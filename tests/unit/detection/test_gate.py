@@ -221,3 +221,40 @@ def test_it_is_never_without_a_look_for_longer_than_two_groups_or_six_seconds(se
         if gate.sample(*sample).decode:
             looked_us = sample[2]
         assert sample[2] - looked_us <= 6_000_000
+
+
+@given(
+    st.integers(0, 1 << 20),
+    st.sampled_from((0.02, 0.1, 0.3)),
+    st.lists(st.tuples(st.floats(12, 90), st.floats(0.3, 6), st.sampled_from((0.05, 0.6, 1.3, 2.0))), max_size=4),
+)
+def test_what_quiet_samples_go_through_in_one_piece_says_and_learns_the_same(
+    seed: int, noise: float, bumps: list[tuple[float, float, float]]
+) -> None:
+    """`between` is `sample` of a picture that builds on others, written in one piece: to the same bits, or what is kept over a restart would depend on how it came."""
+    whole, pieces = Gate(), Gate()
+    chance = random.Random(seed)
+    spans = tuple((begin, begin + long, factor) for begin, long, factor in bumps)
+    for size, sync, wall_us in stream(90, 6.0, noise=noise, bumps=spans, seed=seed):
+        coarse = chance.choice((None, 24, 25))
+        verdict = whole.sample(size, sync, wall_us, coarse=coarse)
+        if sync:
+            assert pieces.sample(size, sync, wall_us, coarse=coarse) == verdict
+        else:
+            assert pieces.between(size, wall_us, coarse) is verdict.decode
+        if verdict.decode and chance.random() < 0.02:
+            whole.found(wall_us, something=True, sure=True)
+            pieces.found(wall_us, something=True, sure=True)
+    kept = (
+        "_level",
+        "_offsets",
+        "_visits",
+        "_stray",
+        "_rough",
+        "_factor",
+        "_learnt_us",
+        "_smooth",
+        "_why",
+        "_until_us",
+    )
+    assert [getattr(pieces, name) for name in kept] == [getattr(whole, name) for name in kept]
