@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -57,10 +58,23 @@ Piece = tuple[int, int, int]
 """[from_us, to_us) and the code of what is there instead of footage."""
 
 
-Run = tuple[int, int] | tuple[int, int, int]
-"""(at, code) or (at, code, share): steps of one kind, from the step `at`, counted from the begin of the view, to the next run. share:
-where something is there too, at most so many percent of it are absent. Plain tuples: a month of a hundred cameras makes thousands.
-"""
+class Runs(NamedTuple):
+    """Steps of one kind, run after run, in columns: a month of a hundred cameras makes thousands. begins: the step that each begins with, counted from the
+    begin of the view; it ends with the next. kinds: code << 8 | share. share: where something is there too, at most so many percent of it are
+    absent.
+    """
+
+    begins: list[int]
+    kinds: list[int]
+
+
+def _without_seams(runs: Runs) -> Runs:
+    """Neighbours differ."""
+    begins, kinds = runs
+    if not any(map(operator.eq, kinds, itertools.islice(kinds, 1, None))):
+        return runs
+    first = [n == 0 or kind != kinds[n - 1] for n, kind in enumerate(kinds)]
+    return Runs(list(itertools.compress(begins, first)), list(itertools.compress(kinds, first)))
 
 
 def step_for(from_us: int, to_us: int, width: int) -> int:
@@ -131,13 +145,14 @@ def _part(code: int, absent_us: int, pending_us: int, rest_us: int, step_us: int
 
 def reduce(
     pieces: Sequence[Piece], from_us: int, to_us: int, step_us: int
-) -> list[Run]:  # one loop: it runs for each gap of a view
+) -> Runs:  # one loop: it runs for each gap of a view
     """The view of [from_us, to_us), both on the grid of step_us: runs that differ from their neighbours, the first at 0.
 
     A step tells the worst code of anything in it, and pending only where there is nothing else. Where part of what is known of
     it is there, share says how much is not.
     """
-    told: list[tuple[int, int]] = []  # from which step on, and code << 8 | share
+    begins: list[int] = []
+    kinds: list[int] = []
     done = 0  # steps told
     part = -1  # the step that pieces lie in only in part, and what is known of it
     worst = absent_us = pending_us = rest_us = 0
@@ -150,14 +165,17 @@ def reduce(
             until = at * step_us + step_us
             if part != at:
                 if part >= 0:
-                    told.append((part, _part(worst, absent_us, pending_us, rest_us, step_us)))
+                    begins.append(part)
+                    kinds.append(_part(worst, absent_us, pending_us, rest_us, step_us))
                     done, part = part + 1, -1
                 if done < at:
-                    told.append((done, _RECORDED))
+                    begins.append(done)
+                    kinds.append(_RECORDED)
                     done = at
                 if b >= until and a == until - step_us:
+                    begins.append(at)
+                    kinds.append(code << 8)
                     done = b // step_us
-                    told.append((at, code << 8))
                     a, at = done * step_us, done
                     continue
                 part, worst, absent_us, pending_us, rest_us = at, PENDING, 0, 0, step_us
@@ -171,18 +189,13 @@ def reduce(
                 worst = code
             a, at = until, at + 1
     if part >= 0:
-        told.append((part, _part(worst, absent_us, pending_us, rest_us, step_us)))
+        begins.append(part)
+        kinds.append(_part(worst, absent_us, pending_us, rest_us, step_us))
         done = part + 1
     if done < length_us // step_us:
-        told.append((done, _RECORDED))
-    runs: list[Run] = []
-    before = -1
-    for at, what in told:
-        if what != before:
-            share = what & 0xFF
-            runs.append((at, what >> 8, share) if share else (at, what >> 8))
-            before = what
-    return runs
+        begins.append(done)
+        kinds.append(_RECORDED)
+    return _without_seams(Runs(begins, kinds))
 
 
 def quarters(pieces: Iterable[Piece]) -> list[Piece]:
