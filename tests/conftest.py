@@ -6,6 +6,7 @@ import functools
 import gc
 import re
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,16 @@ class _ToldAtOnce:
         reporter.ensure_newline()
         reporter.write_sep("_", f"{report.when} of {report.nodeid} failed after {report.duration:.0f} s{again}")
         reporter.write_line(report.longreprtext[-_TOLD_CHARACTERS:])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and found stays: to look through all of it for garbage time and again meanwhile is a quarter of a worker's start."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

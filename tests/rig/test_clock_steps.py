@@ -3,6 +3,7 @@ ten times too fast. Recorded throughout; corrected over the socket; then every s
 """
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.e2e.post import Cameras
 from tests.rig.clock_shim import HostClock, why_not
 from tests.support.accounted import unexplained_us
 from tests.support.measured import stretch
@@ -101,10 +103,12 @@ class ClockedPost(Post):
 
 
 @pytest.fixture
-async def camera() -> AsyncIterator[SimulatedCamera]:
-    # where the camera tells the time, its word is taken against a host that lost its own, and nothing is left to be corrected
-    async with SimulatedCamera(LOT, sender_reports=False) as simulated:
-        yield simulated
+def camera() -> Iterator[SimulatedCamera]:
+    """In a thread of its own: what a test reads and computes at its leisure does not hold up what the camera sends."""
+    cameras = Cameras()
+    with contextlib.closing(cameras):
+        # where the camera tells the time, its word is taken against a host that lost its own, and nothing is left to be corrected
+        yield cameras.add("gate", lambda: SimulatedCamera(LOT, sender_reports=False))
 
 
 @pytest.fixture
