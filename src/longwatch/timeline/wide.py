@@ -12,6 +12,7 @@ import itertools
 import math
 import operator
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -120,12 +121,19 @@ def joined(parts: Iterable[Sequence[Piece]]) -> list[Piece]:
     return found
 
 
-def clipped(pieces: Iterable[Piece], from_us: int, to_us: int) -> list[Piece]:
+def clipped(pieces: Sequence[Piece], from_us: int, to_us: int) -> list[Piece]:
     """What of them lies in the stretch."""
-    return [(max(a, from_us), min(b, to_us), code) for a, b, code in pieces if b > from_us and a < to_us]
+    found = list(pieces[bisect_right(pieces, from_us, key=_end) : bisect_left(pieces, to_us, key=_begin)])
+    if found:
+        begin_us, end_us, code = found[0]
+        found[0] = (max(begin_us, from_us), end_us, code)
+        begin_us, end_us, code = found[-1]
+        found[-1] = (begin_us, min(end_us, to_us), code)
+    return found
 
 
 _RECORDED = RECORDED << 8
+_begin, _end = operator.itemgetter(0), operator.itemgetter(1)
 _SHARE_OF = tuple(next((share for share in SHARES if percent <= share), SHARES[-1]) for percent in range(101))
 
 

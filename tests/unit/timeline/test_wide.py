@@ -179,7 +179,10 @@ def test_shares_are_rounded_up_and_never_full():
 
 
 def test_what_lies_outside_is_cut_off():
-    assert clipped([(0, 10, OFF), (20, 30, OFF)], 5, 20) == [(5, 10, OFF)]
+    pieces = [(0, 10, OFF), (20, 30, OFF), (30, 40, LOST)]
+    for first, last in itertools.combinations(range(-5, 50, 5), 2):
+        inside = [(max(a, first), min(b, last), code) for a, b, code in pieces if b > first and a < last]
+        assert clipped(pieces, first, last) == inside
     assert is_whole_quarters(0, QUARTER_US * 3)
     assert not is_whole_quarters(0, 60 * S)
 
