@@ -36,7 +36,7 @@ from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
 from longwatch.config import Settings, load, load_kept
-from longwatch.health import RecorderStatus
+from longwatch.health import RecorderStatus, Snapshot
 from longwatch.live import Hub
 from longwatch.model.alarms import Alarm
 from longwatch.model.silence import Stop
@@ -94,6 +94,7 @@ if TYPE_CHECKING:  # see there
 
 _log = structlog.get_logger(__name__)
 _WATCH_S = 2.0
+_ROOM_EVERY_S = 5.0
 
 
 class _ThroughStructlog(logging.Handler):
@@ -101,6 +102,14 @@ class _ThroughStructlog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+async def _with_full_disk(db: ServerDb, data: Path, snapshot: Snapshot) -> Snapshot:
+    """With what is said where the server's own file could not be opened, since nothing was free."""
+    if not db.is_beside:
+        return snapshot
+    said = f"the disk of {data} was full when the server began: logins and what people do are kept in memory alone, and no account can be changed, until there is room"
+    return dataclasses.replace(snapshot, reported=(*snapshot.reported, said))
 
 
 class ServerProcess:
@@ -223,6 +232,7 @@ class ServerProcess:
         )
         deps.notify = notifying.desk
         deps.status.also.append(notifying.added)
+        deps.status.also.append(partial(_with_full_disk, accounts.db, data))
         if hub_part is not None:
             deps.status.also.append(hub_part.added)
         if self._looking is not None:
@@ -252,6 +262,7 @@ class ServerProcess:
             self._tasks.start("settings", self._follow_settings())
             self._tasks.start("people", accounts.journal.run(link))
             self._tasks.start("logins", accounts.run())
+            self._tasks.start("room", self._until_there_is_room(accounts.db))
             await exports.start()
             stamping = Stamping(self.settings.volumes, link, self.clock, lambda: stamps_of(self.settings))
             self._tasks.start("stamps", stamping.run())
@@ -387,6 +398,15 @@ class ServerProcess:
         """End, so that the supervisor starts a server from the environment that is to be used now."""
         self.exit_code = AGAIN
         self._end.set()
+
+    async def _until_there_is_room(self, db: ServerDb) -> None:
+        """Where the disk was full at the start: begin anew once it is not."""
+        while db.is_beside:
+            await self.clock.sleep(_ROOM_EVERY_S)
+            if await asyncio.to_thread(db.has_room):
+                _log.info("there is room on the disk again: the server begins anew")
+                self._start_again()
+                return
 
     def reload(self) -> None:
         """Read the settings again, soon; what cannot be read leaves those in force."""

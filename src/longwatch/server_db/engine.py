@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 
 from longwatch.base.errors import LongwatchError
+from longwatch.server_db import beside
 from longwatch.server_db.schema import keys
 
+_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 
@@ -51,8 +55,38 @@ class ServerDb:
     """The file, its engine and its thread. Statements block: `call` runs them on the thread, one after another."""
 
     def __init__(self, path: Path) -> None:
-        """Open it, or make it (0600), and bring it up to date. Raises LongwatchError for one that is newer or no database."""
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        """Open it, or make it (0600), and bring it up to date; where its disk is full, a copy of it (see `beside`). Raises LongwatchError for one that is newer or
+        no database.
+        """
+        self._path = path
+        self._copy: Path | None = None
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            self._open(path)
+        except (LongwatchError, OSError):
+            if not beside.is_full(path.parent):
+                raise
+            self._open_beside(path)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="server-db")
+
+    def _open_beside(self, path: Path) -> None:
+        full = LongwatchError(
+            f"{path.name} cannot be opened", why=f"the disk of {path.parent} is full", remedy="make room there: 1 MiB is enough"
+        )  # fmt: skip
+        try:
+            self._copy = beside.copy_of(path)
+        except (LongwatchError, OSError) as error:
+            raise full from error
+        try:
+            self._open(self._copy)
+        except LongwatchError:
+            shutil.rmtree(self._copy.parent, ignore_errors=True)
+            raise
+        sa.event.listen(self.engine, "connect", lambda connection, _: beside.only_what_may_be_forgotten(connection))
+        self.engine.dispose()  # those that were opened without it
+        _log.error("the disk is full: what the server knows is kept in memory", path=str(path))
+
+    def _open(self, path: Path) -> None:
         self.engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
         sa.event.listen(self.engine, "connect", _pragmas)
         try:
@@ -66,16 +100,42 @@ class ServerDb:
                 why=str(error).splitlines()[0],
                 remedy="it may belong to a newer version of Longwatch; upgrade the program, or move the file away",
             ) from error
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="server-db")
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether what is written goes to a copy in memory, since the disk was full at the start."""
+        return self._copy is not None
+
+    def has_room(self) -> bool:
+        """Whether the copy could go back to the disk now: whoever ends and starts again has the file. Blocks."""
+        try:
+            return (
+                self._copy is not None
+                and beside.free_bytes(self._path.parent) > 2 * beside.BACK_BYTES + self._copy.stat().st_size
+            )
+        except OSError:
+            return False
 
     async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:
-        """Run something that touches the file, on its thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        """Run something that touches the file, on its thread. Raises LongwatchError for what is not changed in a copy in memory."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        except sa.exc.DatabaseError as error:
+            if not self.is_beside or "not authorized" not in str(error):
+                raise
+            raise LongwatchError(
+                "this cannot be kept now", why="the disk of the first volume is full, and what is written goes to memory alone",
+                remedy="make room on that disk first; the server takes it up by itself",
+            ) from error  # fmt: skip
 
     def close(self) -> None:
-        """What runs on the thread ends first; then every connection is closed. Blocks."""
+        """What runs on the thread ends first; then every connection is closed. A copy goes back to the disk, where there is room. Blocks."""
         self._thread.shutdown()
         self.engine.dispose()
+        if self._copy is not None and not beside.put_back(self._copy, self._path):
+            _log.error(
+                "what the server knew since the disk was full is lost: there is no room for it", path=str(self._path)
+            )
 
     def purge(self) -> None:
         """Write the file anew, so that nothing deleted is left in it, and cut its log of writes. It is small."""
