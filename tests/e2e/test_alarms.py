@@ -23,6 +23,11 @@ def test_a_silent_camera_raises_an_alarm_that_only_a_reason_ends(watched: Watche
         expect(page.get_by_role("button", name="alarm")).to_be_visible()
         page.reload()  # it is the post that keeps it
         raised.first.wait_for()
+        page.evaluate("location.hash = '#/health'")
+        page.reload()  # a page without the list says it too
+        page.get_by_role("heading", name="Health", exact=True).wait_for()
+        expect(page.get_by_role("button", name="alarm")).to_be_visible()
+        page.get_by_role("button", name="alarm").click()  # and leads to them
         raised.first.get_by_role("button", name="Acknowledge…").click()
         form = page.locator("aside form")
         expect(form.get_by_role("button", name="Acknowledge")).to_be_disabled()

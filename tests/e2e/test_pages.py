@@ -16,6 +16,7 @@ from tests.e2e.watched import Watched, visitor
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e")]
 LONG = pytest.mark.long
+CATALOGS = Path(__file__).parents[2] / "console/src/i18n"
 TELEPHONE = 390
 WORDS = {"fr": "Se connecter", "es": "Iniciar sesión", "sw": "Ingia"}
 """What stands over the form where one signs in."""
@@ -179,6 +180,26 @@ def test_the_shell_opens_without_the_post_and_says_so(post: RunningPost, browser
     finally:
         post.start()
     page.get_by_role("heading", name="Sign in").wait_for()
+
+
+def test_every_name_on_the_rail_is_read_whole_in_each_language(watched: Watched) -> None:
+    """Also where it is the page that is open, and bold."""
+    page = watched.page
+    sign_in(page, at="health")
+    page.get_by_role("heading", name="Health", exact=True).wait_for()
+    for catalog in sorted(CATALOGS.glob("*/nav.json")):
+        words = json.loads(catalog.read_text())
+        words |= {"messages": json.loads((catalog.parent / "notify.json").read_text())["nav"]}
+        cut = page.evaluate(
+            """words => {
+              const name = document.querySelector('nav a[aria-current=page] span'), before = name.textContent
+              const cut = words.filter(word => { name.textContent = word; return name.scrollWidth > name.clientWidth })
+              name.textContent = before
+              return cut
+            }""",
+            [word for key, word in words.items() if key not in {"pages", "skip"}],
+        )
+        assert cut == [], catalog.parent.name
 
 
 def test_by_the_keyboard_alone_one_comes_past_the_rail(watched: Watched) -> None:

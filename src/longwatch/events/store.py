@@ -226,4 +226,5 @@ def _stored(row: sa.RowMapping) -> Stored:
         None if pictured in {None, NO_PICTURE} else pictured,
         row["reviewed_us"],
         row["reviewed_by"],
+        away="gone" if pictured == NO_PICTURE else "",
     )

@@ -25,7 +25,7 @@ NO_PICTURE = -1
 class Stored:
     """A row. pictured_us: the moment that its picture shows; None where there is none to be had here. reviewed_by: "" where nobody did here, or was erased.
 
-    away: at a hub, of a picture that is not here: `post` (it lies there), `asked` (somebody asked for it), `gone` (the post has none any more); else "".
+    away: of a picture that is not here: `gone` (there is none to be had), at a hub `post` (it lies there) or `asked` (somebody asked for it); else "".
     """
 
     event: Event

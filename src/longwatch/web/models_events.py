@@ -11,8 +11,8 @@ from longwatch.web.models import Moment
 
 
 class Best(Model):
-    """Where it is seen best. box: left, top, right, bottom in parts of the picture. picture: whether there is one to be had now. held: where it is: `here`; at a hub
-    `post` (it can be asked for), `asked` (somebody did) or `gone` (the post has none any more); null where none was made, or not yet.
+    """Where it is seen best. box: left, top, right, bottom in parts of the picture. picture: whether there is one to be had now. held: where it is: `here`; `gone`: there is
+    none to be had, because nothing was recorded then or it is held no more; at a hub `post` (it can be asked for) or `asked` (somebody did); null where none was made yet.
     """
 
     at: Moment

@@ -130,6 +130,9 @@ def test_a_picture_is_made_once_and_again_where_a_better_moment_is_known_at_the_
     keep(store, event(1, best_us=T0 + S))
     assert wanted() == [1]
     store.pictured(event(1).id, NO_PICTURE)
+    none = store.one(event(1).id)
+    assert none is not None
+    assert (none.pictured_us, none.away) == (None, "gone")
     assert wanted() == []
 
 
