@@ -143,6 +143,12 @@ def hand_on(uplinks: Uplinks, bus: Bus) -> None:
         if isinstance(message, Message | Body):
             uplinks.say(text_of(said.body, "post", 100), message)
 
+    async def broken(sender: str) -> None:
+        """The console may wait for an answer to what never came here."""
+        if sender == CONSOLE:
+            bus.tell("unheard", {})
+
+    bus.on_broken.append(broken)
     for kind in HANDED_ON:
         assert kind not in TO_STORE
         uplinks.on(kind, up)

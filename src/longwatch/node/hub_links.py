@@ -1,7 +1,7 @@
 """A hub's posts, wherever they dialled in: what `replication.serving.Uplinks` is for the connections of one process, for those of all.
 
 What is for a post whose connection a door holds goes to that door, and what such a post answers comes from there: frames as they go over the link. A post that
-appears at a door is told what waits for it, as one that appears here. Where a post is, is read in the database and kept fresh by facts of the bus.
+appears at a door is told what waits for it, as one that appears here; and it is told again where something of that did not get through: its link may stand for weeks. Where a post is, is read in the database and kept fresh by facts of the bus.
 Owner of what is known of the doors: the event loop.
 """
 
@@ -43,6 +43,7 @@ class HubLinks:
         self._bus = bus
         self._processes = processes
         self._far: Mapping[str, Reached] = {}
+        self._owed: set[str] = set()  # sites at doors of which something that was said to them got lost
         self._handlers: dict[str, Handler] = {}
         self._on_connect: list[Callable[[str], Coroutine[Any, Any, None]]] = []
         self._fresh = asyncio.Event()
@@ -50,6 +51,7 @@ class HubLinks:
         if bus is not None:
             bus.on("contact", self._changed)
             bus.on("left", self._changed)
+            bus.on("unheard", self._unheard)
             bus.on_missed.append(self._missed)
             bus.on_said("frame", self._frame)
             bus.on_broken.append(self._broken)
@@ -86,7 +88,10 @@ class HubLinks:
         far = self._far.get(post)
         if far is None or self._bus is None:
             return False
-        return self._bus.say(far.process, "frame", {"post": post}, encode(message))
+        if self._bus.say(far.process, "frame", {"post": post}, encode(message)):
+            return True
+        self._owed.add(far.site)
+        return False
 
     # -- what doors say
 
@@ -108,7 +113,15 @@ class HubLinks:
     async def _changed(self, _: Said) -> None:
         self._fresh.set()
 
-    async def _missed(self, _: str) -> None:
+    async def _missed(self, sender: str) -> None:
+        self._owe(sender)
+
+    async def _unheard(self, said: Said) -> None:
+        """A door, of which something that was said to it did not come."""
+        self._owe(said.sender)
+
+    def _owe(self, process: str) -> None:
+        self._owed |= {found.site for found in self._far.values() if process in {"", found.process}}
         self._fresh.set()
 
     async def _run(self) -> None:
@@ -127,7 +140,7 @@ class HubLinks:
             self._fresh.clear()
 
     async def refresh(self) -> None:
-        """Read where the posts are; who appeared at a door is told what waits. Raises LongwatchError."""
+        """Read where the posts are; who appeared at a door, or missed something there, is told what waits. Raises LongwatchError."""
         if self._processes is None or self._bus is None:
             return
         before, me = self._far, self._bus.options.process
@@ -136,6 +149,7 @@ class HubLinks:
         appeared = {found.site for found in self._far.values()} - {
             found.site for post, found in before.items() if self._far.get(post) == found
         }
-        for site in sorted(appeared):
+        owed, self._owed = self._owed & {found.site for found in self._far.values()}, set()
+        for site in sorted(appeared | owed):
             for told in self._on_connect:
                 self._tasks.start(f"appeared {site}", told(site))

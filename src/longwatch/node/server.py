@@ -94,7 +94,7 @@ if TYPE_CHECKING:  # see there
 
 _log = structlog.get_logger(__name__)
 _WATCH_S = 2.0
-_ROOM_EVERY_S = 5.0
+_ROOM_EVERY_S, _LOOKS = 5.0, 2
 
 
 class _ThroughStructlog(logging.Handler):
@@ -108,7 +108,7 @@ async def _with_full_disk(db: ServerDb, data: Path, snapshot: Snapshot) -> Snaps
     """With what is said where the server's own file could not be opened, since nothing was free."""
     if not db.is_beside:
         return snapshot
-    said = f"the disk of {data} was full when the server began: logins and what people do are kept in memory alone, and no account can be changed, until there is room"
+    said = f"the disk of {data} is full: logins and what people do are kept in memory alone, and no account can be changed, until there is room"
     return dataclasses.replace(snapshot, reported=(*snapshot.reported, said))
 
 
@@ -262,7 +262,7 @@ class ServerProcess:
             self._tasks.start("settings", self._follow_settings())
             self._tasks.start("people", accounts.journal.run(link))
             self._tasks.start("logins", accounts.run())
-            self._tasks.start("room", self._until_there_is_room(accounts.db))
+            self._tasks.start("room", self._follow_room(accounts.db))
             await exports.start()
             stamping = Stamping(self.settings.volumes, link, self.clock, lambda: stamps_of(self.settings))
             self._tasks.start("stamps", stamping.run())
@@ -399,14 +399,14 @@ class ServerProcess:
         self.exit_code = AGAIN
         self._end.set()
 
-    async def _until_there_is_room(self, db: ServerDb) -> None:
-        """Where the disk was full at the start: begin anew once it is not."""
-        while db.is_beside:
+    async def _follow_room(self, db: ServerDb) -> None:
+        """Begin anew once the disk has no byte for `server.db` any more, and once it has. What is so twice in a row: a disk is full for a moment, too."""
+        looks = 0
+        while looks < _LOOKS:
             await self.clock.sleep(_ROOM_EVERY_S)
-            if await asyncio.to_thread(db.has_room):
-                _log.info("there is room on the disk again: the server begins anew")
-                self._start_again()
-                return
+            looks = looks + 1 if await asyncio.to_thread(db.is_better_begun_anew) else 0
+        _log.warning("the server begins anew, since its disk is full or has room again")
+        self._start_again()
 
     def reload(self) -> None:
         """Read the settings again, soon; what cannot be read leaves those in force."""

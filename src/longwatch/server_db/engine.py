@@ -60,23 +60,26 @@ class ServerDb:
         """
         self._path = path
         self._copy: Path | None = None
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-            self._open(path)
-        except (LongwatchError, OSError):
-            if not beside.is_full(path.parent):
-                raise
-            self._open_beside(path)
+        self._was_full = beside.is_full(path.parent)
+        if not (self._was_full and self._open_beside(path)):
+            try:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+                self._open(path)
+            except (LongwatchError, OSError) as error:
+                if not self._was_full:
+                    raise
+                raise LongwatchError(
+                    f"{path.name} cannot be opened", why=f"the disk of {path.parent} is full", remedy="make room there: a few MiB are enough"
+                ) from error  # fmt: skip
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="server-db")
 
-    def _open_beside(self, path: Path) -> None:
-        full = LongwatchError(
-            f"{path.name} cannot be opened", why=f"the disk of {path.parent} is full", remedy="make room there: 1 MiB is enough"
-        )  # fmt: skip
+    def _open_beside(self, path: Path) -> bool:
+        """The copy; False where there can be none. Raises LongwatchError for what `_open` refuses."""
         try:
             self._copy = beside.copy_of(path)
         except (LongwatchError, OSError) as error:
-            raise full from error
+            _log.error("the disk is full, and what the server knows cannot be kept in memory", reason=str(error))
+            return False
         try:
             self._open(self._copy)
         except LongwatchError:
@@ -85,6 +88,7 @@ class ServerDb:
         sa.event.listen(self.engine, "connect", lambda connection, _: beside.only_what_may_be_forgotten(connection))
         self.engine.dispose()  # those that were opened without it
         _log.error("the disk is full: what the server knows is kept in memory", path=str(path))
+        return True
 
     def _open(self, path: Path) -> None:
         self.engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
@@ -106,13 +110,12 @@ class ServerDb:
         """Whether what is written goes to a copy in memory, since the disk was full at the start."""
         return self._copy is not None
 
-    def has_room(self) -> bool:
-        """Whether the copy could go back to the disk now: whoever ends and starts again has the file. Blocks."""
+    def is_better_begun_anew(self) -> bool:
+        """Whether whoever ends and starts again is better off: where there is room now for a copy in memory to go back, or none any more for the file. Blocks."""
+        if self._copy is None:
+            return not self._was_full and beside.is_full(self._path.parent)
         try:
-            return (
-                self._copy is not None
-                and beside.free_bytes(self._path.parent) > 2 * beside.BACK_BYTES + self._copy.stat().st_size
-            )
+            return beside.free_bytes(self._path.parent) > 2 * beside.BACK_BYTES + self._copy.stat().st_size
         except OSError:
             return False
 

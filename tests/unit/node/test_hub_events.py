@@ -33,7 +33,7 @@ JPEG = b"\xff\xd8\xff and more"
 class Hub:
     """The real store, links that write down what is said."""
 
-    def __init__(self, folder: Path, clock: ManualClock | None = None) -> None:
+    def __init__(self, folder: Path, clock: ManualClock | None = None, *, alone: bool = True) -> None:
         self.clock = clock or ManualClock()
         self.now_us = self.clock.wall_us()
         self.db = FleetDb(folder / "fleet.db")
@@ -48,7 +48,7 @@ class Hub:
         self.said: list[tuple[str, str, str]] = []
         self.heard: list[tuple[str, str]] = []
         self.fresh: list[tuple[str, str]] = []
-        self.events = HubEvents(self.fleet, self.objects, self, self.clock, asyncio.to_thread)
+        self.events = HubEvents(self.fleet, self.objects, self, self.clock, asyncio.to_thread, alone=alone)
         self.events.on_change.append(lambda change: self.heard.append((str(change.phase), change.event.id)))
         self.events.fresh.on_change.append(lambda change: self.fresh.append((str(change.phase), change.event.id)))
 
@@ -240,3 +240,30 @@ async def test_events_of_posts_by_http_with_the_rights_of_their_cameras(site: tu
         for wrong in (name(3, "south"), name(7)):
             assert (await client.get(f"/api/v1/events/{wrong}", headers=headers)).status_code == 403
             assert (await client.post(f"/api/v1/events/{wrong}/picture", headers=headers)).status_code == 403
+
+
+async def test_what_another_process_took_is_said_once_by_the_console(tmp_path: Path):
+    """Posts dial in at doors, and change the door in mid-flow: the console hears of none of it but by the database."""
+    hub = Hub(tmp_path, alone=False)
+    doors = [Fleet(FleetDb(tmp_path / "fleet.db"), hub.objects, wall_us=hub.clock.wall_us) for _ in range(2)]
+    try:
+        assert await hub.steps() == []
+        for n in range(6):
+            door = doors[n % 2]
+            here = door.events_at("north")
+            row = ToldEvent(hub.seen(n, to_us=None) if n == 5 else hub.seen(n))
+            end = Position(7, n + 1)
+            for again in (door, doors[(n + 1) % 2]):  # an older connection tells the same at the other door
+                again.take_events("north", here if here.life else Position(), end, [row], anew=not here.life)
+        assert await hub.steps() == [
+            ("new", name(n)) if is_new else ("end", name(n)) for n in range(5) for is_new in (True, False)
+        ] + [("new", name(5))]
+        assert await hub.steps() == []
+        doors[0].take_events("north", Position(7, 6), Position(7, 7), [ToldEvent(hub.seen(5))], anew=False)
+        assert await hub.steps() == [("end", name(5))]
+        assert await hub.events.reviewed(name(5), done=True, subject=3, by="anna") is not None
+        assert doors[1].events.one(name(5)).reviewed_us is not None
+    finally:
+        for door in doors:
+            door.db.close()
+        hub.db.close()

@@ -31,6 +31,7 @@ class FakeBus:
         self.on_broken: list[Callable[[str], Awaitable[None]]] = []
         self.said: list[tuple[str, str, dict[str, Any], bytes]] = []
         self.told: list[tuple[str, dict[str, Any]]] = []
+        self.is_away = False
 
     def on(self, kind: str, handler: Callable[[Said], Awaitable[None]]) -> None:
         self.facts[kind] = handler
@@ -39,6 +40,8 @@ class FakeBus:
         self.takes[kind] = handler
 
     def say(self, process: str, kind: str, body: dict[str, Any], data: bytes = b"") -> bool:
+        if self.is_away:
+            return False
         self.said.append((process, kind, body, data))
         return True
 
@@ -143,6 +146,46 @@ async def test_a_post_that_appears_at_a_door_is_told_what_waits_and_spoken_with(
     await links.refresh()
     assert not links.say(RIDGE, want), "it is here again, and this process would know"
     await links.aclose()
+
+
+async def test_what_did_not_get_through_to_a_door_is_told_again(hub: Hub) -> None:
+    """The link of a post may stand for weeks: nobody waits for its next one because the broker was away for a minute."""
+    bus, processes = FakeBus("console"), Processes(hub.db, lambda: 0)
+    links = HubLinks(Uplinks(SystemClock()), SystemClock(), cast("Bus", bus), processes)
+    told: list[str] = []
+
+    async def appeared(site: str) -> None:
+        told.append(site)
+
+    links.on_connect(appeared)
+    hub.fleet.contact_begun(RIDGE, "", "east")
+    await links.refresh()
+    await until(lambda: told == [RIDGE], "it appeared")
+    bus.is_away = True
+    assert not links.say(RIDGE, Message("want", {}))
+    bus.is_away = False
+    await links.refresh()
+    await until(lambda: told == [RIDGE] * 2, "what could not be said")
+    for missed in ("", "east", "west"):
+        await bus.on_missed[0](missed)
+        await links.refresh()
+    await until(lambda: told == [RIDGE] * 4, "what may have been lost, of all or of that door")
+    for sender in ("east", "west"):
+        await bus.facts["unheard"](Said(sender, 1, 1, "unheard", {}))
+        await links.refresh()
+    await until(lambda: told == [RIDGE] * 5, "what the door did not hear")
+    await links.refresh()
+    assert told == [RIDGE] * 5, "and once"
+    await links.aclose()
+
+
+async def test_a_door_that_missed_something_says_so(hub: Hub) -> None:
+    bus = FakeBus("east")
+    hand_on(Uplinks(SystemClock()), cast("Bus", bus))
+    await bus.on_broken[0]("west")
+    assert bus.told == []
+    await bus.on_broken[0]("console")
+    assert bus.told == [("unheard", {})]
 
 
 async def test_a_door_hands_on_what_is_not_the_stores(hub: Hub) -> None:

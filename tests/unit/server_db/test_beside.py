@@ -76,19 +76,47 @@ async def test_a_disk_without_a_byte_left_is_no_reason_to_show_no_page(disk: Pat
     made(path)
     fill(disk)
     db = ServerDb(path)
-    assert (db.is_beside, db.has_room()) == (True, False)
+    assert (db.is_beside, db.is_better_begun_anew()) == (True, False)
     log_in(db)
     assert logins(db) == 1
     with pytest.raises(LongwatchError, match="cannot be kept now") as refused:
         await db.call(_add_user, db)
     assert "full" in refused.value.why
     (disk / "stranger").unlink()
-    assert db.has_room()
+    assert db.is_better_begun_anew()
     db.close()
     again = ServerDb(path)
     assert not again.is_beside
     assert logins(again) == 1, "who signed in meanwhile stays"
     again.close()
+
+
+@pytest.mark.root
+def test_a_disk_that_fills_while_it_is_open_is_noticed(disk: Path) -> None:
+    made(disk / "server.db")
+    db = ServerDb(disk / "server.db")
+    assert (db.is_beside, db.is_better_begun_anew()) == (False, False)
+    fill(disk)
+    assert db.is_better_begun_anew()
+    db.close()
+    db = ServerDb(disk / "server.db")
+    assert (db.is_beside, db.is_better_begun_anew()) == (True, False)
+    db.close()
+
+
+@pytest.mark.root
+def test_without_memory_for_a_copy_the_file_is_used_as_far_as_it_goes(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = ServerDb(disk / "server.db")
+    fill(disk)
+    monkeypatch.setattr(beside, "MOST_BYTES", 1000)
+    try:
+        again = ServerDb(disk / "server.db")  # the files beside it are there, as after a kill
+        assert (again.is_beside, again.is_better_begun_anew()) == (False, False), "beginning anew would not help"
+        again.close()
+    finally:
+        db.close()
 
 
 def _add_user(db: ServerDb) -> None:
