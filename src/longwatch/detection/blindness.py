@@ -21,6 +21,8 @@ LOOK_S, DOUBT_S = 0.9, 0.35
 BLACK = 20
 MOVED_CLEAR, MOVED_MOST = 0.25, 0.22
 """A shift of the view counts as moved where its peak stands out so far, and up to this part of the picture."""
+OTHER_GAIN, OTHER_LEVELS = 0.02, 1.2
+"""By how much the broad shades must be stronger, weaker or lighter for the light to be asked about: half of what counts as changed (`light.Light.changed`)."""
 NEW_VIEW_S = 1800.0
 """A view that was turned, moved, defocused or veiled for so long, and is steady, is the view from then on."""
 _TAKEN = ("turned", "moved", "defocused", "fogged")
@@ -82,7 +84,8 @@ class Blindness:
         return seen.blocks < LEAST_BLOCKS or (seen.kept >= tamper.BACK and not lamp)
 
     def _learn(self, cells: F32, glare: float, seen: Likeness, passed_s: float) -> None:
-        lit = light.between(self._view.usual, cells)
+        other = abs(seen.broad - 1) > OTHER_GAIN or abs(seen.raised) > OTHER_LEVELS
+        lit = light.between(self._view.usual, cells) if other else light.Light()
         if lit.changed and lit.explained > 0.6 and seen.kept > 0.8 and lit.gain > 0.7:
             part = min(0.1 * passed_s, 0.4)
             self._view.relight(1 + part * (lit.gain - 1), part * lit.offset)

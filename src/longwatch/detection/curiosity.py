@@ -30,7 +30,7 @@ HALF_LIFE_S = 300.0
 OFTEN_S = 90.0
 """Half-life of how often something came to nothing."""
 APART_S = 3.0
-"""What comes to nothing at the same time counts once: a lamp that sweeps makes a dozen of them."""
+"""What comes to nothing at the same time counts once, as large as the largest of it: a lamp that sweeps makes a dozen of them, and of flakes it is the largest that made curious."""
 SURELY = 3.0
 """So often it must have come to nothing lately until the same is expected everywhere; less often, only where it was."""
 LARGER, SMALLER = 1.6, 0.94
@@ -52,6 +52,7 @@ class Curiosity:
         self.everywhere, self.often = everywhere, often
         self._looked: dict[int, float] = {}
         self._since_s = math.inf
+        self._largest = 0.0
 
     def look(
         self, tracks: Sequence[Track], over: Sequence[Track], shape: tuple[int, int], passed_s: float, *, learns: bool
@@ -98,11 +99,12 @@ class Curiosity:
             np.minimum(part * np.float32(LARGER), np.float32(track.cells)),
             part * np.float32(SMALLER),
         )
+        self._largest = max(self._largest, track.cells)
         if self._since_s < APART_S:
             return
-        self._since_s = 0.0
+        largest, self._largest, self._since_s = self._largest, 0.0, 0.0
         usual = max(self.everywhere, LEAST)
-        self.everywhere = min(usual * LARGER, track.cells) if track.cells > usual else usual * SMALLER
+        self.everywhere = min(usual * LARGER, largest) if largest > usual else usual * SMALLER
         self.often = min(self.often + 1, 2 * SURELY)
 
 

@@ -58,7 +58,9 @@ class GateOptions:
     after it opened, or something was last found, sizes alone hold it open no more. learn_us: how long sizes
     are watched before they open it. smooth_us: over how long sizes are averaged: one for what is sudden, one for what is small and lasts. level_us: how soon a
     new level is what is usual. deaf: where it opens only at more than so much (of the logarithm of sizes, averaged over the longer time) a sync sample is looked at
-    twice as often. vain_us: so often it may open for nothing; it becomes more or less wary until that is so.
+    twice as often. vain_us: so often it may open for nothing; it becomes more or less wary until that is so. less_us: how long sizes are far smaller before that
+    opens it; lull_us: what is over sooner is a lull, after which sizes tell nothing for after_us: a thermal camera holds its picture for a second while it calibrates,
+    and its encoder then catches up. The next sync sample is looked at.
     """
 
     key_us: int = 4_000_000
@@ -70,6 +72,9 @@ class GateOptions:
     level_us: int = 30_000_000
     least_up: float = 0.04
     least_down: float = 0.7
+    less_us: int = 1_200_000
+    lull_us: int = 2_500_000
+    after_us: int = 700_000
     deaf: float = 0.12
     wary: float = 4.5
     most_wary: float = 3.6
@@ -97,6 +102,8 @@ class Gate:
         self._hour = -1
         self._learnt_us = 0
         self._smooth = (0.0, 0.0)
+        self._lull_us = 0  # since when sizes are far smaller; 0: they are not
+        self._after_us = 0  # until when nothing is told from sizes after that
         self._coarse = 0
         self._place = 0
         self._last_us: int | None = None
@@ -185,6 +192,8 @@ class Gate:
             and 0 <= step_us <= _LONGEST_STEP_US
             and self._learnt_us >= self._learn_us
             and rough > self._alike
+            and not self._lull_us
+            and wall_us >= self._after_us
             and wall_us // _HOUR_US % 24 == self._hour
         ):
             return self.sample(size_bytes, False, wall_us, here=False, coarse=coarse).decode
@@ -261,6 +270,7 @@ class Gate:
     def _again(self, wall_us: int, step_us: int) -> None:
         """The clock was set, or the stream stood still: what is measured in times of before means nothing."""
         self._smooth = (0.0, 0.0)
+        self._lull_us = self._after_us = 0
         self._sync_us = None
         if step_us < 0 or step_us > self.options.key_us:
             self._key_us = None
@@ -316,6 +326,10 @@ class Gate:
     def _weigh(self, place: int, away: float, step_us: int, wall_us: int) -> None:
         """What sizes say now, averaged; and what is learnt of the last."""
         options = self.options
+        if self._lull_us and away > -options.least_down:
+            self._lull_over(wall_us)
+        if wall_us < self._after_us:
+            self._smooth = (0.0, 0.0)
         quick, slow = self._smooth
         factor, least_up = self._factor, self._least_up
         if self._rough <= options.alike and not self.tells:
@@ -329,8 +343,17 @@ class Gate:
         ):
             self._told(Why.MORE, wall_us)
         elif quick < -options.least_down and quick < -2 * factor * self._stray[0]:
-            self._told(Why.LESS, wall_us)
+            self._lull_us = self._lull_us or wall_us
+            if wall_us - self._lull_us >= options.less_us:
+                self._told(Why.LESS, wall_us)
         self._learn(place, away, step_us, self._level_us if self._why is _SHUT else self._pace_us(wall_us))
+
+    def _lull_over(self, wall_us: int) -> None:
+        """Sizes are no longer far smaller than usual."""
+        began_us, self._lull_us = self._lull_us, 0
+        if self._why is _SHUT and wall_us - began_us < self.options.lull_us:
+            self._after_us = wall_us + self.options.after_us
+            self._key_us = None
 
     def _pace_us(self, wall_us: int) -> float:
         """How soon what is there now is what is usual: at once where it was looked at and is nothing, hardly while something is there."""

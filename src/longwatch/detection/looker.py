@@ -177,6 +177,11 @@ class Looker:
         """Whether all that is new is known for a thing that moves: half as many pictures do then. Not where lines are crossed."""
         return not self.curious and not self.watched.lines and any(track.confirmed for track in self._tracker.tracks)
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is there that could be a thing, nor anything that passes: half as many pictures do then, until something is."""
+        return not self.curious and not self._tracker.tracks and self._tracker.crowd < 1
+
     def heat(self) -> tuple[int, bytes]:
         """What moved where since it was last asked (`Heat.told`)."""
         return self._heat.told()

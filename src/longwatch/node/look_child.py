@@ -79,14 +79,14 @@ class Eye:
         self.format, self.small, self._arrived_us = track, None, 0
 
     def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
-        """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed, and each that came of a sync sample."""
+        """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed or nothing is there, and each that came of a sync sample."""
         assert self.format is not None
         if self.small is None:
             self.small = SmallPictures(self.format)
         found: list[Sighting] = []
         for frame, of in self.small.pictures(sample, last=last):
             wall_us = of.arrival_boot_us + offset_us
-            pause_us = 2 * every_us if self.looker.follows else every_us
+            pause_us = 2 * every_us if self.looker.follows or self.looker.calm else every_us
             arrived_us = of.arrival_boot_us
             due = last or of.sync or (arrived_us >= from_us and self._pace.is_due(wall_us, pause_us))
             if not due or 0 <= self._arrived_us - arrived_us < _AGAIN_US:

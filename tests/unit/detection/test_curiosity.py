@@ -48,6 +48,22 @@ def test_a_branch_makes_curious_no_more_while_whoever_is_larger_or_elsewhere_doe
     assert wonders(curiosity, track(92, x=120.0))
 
 
+def test_of_flakes_that_fall_together_the_largest_says_what_is_usual():
+    """Each look shows a dozen of them, and it is the largest that makes curious: of small ones that were over just before it nothing would be learnt."""
+    curiosity = Curiosity()
+    for number in range(0, 60, 6):
+        small = [track(number + k, 11.0 * (number % 12) + k, 5.0) for k in range(5)]
+        large = track(number + 5, 11.0 * (number % 12), 11.0)
+        for _ in range(5):
+            curiosity.look([*small, large], [], SHAPE, STEP_S, learns=True)
+        curiosity.look([large], small, SHAPE, STEP_S, learns=True)
+        curiosity.look([], [large], SHAPE, STEP_S, learns=True)
+        curiosity.look([], [], SHAPE, 2.8, learns=True)
+    assert curiosity.everywhere > 9
+    assert not wonders(curiosity, track(900, 150.0, cells=11.0))
+    assert wonders(curiosity, track(901, 150.0, cells=30.0))
+
+
 def test_what_came_to_nothing_once_is_looked_at_again():
     curiosity = Curiosity()
     in_vain(curiosity, 1)

@@ -106,6 +106,24 @@ def test_far_smaller_pictures_open_it_too():
     assert gate.why is Why.LESS
 
 
+@pytest.mark.parametrize("after", [1.0, 1.6])
+def test_a_lull_of_a_second_opens_nothing_and_the_next_sync_sample_is_looked_at(after: float) -> None:
+    """A thermal camera that calibrates holds its picture for a second, and its encoder catches up afterwards."""
+    gate = Gate()
+    samples = list(stream(304, noise=0.02, gop_s=1.0, bumps=((300, 301, 0.1), (301, 301.4, after))))
+    alone, opened = run(gate, iter(samples))
+    assert not opened
+    assert gate.opened == 0
+    assert next(sample for sample in samples if sample[1] and sample[2] - BEGIN_US > 301_000_000) in alone
+
+
+def test_what_goes_on_after_a_lull_opens_it():
+    gate = Gate()
+    _, opened = run(gate, stream(305, noise=0.02, gop_s=1.0, bumps=((300, 301, 0.1), (301, 305, 1.6))))
+    assert opened
+    assert opened[0][2] - BEGIN_US < 302_400_000
+
+
 def test_a_lasting_change_in_which_nothing_is_found_becomes_what_is_usual():
     gate = Gate()
     _, opened = run(gate, stream(400, noise=0.08, bumps=((100, 400, 2.0),)))

@@ -52,6 +52,18 @@ def test_a_scene_that_stands_still_gives_nothing_and_what_moves_is_seen():
     assert any(one.get("on", True) for one in told["sightings"])
 
 
+def test_where_nothing_is_there_half_of_the_pictures_do_and_all_once_something_is():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    told = asked(looks, job_frame(1, "gate", track, samples[:100], fresh=True)).header
+    assert told["pictures"] == 50
+    told = asked(looks, job_frame(2, "gate", track, samples[100:153], fresh=True)).header
+    assert told["curious"], "somebody has just come in"
+    told = asked(looks, job_frame(3, "gate", track, samples[153:157], fresh=False)).header
+    assert told["pictures"] >= 3, "the pause that was begun before may still be over"
+
+
 def test_pictures_are_looked_at_no_oftener_than_asked():
     track, samples = MOVING
     looks = Looks()
@@ -169,7 +181,7 @@ def test_the_process_answers_with_all_that_it_has_given_up():
     status = Path(f"/proc/{child.pid}/status").read_text()
     print(next(line for line in status.splitlines() if line.startswith("VmRSS")), "of the child")
     assert said == ["hello", "looked", "saved"]
-    assert frames[1].header["pictures"] == 60
+    assert frames[1].header["pictures"] == 30, "half of them, where nothing is there"
     for name, most in (("open files", "5"), ("processes", "0"), ("file size", "0")):
         assert f"Max {name:<22}{most:<10}" in limits.replace("  ", "  "), limits
     assert "NoNewPrivs:\t1" in status
