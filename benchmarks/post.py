@@ -66,7 +66,7 @@ def post(folder: Path, urls: Sequence[str], *, retention: str = "", detect: bool
     port = free_port()
     config = write_settings(folder, urls, port=port, retention=retention, detect=detect)
     added = subprocess.run(
-        [*CLI, "token", "add", "bench", "--role", "admin", "--config", str(config)],
+        [*CLI, "token", "add", f"bench-{port}", "--role", "admin", "--config", str(config)],
         capture_output=True,
         text=True,
         check=True,
