@@ -28,8 +28,8 @@ from benchmarks.__main__ import machine
 from benchmarks.processes import children, cpu_seconds, memory_bytes
 from longwatch.base.clock import SystemClock
 from longwatch.config import load
-from longwatch.node.fleet_page import PageWatch, percentile
-from longwatch.node.fleet_simulation import Fleet, Simulation, codes_of_hub
+from longwatch.node.demo.fleet import Fleet, Simulation, codes_of_hub
+from longwatch.node.demo.fleet_page import PageWatch, percentile
 
 SETTLED_S = 240.0
 JOINED = 2.0  # entries on their way per post at which what they began with is through: in the long run it is about one

@@ -26,13 +26,13 @@ from benchmarks.post import CLI, free_port, write_settings
 from benchmarks.processes import children
 
 _CHILDREN = {
-    "longwatch.node.watcher": "looking, begins",
-    "longwatch.node.look_child": "looking, at pictures",
+    "longwatch.node.watch.watcher": "looking, begins",
+    "longwatch.node.watch.look_child": "looking, at pictures",
     "longwatch.playback.still_child": "a still, strips",
-    "longwatch.node.probe_child": "trying a camera",
-    "longwatch.node.export_child": "an export",
-    "longwatch.node.masking_child": "painting over",
-    "longwatch.node.verifying_child": "a verification",
+    "longwatch.node.children.probe": "trying a camera",
+    "longwatch.node.children.export": "an export",
+    "longwatch.node.children.masking": "painting over",
+    "longwatch.node.children.verifying": "a verification",
 }
 _PASSWORD = b"a long and quiet password\n"
 

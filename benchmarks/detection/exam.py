@@ -18,7 +18,7 @@ from tests.scenes.recipe import KINDS
 
 from benchmarks.detection import peer, product
 from benchmarks.detection.scoring import Sheet, Total, Verdict, judge
-from longwatch.node.look_slot import ONE_THREAD
+from longwatch.node.watch.look_slot import ONE_THREAD
 
 LOOKS = ("day", "day", "dusk", "night", "night", "thermal")
 """Of quiet and busy scenes, in turn."""

@@ -72,8 +72,8 @@ def parts(running: Post) -> dict[str, list[int]]:
             for name, sign in (
                 ("recorder", "node.recorder"),
                 ("server", "node.server"),
-                ("watcher", "node.watcher"),
-                ("child", "node.look_child"),
+                ("watcher", "node.watch.watcher"),
+                ("child", "node.watch.look_child"),
             ):
                 if sign in command:
                     made[name].append(pid)

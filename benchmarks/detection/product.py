@@ -1,6 +1,6 @@
 """The product in the exam: the parts that the recorder, the watcher, its child and the server run, one after another in one process, on the video's own clock.
 
-`node.recorder_looks.Look` tells sizes and gives bytes as the recorder does, `StreamWatch` with its gate decides, `look_child.Looks` decodes and looks, `Maker` makes
+`node.recorder.looks.Look` tells sizes and gives bytes as the recorder does, `StreamWatch` with its gate decides, `look_child.Looks` decodes and looks, `Maker` makes
 events; messages are encoded and decoded between them as they cross the sockets. Processor time is of all of these; what stays out is reading the file,
 and the sockets and event loops of the real processes, which `python -m benchmarks.detection processes` measures over RTSP.
 """
@@ -22,9 +22,9 @@ from longwatch.events.making import Maker
 from longwatch.formats.bmff import Mp4File
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.events import EventChange, Phase, Watched
-from longwatch.node.look_child import Looks
-from longwatch.node.recorder_looks import Look
-from longwatch.node.watcher_cameras import Watching
+from longwatch.node.recorder.looks import Look
+from longwatch.node.watch.look_child import Looks
+from longwatch.node.watch.watcher_cameras import Watching
 from longwatch.wire.frames import Decoder, Frame, encode
 from longwatch.wire.looking import decode_rows
 from longwatch.wire.media import decode_format, encode_format

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from tests.support.ports import free_port
 
-from longwatch.node.server_commands import ask
+from longwatch.node.server.commands import ask
 from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
 
 USER = "anna"

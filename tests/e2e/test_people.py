@@ -23,7 +23,7 @@ from longwatch.archive.published import PublishedLog
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.ledger import kinds, people
 from longwatch.ledger.checkpoint import open_note
-from longwatch.node.server_commands import ask
+from longwatch.node.server.commands import ask
 from longwatch.simulate.camera import LOT, SimulatedCamera
 
 pytestmark = pytest.mark.slow

@@ -304,7 +304,7 @@ def test_a_person_at_a_terminal_is_told_where_to_look_and_the_set_up_code(tmp_pa
     post = Post(tmp_path, {})
     post.config.write_text(post.config.read_text().replace("cameras:\n", "cameras: {}\n"))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "longwatch.node.supervise", "--config", str(post.config)]
+    command = [sys.executable, "-m", "longwatch.node.supervisor", "--config", str(post.config)]
     running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
     os.close(theirs)
     os.set_blocking(ours, False)

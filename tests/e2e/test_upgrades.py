@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.e2e.axe import AXE, RULES
 from tests.e2e.conftest import CHROMIUM, DEADLINE_MS, FLAGS, STATIC
 from tests.support.site import PASSWORD, Running, running_site
-from tests.unit.node.test_hub_upgrades import POSTS, Case
+from tests.unit.node.hub.test_upgrades import POSTS, Case
 from tests.unit.web.test_posts import Posts, item
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]

@@ -32,9 +32,9 @@ from longwatch.formats.codecs.h264_qp import SliceQp, parameter_sets
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.event_rows import ToldEvent
 from longwatch.model.events import OBJECTS
-from longwatch.node.look_child import Looks
-from longwatch.node.watcher import Watcher
-from longwatch.node.watcher_cameras import Watching
+from longwatch.node.watch.look_child import Looks
+from longwatch.node.watch.watcher import Watcher
+from longwatch.node.watch.watcher_cameras import Watching
 from longwatch.simulate.radiometry import document
 from longwatch.wire.frames import Decoder, encode
 from longwatch.wire.looking import measured

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_grou
 FPS, QUIET_S, MOVES_S, S = 10, 10, 3, 1_000_000
 BEFORE_S, AFTER_S = 2, 1
 SOONER = {
-    "longwatch.node.keeping": "EVERY_S, SETTLE_US = 1.0, 4_000_000",
-    "longwatch.node.recorder_options": "EVENT_SEGMENT_US = 2_000_000",
-    "longwatch.node.recorder_retention": "_YOUNG_US = 2_000_000",
+    "longwatch.node.watch.keeping": "EVERY_S, SETTLE_US = 1.0, 4_000_000",
+    "longwatch.node.recorder.options": "EVENT_SEGMENT_US = 2_000_000",
+    "longwatch.node.recorder.retention": "_YOUNG_US = 2_000_000",
 }
 """A decision each second instead of every ten, about segments of two seconds instead of ten: the story is the same, and four times as short."""
 WIDTH, HEIGHT = 320, 176

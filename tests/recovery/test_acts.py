@@ -16,7 +16,7 @@ from tests.support.wait import until
 from longwatch.archive import ArchiveReader
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.model.alarms import Alarm
-from longwatch.node.acts import act, apply_settings
+from longwatch.node.by_recorder.acts import act, apply_settings
 from longwatch.simulate.camera import LOT, SimulatedCamera
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from longwatch.archive import ArchiveReader
 from longwatch.archive.log_files import read_head
 from longwatch.ledger import leaf_hash, proofs, root
 from longwatch.ledger.checkpoint import parse_public_key
-from longwatch.node.attest import attest
+from longwatch.node.by_recorder.attest import attest
 from longwatch.simulate.camera import ROOM, SimulatedCamera
 from longwatch.timeline import State
 

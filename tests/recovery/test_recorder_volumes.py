@@ -13,15 +13,15 @@ from tests.support.accounted import unexplained_in
 from tests.support.measured import stretch
 from tests.support.recording import BOOT
 from tests.support.wait import until
-from tests.unit.node.test_recorder import NumberSource, camera
+from tests.unit.node.recorder.test_process import NumberSource, camera
 
 from longwatch.archive import ArchiveReader, Flushing
 from longwatch.archive import Options as ArchiveOptions
 from longwatch.base.clock import SystemClock
 from longwatch.model.sessions import StreamKey
-from longwatch.node import recorder_streams
-from longwatch.node.recorder import Recorder
-from longwatch.node.recorder_options import RecorderOptions
+from longwatch.node.recorder import streams as recorder_streams
+from longwatch.node.recorder.options import RecorderOptions
+from longwatch.node.recorder.process import Recorder
 from longwatch.recording import Options as RecordingOptions
 from longwatch.timeline import State, Tile, tile
 

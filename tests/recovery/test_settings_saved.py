@@ -15,7 +15,7 @@ from longwatch.accounts import Who
 from longwatch.base.errors import LongwatchError
 from longwatch.config import load
 from longwatch.node.link import LinkClient, socket_path
-from longwatch.node.server_options import web_of
+from longwatch.node.server.options import web_of
 from longwatch.simulate.camera import LOT, SimulatedCamera
 from longwatch.web.settings_desk import SettingsDesk, UnsavedError
 

@@ -67,7 +67,7 @@ def pid_of_watcher(post: Post) -> int | None:
     with contextlib.suppress(OSError):  # who is asked for may have ended since
         for pid in Path(f"/proc/{post.server_pid}/task/{post.server_pid}/children").read_text().split():
             with contextlib.suppress(OSError):
-                if b"node.watcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                if b"node.watch.watcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     return int(pid)
     return None
 
@@ -133,7 +133,7 @@ def test_whoever_is_killed_the_cameras_are_looked_at_again_and_recording_does_no
     until_now(lambda: watcher is None or not is_running(watcher), "and nothing runs")
 
 
-# A child or a watcher that hangs is killed by who waits for it: tests/unit/node/test_looking_hangs.py and (a child) test_look_objects.py; what comes after is the story above.
+# A child or a watcher that hangs is killed by who waits for it: tests/unit/node/watch/test_looking_hangs.py and (a child) test_look_objects.py; what comes after is the story above.
 @pytest.mark.long
 def test_whoever_hangs_is_killed_and_the_cameras_are_looked_at_again(post: Post):
     recorder = post.recorder_pid

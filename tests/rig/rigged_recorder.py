@@ -19,8 +19,8 @@ from typing import Any
 
 from longwatch.archive import Flushing
 from longwatch.base.clock import SystemClock
-from longwatch.node import recorder
-from longwatch.node.recorder_options import RecorderOptions, resolve
+from longwatch.node.recorder import process as recorder
+from longwatch.node.recorder.options import RecorderOptions, resolve
 
 _rig: dict[str, Any] = {}
 

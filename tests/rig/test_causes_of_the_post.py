@@ -20,7 +20,7 @@ from tests.support.wait import until
 
 from longwatch.base.rfc3339 import parse_us
 from longwatch.model.sessions import StreamKey
-from longwatch.node.supervise import STOPPED_BY_ORDER
+from longwatch.node.supervisor.process import STOPPED_BY_ORDER
 from longwatch.simulate.camera import LOT, ROOM, SimulatedCamera
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("rig")]

@@ -15,10 +15,10 @@ from tests.support.wait import until_now
 
 import longwatch
 from longwatch.ledger import kinds
-from longwatch.node import upgrade_copying
-from longwatch.node.supervise_release import boot_id, boottime_us
-from longwatch.node.upgrade_files import Places, change, read_state
-from longwatch.node.upgrade_state import Release, switched
+from longwatch.node.supervisor.release import boot_id, boottime_us
+from longwatch.node.upgrade import copying as upgrade_copying
+from longwatch.node.upgrade.files import Places, change, read_state
+from longwatch.node.upgrade.state import Release, switched
 from longwatch.simulate.camera import LOT, SimulatedCamera
 
 pytestmark = pytest.mark.slow

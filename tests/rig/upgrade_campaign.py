@@ -27,10 +27,10 @@ from tests.support.post import Post
 from tests.support.wait import until_now
 
 import longwatch
-from longwatch.node.server_commands import ask
-from longwatch.node.upgrade_files import Places, read_state
-from longwatch.node.upgrade_order import Stage
-from longwatch.node.upgrading import described
+from longwatch.node.server.commands import ask
+from longwatch.node.upgrade.files import Places, read_state
+from longwatch.node.upgrade.order import Stage
+from longwatch.node.upgrade.upgrading import described
 from longwatch.trust.release import key_of, new_key
 
 VERSION = "9.0.0"
@@ -68,9 +68,9 @@ _DIES = 'def main() -> int: ...\nif __name__ == "__main__":\n    raise SystemExi
 CASES: dict[str, Case] = {
     "good": Case("kept"),
     "does not import": Case("refused", "broken", {"node/link.py": 'raise ImportError("broken")\n'}),
-    "dies at start": Case("returned", "ended 3 times", {"node/recorder.py": _DIES}, trial="10m"),
-    "records nothing": Case("returned", "", {"node/recorder.py": _SLEEPS}, trial="25s"),
-    "server dies": Case("returned", "ended 3 times", {"node/server.py": _DIES}, trial="10m"),
+    "dies at start": Case("returned", "ended 3 times", {"node/recorder/__main__.py": _DIES}, trial="10m"),
+    "records nothing": Case("returned", "", {"node/recorder/__main__.py": _SLEEPS}, trial="25s"),
+    "server dies": Case("returned", "ended 3 times", {"node/server/__main__.py": _DIES}, trial="10m"),
     "newer index, records nothing": Case(
         "returned",
         "",
@@ -109,7 +109,7 @@ def migrated(changed: Mapping[str, str], recorder: str | None) -> dict[str, str]
         "archive/schema.sql": text + _MIGRATION,
     }
     if recorder is not None:
-        made["node/recorder.py"] = recorder
+        made["node/recorder/__main__.py"] = recorder
     return made
 
 
@@ -319,7 +319,7 @@ def run_chain(folder: Path, camera: str, say: Callable[[str], None] = print) -> 
         for version, changed, stage in (
             ("9.0.0", {}, "kept"),
             ("9.1.0", {}, "kept"),
-            ("9.2.0", {"node/recorder.py": _DIES}, "returned"),
+            ("9.2.0", {"node/recorder/__main__.py": _DIES}, "returned"),
         ):
             upgraded.bundle = release_case.bundle(folder / version, key, version, changed)
             upgraded.order()

@@ -18,8 +18,8 @@ from longwatch.courier import Pack, Packed, Packer, Parcel, Travelling, Unpacked
 from longwatch.fleet import Fleet, FleetDb, ObjectStore
 from longwatch.ledger.checkpoint import parse_unverified
 from longwatch.model.sessions import StreamKey
-from longwatch.node.couriers import knows
-from longwatch.node.uplink_log import PostLog
+from longwatch.node.post.uplink_log import PostLog
+from longwatch.node.verbs.couriers import knows
 
 NOW_US = 1_767_300_000_000_000
 

@@ -15,7 +15,7 @@ from longwatch.archive import ops
 from longwatch.base.clock import ManualClock
 from longwatch.evidence import Made, Post
 from longwatch.model.causes import Cause
-from longwatch.node.exporting import export_evidence
+from longwatch.node.issuing.exporting import export_evidence
 
 T0_US = 1_767_225_600_000_000  # 2026-01-01, where ManualClock begins
 FRAGMENT_US = 680_000

@@ -36,7 +36,7 @@ from typer.testing import CliRunner
 
 from longwatch.base.errors import LongwatchError
 from longwatch.cli.app import app
-from longwatch.node.supervise import lock_holder
+from longwatch.node.supervisor.process import lock_holder
 from longwatch.simulate.camera import LOT, SimulatedCamera
 from longwatch.trust import DOOR_FILES
 

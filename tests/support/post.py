@@ -17,8 +17,8 @@ from tests.support.ports import free_port
 from tests.support.sooner import environment
 from tests.support.wait import until_now
 
-from longwatch.node.server_commands import ask
-from longwatch.node.supervise import lock_holder
+from longwatch.node.server.commands import ask
+from longwatch.node.supervisor.process import lock_holder
 
 PASSWORD = "correct horse battery"
 STOP_S = 180.0
@@ -48,7 +48,7 @@ class Post:
         """Start `longwatch run` and wait until its server answers."""
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                [sys.executable, "-m", "longwatch.node.supervise", "--config", str(self.config)],
+                [sys.executable, "-m", "longwatch.node.supervisor", "--config", str(self.config)],
                 stderr=log, stdout=log, env=environment(self.sooner),
             )  # fmt: skip
         until_now(self.answers, "the server answers", 240)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import longwatch
-from longwatch.node.release_formats import formats
-from longwatch.node.upgrade_install import OPTIONAL
+from longwatch.node.upgrade.formats import formats
+from longwatch.node.upgrade.install import OPTIONAL
 from longwatch.trust import SigningKey
 from longwatch.trust.release import Written, pack, verifier
 from longwatch.trust.wheels import normal
@@ -85,7 +85,7 @@ def settings_of(key: SigningKey, trial: str = "30s", origin: str = "hand") -> st
 
 def soon_sure() -> dict[str, str]:
     """A version that is content with five seconds in which all is well, so that the trial itself may be long, however slow the machine is."""
-    path = "node/upgrade_trial.py"
+    path = "node/upgrade/trial.py"
     text = (ROOT / path).read_text()
     assert "LONGEST_PROOF_US = 180_000_000" in text
     return {path: text.replace("LONGEST_PROOF_US = 180_000_000", "LONGEST_PROOF_US = 5_000_000")}

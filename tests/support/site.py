@@ -29,10 +29,10 @@ from longwatch.model.causes import Cause
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import GapSpan, Provenance, RecordedSpan
 from longwatch.node.link import LinkClient, socket_path
-from longwatch.node.server_http import http_server
-from longwatch.node.server_options import Door
-from longwatch.node.watching import Options as WatchingOptions
-from longwatch.node.watching import Watching
+from longwatch.node.server.http import http_server
+from longwatch.node.server.options import Door
+from longwatch.node.watch.watching import Options as WatchingOptions
+from longwatch.node.watch.watching import Watching
 from longwatch.notify import Options as NotifyOptions
 from longwatch.notify.desk import Desk
 from longwatch.playback import Stills

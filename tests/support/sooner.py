@@ -21,18 +21,18 @@ SILENT_CAMERA = {
 NETWORK = {
     f"longwatch.node.{module}": words
     for module, words in {
-        "confirming": "EVERY_S = 0.5",
-        "hub_above": "EVERY_S = 1.0",
-        "hub_keeping": "TELL_EVERY_S = 1.0",
-        "hub_relay": "EVERY_S = 1.0",
-        "hub_requests": "EVERY_S = 1.0",
-        "hub_silence": "TELL_EVERY_S = 1.0",
-        "hub_upgrades": "LOOK_S = 1.0",
-        "obeying": "LOOK_S = 0.5",
-        "post_link": "LOOK_EVERY_S = 1.0",
-        "post_media": "EVERY_S = 0.5",
-        "uplink": "GOOD_AFTER_US = 2_000_000",
-        "upgrading": "LOOK_S = 0.5",
+        "post.confirming": "EVERY_S = 0.5",
+        "hub.above": "EVERY_S = 1.0",
+        "hub.keeping": "TELL_EVERY_S = 1.0",
+        "hub.relay": "EVERY_S = 1.0",
+        "hub.requests": "EVERY_S = 1.0",
+        "hub.silence": "TELL_EVERY_S = 1.0",
+        "hub.upgrades": "LOOK_S = 1.0",
+        "post.obeying": "LOOK_S = 0.5",
+        "post.hub_link": "LOOK_EVERY_S = 1.0",
+        "post.media": "EVERY_S = 0.5",
+        "post.uplink": "GOOD_AFTER_US = 2_000_000",
+        "upgrade.upgrading": "LOOK_S = 0.5",
     }.items()
 }
 """Posts and hubs look each second for what they look for every two to five; a connection that lasted two seconds instead of twenty was a good one, after

@@ -1,4 +1,4 @@
-"""Both ends of an uplink over real sockets and TLS: a post's `node.uplink`, and a hub's listener over a store in memory."""
+"""Both ends of an uplink over real sockets and TLS: a post's `node.post.uplink`, and a hub's listener over a store in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from longwatch.base.clock import Clock, SystemClock
 from longwatch.ledger.cosignature import cosign, cosigner_name
 from longwatch.model.uplink import Held, HubStore, LogSource, Refused
-from longwatch.node.uplink import Uplink
+from longwatch.node.post.uplink import Uplink
 from longwatch.replication import Policy
 from longwatch.replication.serving import Uplinks
 from longwatch.server_db import ServerDb

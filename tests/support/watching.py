@@ -14,7 +14,7 @@ from typing import Any
 
 from longwatch.base.clock import SystemClock
 from longwatch.model.surroundings import Surroundings
-from longwatch.node.surroundings_options import decode
+from longwatch.node.recorder.surroundings_options import decode
 from longwatch.surroundings import Watch
 
 

@@ -21,7 +21,11 @@ sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]  # as docu
 # then all that there are: a fifth of a server's start. Only in a process of ours that says when it is up, or ends soon: not in whoever imports us, and not in a verb, which
 # may run for days (`python -m longwatch.cli run`).
 _run = getattr(sys.modules.get("__main__"), "__spec__", None)
-if _run is not None and _run.name in {"longwatch.node.recorder", "longwatch.node.server", "longwatch.config.__main__"}:
+if _run is not None and _run.name in {
+    "longwatch.node.recorder.__main__",
+    "longwatch.node.server.__main__",
+    "longwatch.config.__main__",
+}:
     gc.disable()
 
 

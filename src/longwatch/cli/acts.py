@@ -132,7 +132,7 @@ def stop(reason: Reason, config: options.Config = None, json: options.Json = Fal
     Example: `longwatch stop --reason "moving the cabinet"`
     """
     from longwatch.config import find, load
-    from longwatch.node.acts import stop as do
+    from longwatch.node.by_recorder.acts import stop as do
 
     path = find(config)
     answer = do(load(path).volumes, path, reason=reason, person=_person())
@@ -141,7 +141,7 @@ def stop(reason: Reason, config: options.Config = None, json: options.Json = Fal
 
 def _act(config: Any, kind: str, reason: str, **fields: Any) -> dict[str, Any]:
     from longwatch.config import find, load
-    from longwatch.node.acts import act
+    from longwatch.node.by_recorder.acts import act
 
     settings = load(find(config))
     return act(

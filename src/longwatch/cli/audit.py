@@ -44,7 +44,7 @@ def audit(
     """
     from longwatch.archive import Question
     from longwatch.config import find, load
-    from longwatch.node.auditing import audit as read
+    from longwatch.node.verbs.auditing import audit as read
 
     settings = load(find(config))
     to_us = parse_us(to) if to else time.time_ns() // 1000 + 1
@@ -131,7 +131,7 @@ def erase(
     Example: `longwatch erase --user kari --reason "she asked for it, article 17"`
     """
     from longwatch.config import find, load
-    from longwatch.node.server_commands import ask
+    from longwatch.node.server.commands import ask
 
     if (subject is None) == (user is None):
         raise UsageError("say of whom", remedy="give either --subject or --user")

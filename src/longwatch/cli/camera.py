@@ -74,7 +74,7 @@ def masks(
     Example: `longwatch camera masks gate`
     """
     from longwatch.config import find, load
-    from longwatch.node.measuring import mask_cost
+    from longwatch.node.verbs.measuring import mask_cost
 
     settings = load(find(config))
     known = settings.cameras.get(camera)

@@ -51,8 +51,8 @@ def pack(
     from longwatch.accounts import at_the_post
     from longwatch.config import find, load
     from longwatch.config.values import size_bytes
-    from longwatch.node.couriers import Order
-    from longwatch.node.couriers import pack as packed_by
+    from longwatch.node.verbs.couriers import Order
+    from longwatch.node.verbs.couriers import pack as packed_by
 
     order = Order(
         frozenset(camera or ()), None if from_ is None else parse_us(from_), None if to is None else parse_us(to),
@@ -98,7 +98,7 @@ def unpack(disk: Disk, reason: Reason = "", config: options.Config = None, json:
 
 
 def _at_a_hub(settings: Any, disk: Path, person: dict[str, Any], json: bool) -> None:
-    from longwatch.node.couriers import unpack as unpacked_by
+    from longwatch.node.verbs.couriers import unpack as unpacked_by
 
     with _bar() as progress:
         found = unpacked_by(settings, disk, person, progress)
@@ -121,7 +121,7 @@ def _at_a_hub(settings: Any, disk: Path, person: dict[str, Any], json: bool) -> 
 
 def _at_a_post(settings: Any, disk: Path, person: dict[str, Any], json: bool) -> None:
     from longwatch.base.errors import UsageError
-    from longwatch.node.couriers import take_receipts
+    from longwatch.node.verbs.couriers import take_receipts
 
     found = take_receipts(settings, disk, person)
     if json:

@@ -12,8 +12,8 @@ from longwatch.cli.output import say
 
 if TYPE_CHECKING:
     from longwatch.config.values import Listen
-    from longwatch.node.demo import Ready
-    from longwatch.node.demo_network import NetworkReady
+    from longwatch.node.demo.network import NetworkReady
+    from longwatch.node.demo.post import Ready
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def demo(
     """
     from longwatch.base.errors import UsageError
     from longwatch.config.values import listen as address
-    from longwatch.node import demo as node_demo
+    from longwatch.node.demo import post as node_demo
 
     try:
         place = address(listen)
@@ -87,7 +87,7 @@ def demo(
 
 
 def _network(cameras: int, place: Listen, data: Path | None) -> None:
-    from longwatch.node import demo_network
+    from longwatch.node.demo import network as demo_network
 
     say("Starting two posts, a station and headquarters ...")
 

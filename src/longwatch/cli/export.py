@@ -68,7 +68,7 @@ def export(
 def _video(
     settings: Settings, key: StreamKey, span: tuple[int, int], out: Path, person: dict[str, Any], as_json: bool
 ) -> None:
-    from longwatch.node.exporting import export_video
+    from longwatch.node.issuing.exporting import export_video
 
     result = export_video(settings.volumes, key, *span, out, person)
     gaps = [{"from": format_us(a), "to": format_us(b), "cause": cause} for a, b, cause in result.gaps]
@@ -86,7 +86,7 @@ def _package(
 ) -> None:
     from longwatch.base.clock import SystemClock
     from longwatch.evidence import Post
-    from longwatch.node.exporting import export_evidence
+    from longwatch.node.issuing.exporting import export_evidence
 
     known = settings.cameras.get(key.camera)
     post = Post(

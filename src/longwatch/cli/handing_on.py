@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import longwatch
-from longwatch.node.upgrade_files import Places, current
-from longwatch.node.upgrade_state import RELEASE
+from longwatch.node.upgrade.files import Places, current
+from longwatch.node.upgrade.state import RELEASE
 
 
 def hand_on(arguments: Sequence[str]) -> None:

@@ -113,7 +113,7 @@ def end(
 def _ask(config: Any, kind: str, reason: str, fields: dict[str, Any]) -> dict[str, Any]:
     from longwatch.accounts.who import at_the_post
     from longwatch.config import find, load
-    from longwatch.node.acts import hold
+    from longwatch.node.by_recorder.acts import hold
 
     settings = load(find(config))
     return hold(settings.volumes, settings.post.id, kind, reason=reason, person=at_the_post().person(), **fields)

@@ -121,7 +121,7 @@ def statement(
     Example: `longwatch hub statement north-ridge --out north-ridge.zip --reason "burnt down on Friday"`
     """
     from longwatch.config import find, load
-    from longwatch.node.network_verbs import state
+    from longwatch.node.verbs.network import state
 
     made = state(load(find(config)), post, out, reason)
     if json:
@@ -132,6 +132,6 @@ def statement(
 
 def _ask(config: Any, kind: str, **fields: Any) -> dict[str, Any]:
     from longwatch.config import find, load
-    from longwatch.node.network_verbs import ask_hub
+    from longwatch.node.verbs.network import ask_hub
 
     return ask_hub(load(find(config)), kind, fields)

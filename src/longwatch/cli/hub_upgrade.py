@@ -145,6 +145,6 @@ def _state(rollout: dict[str, Any]) -> str:
 
 def _ask(config: Any, kind: str, **fields: Any) -> dict[str, Any]:
     from longwatch.config import find, load
-    from longwatch.node.network_verbs import ask_hub
+    from longwatch.node.verbs.network import ask_hub
 
     return ask_hub(load(find(config)), kind, fields)

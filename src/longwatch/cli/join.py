@@ -34,7 +34,7 @@ def join(
     Example: `longwatch join lw1-abcd`
     """
     from longwatch.config import find, load
-    from longwatch.node.network_verbs import ask_to_join, ask_to_leave
+    from longwatch.node.verbs.network import ask_to_join, ask_to_leave
 
     settings = load(find(config))
     if code is None:

@@ -27,7 +27,7 @@ def check(
 
     Example: `longwatch model check /srv/models/yolo11n`
     """
-    from longwatch.node.modelling import asked
+    from longwatch.node.watch.modelling import asked
 
     said = asked(folder)
     if json:

@@ -212,7 +212,7 @@ def token_add(
 
 def _ask(config: Any, verb: str, **fields: Any) -> dict[str, Any]:
     from longwatch.config import find, first_folder, load
-    from longwatch.node.server_commands import ask, ask_if_running
+    from longwatch.node.server.commands import ask, ask_if_running
 
     path = find(config)
     if not fields.get("cameras"):  # then only the data folder is asked for, and a server that runs has read the rest

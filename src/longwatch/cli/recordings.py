@@ -141,7 +141,7 @@ def check(
     """
     from longwatch.archive import Mode
     from longwatch.config import find, load
-    from longwatch.node.check import check as carry_out
+    from longwatch.node.by_recorder.check import check as carry_out
 
     if size + hash_ + ledger > 1:
         raise UsageError("--size, --hash and --ledger are one choice", remedy="run them one after another")
@@ -149,7 +149,7 @@ def check(
     settings = load(find(config))
     result = carry_out(settings.volumes, mode, repair=repair)
     if settings.role == "hub":
-        from longwatch.node.check_fleet import check_fleet
+        from longwatch.node.verbs.check_fleet import check_fleet
 
         result |= _with_posts(result, check_fleet(settings, mode))
     if json:

@@ -57,8 +57,8 @@ def report(
     from longwatch.accounts import at_the_post
     from longwatch.base.clock import SystemClock
     from longwatch.config import find, load
-    from longwatch.node.recorder_options import resolve
-    from longwatch.node.reporting import look, make
+    from longwatch.node.issuing.reporting import look, make
+    from longwatch.node.recorder.options import resolve
     from longwatch.reports import Post, as_json
 
     path = find(config)
@@ -83,7 +83,7 @@ def report(
 
 
 def _check(path: Path, key: str | None, *, as_json: bool) -> None:
-    from longwatch.node.reporting import check_report
+    from longwatch.node.issuing.reporting import check_report
 
     if key is not None and not key.startswith("SHA256:"):
         raise UsageError(f"{key!r} is no fingerprint", remedy="it begins with SHA256:")

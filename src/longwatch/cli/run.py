@@ -30,4 +30,4 @@ def run(config: options.Config = None) -> None:
     if release_of(path) is None:  # settings may be of a newer version than this one: the supervisor asks that
         settings = load(path)  # wrong settings are said here, to the person who starts it, and nothing is started
         found = ["--data", str(settings.volumes[0]), *(["--door"] if settings.door else [])]
-    os.execv(sys.executable, [sys.executable, "-m", "longwatch.node.supervise", "--config", str(path), *found])  # noqa: S606 - our own interpreter; what read the settings gives its memory back
+    os.execv(sys.executable, [sys.executable, "-m", "longwatch.node.supervisor", "--config", str(path), *found])  # noqa: S606 - our own interpreter; what read the settings gives its memory back

@@ -57,7 +57,7 @@ def apply(
     """
     from longwatch.accounts.who import at_the_post
     from longwatch.config import find, load
-    from longwatch.node.acts import apply_settings
+    from longwatch.node.by_recorder.acts import apply_settings
 
     path = find(config)
     settings = load(path)
@@ -83,7 +83,7 @@ def check(config: options.Config = None, json: options.Json = False) -> None:
     Example: `longwatch settings check --config /etc/longwatch/longwatch.yml`
     """
     from longwatch.config import SettingsError, find, folder_problems, load
-    from longwatch.node.modelling import model_problems
+    from longwatch.node.watch.modelling import model_problems
 
     path = find(config)
     try:

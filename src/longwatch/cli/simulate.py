@@ -222,7 +222,7 @@ def fleet(
     from longwatch.base.errors import UsageError
     from longwatch.base.ids import is_slug
     from longwatch.config import load
-    from longwatch.node.fleet_simulation import Fleet, codes_of_file, codes_of_hub, simulate
+    from longwatch.node.demo.fleet import Fleet, codes_of_file, codes_of_hub, simulate
     from longwatch.simulate.fleet_life import Habits
 
     if (hub_config is None) is (codes is None):

@@ -91,7 +91,7 @@ def apply(
     """
     from longwatch.accounts import at_the_post
     from longwatch.config import find, load
-    from longwatch.node.corrections import apply as carry_out
+    from longwatch.node.by_recorder.corrections import apply as carry_out
 
     wish = _wish(runs, at, shift, suggested=suggested)
     said = reason or ("as `longwatch time` suggests" if suggested else "")

@@ -66,7 +66,7 @@ def pack(
 
     Example: `longwatch upgrade pack --wheel dist/longwatch-0.2.0-py3-none-any.whl --lock requirements.lock --key release.key -o longwatch-0.2.0.bundle`
     """
-    from longwatch.node.release_packing import formats_of, locked
+    from longwatch.node.upgrade.packing import formats_of, locked
     from longwatch.trust import release
 
     signing = release.key_of(key)

@@ -39,7 +39,7 @@ def install(
     Example: `longwatch upgrade install longwatch-1.3.0.bundle --reason "mends the clock of the yard camera"`
     """
     from longwatch.config import find, load
-    from longwatch.node import upgrading_verbs
+    from longwatch.node.server import upgrade_verbs as upgrading_verbs
 
     settings = load(find(config))
     answer = upgrading_verbs.install(settings.volumes[0], bundle, reason)
@@ -56,7 +56,7 @@ def status(config: options.Config = None, json: options.Json = False) -> None:
     Example: `longwatch upgrade status`
     """
     from longwatch.config import find, load
-    from longwatch.node.upgrading import as_line, described
+    from longwatch.node.upgrade.upgrading import as_line, described
 
     said = described(load(find(config)).volumes[0])
     if json:

@@ -11,7 +11,7 @@ from longwatch.config.week import Window
 
 
 def resolved(settings: Settings) -> dict[str, Any]:
-    """What `python -m longwatch.config resolve PATH` prints; `node.recorder_options` decodes it."""
+    """What `python -m longwatch.config resolve PATH` prints; `node.recorder.options` decodes it."""
     retention = settings.retention
     return {
         "post": {

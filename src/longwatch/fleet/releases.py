@@ -1,4 +1,4 @@
-"""Bundles of releases that a hub was given, and roll-outs of them. Their bytes are files of the process that has the console (`node.hub_upgrades`)."""
+"""Bundles of releases that a hub was given, and roll-outs of them. Their bytes are files of the process that has the console (`node.hub.upgrades`)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from longwatch.pictures.limits import plain_environment
 from longwatch.wire.frames import Decoder, Frame, check_hello, encode, hello
 from longwatch.wire.media import decode_format, decode_sample
 
-CHILD = (sys.executable, "-m", "longwatch.node.masking_child")
+CHILD = (sys.executable, "-m", "longwatch.node.children.masking")
 SILENT_S = 5.0
 """A child that says nothing for so long hangs: it says something twice a second."""
 END_S = 0.7

@@ -26,12 +26,12 @@ from longwatch.bus import Said
 from longwatch.config import Settings, load_kept
 from longwatch.config.hub import CONSOLE
 from longwatch.fleet import Fleet, ObjectStore
-from longwatch.node.door_asking import DoorDesk
-from longwatch.node.hub import fleet_of
-from longwatch.node.hub_keeping import SPOOL_S
-from longwatch.node.hub_process import HubProcess, claimed
-from longwatch.node.hub_through import Through
-from longwatch.node.hub_ways import HubWays, text_of
+from longwatch.node.hub.door_asking import DoorDesk
+from longwatch.node.hub.keeping import SPOOL_S
+from longwatch.node.hub.part import fleet_of
+from longwatch.node.hub.process import HubProcess, claimed
+from longwatch.node.hub.through import Through
+from longwatch.node.hub.ways import HubWays, text_of
 from longwatch.node.sd_notify import notify
 from longwatch.replication.hub_end import TO_STORE
 from longwatch.replication.serving import Uplinks

@@ -18,7 +18,7 @@ import os
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import structlog
 
@@ -68,6 +68,12 @@ def _error_of(problem: dict[str, Any]) -> LongwatchError:
     if isinstance(code, int):
         error.exit_code = code
     return error
+
+
+class Ledger(Protocol):
+    """Whoever takes entries: the recorder's link, or the archive itself."""
+
+    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 
 
 class Peer(asyncio.Protocol):

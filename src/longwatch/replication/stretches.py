@@ -138,7 +138,7 @@ class Index(Protocol):
 
 
 class Link(Protocol):
-    """`node.uplink.Uplink`, as far as it is asked here."""
+    """`node.post.uplink.Uplink`, as far as it is asked here."""
 
     @property
     def connected(self) -> bool: ...

@@ -239,7 +239,7 @@ class Posts(Protocol):
 
 
 class CommandDesk(Protocol):
-    """What people at a hub tell its posts to do: `node.hub_commands`. Rows: `fleet.CommandRow`."""
+    """What people at a hub tell its posts to do: `node.hub.commands`. Rows: `fleet.CommandRow`."""
 
     async def read(self, post: str, who: Who, reason: str) -> Any:
         """Ask for the text of its settings."""
@@ -286,7 +286,7 @@ class EventPictures(Protocol):
 
 
 class UpgradeDesk(Protocol):
-    """New versions for a hub's posts (`node.hub_upgrades.UpgradeDesk`, whose docstrings say what each does). Rows: `fleet.releases`."""
+    """New versions for a hub's posts (`node.hub.upgrades.UpgradeDesk`, whose docstrings say what each does). Rows: `fleet.releases`."""
 
     def incoming(self, name: str) -> Path: ...
     async def add(self, path: Path, who: Who, reason: str, *, move: bool = False) -> Any: ...
@@ -299,7 +299,7 @@ class UpgradeDesk(Protocol):
 
 
 class EventDesk(Protocol):
-    """What was seen: at a post `node.watching.Watching`, at a hub `node.hub_events.HubEvents`. on_change: told of each, on the loop."""
+    """What was seen: at a post `node.watch.watching.Watching`, at a hub `node.hub.events.HubEvents`. on_change: told of each, on the loop."""
 
     on_change: list[Callable[[EventChange], None]]
 
@@ -318,7 +318,7 @@ class EventDesk(Protocol):
 
 
 class StretchDesk(Protocol):
-    """Stretches that people want at a hub (`node.hub_requests.RequestDesk`, whose docstrings say what each does)."""
+    """Stretches that people want at a hub (`node.hub.requests.RequestDesk`, whose docstrings say what each does)."""
 
     async def make(self, key: StreamKey, from_us: int, to_us: int, who: Who, reason: str) -> Any: ...
     async def listed(self, limit: int = 1000) -> Sequence[Any]: ...
@@ -327,7 +327,7 @@ class StretchDesk(Protocol):
 
 
 class Detection(Protocol):
-    """How looking at pictures goes: `node.looking`."""
+    """How looking at pictures goes: `node.watch.looking`."""
 
     @property
     def watcher(self) -> WatcherState: ...
@@ -337,7 +337,7 @@ class Detection(Protocol):
 
 
 class Thermometers(Protocol):
-    """What thermal cameras measure: `node.temperatures`."""
+    """What thermal cameras measure: `node.watch.temperatures`."""
 
     def now(self, camera: str) -> Mapping[str, Reading]: ...
     def unread(self, camera: str) -> int: ...

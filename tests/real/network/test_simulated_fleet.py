@@ -15,8 +15,8 @@ from tests.support.wait import until, until_now
 
 from longwatch.base.clock import SystemClock
 from longwatch.config import load
-from longwatch.node.fleet_page import PageWatch
-from longwatch.node.fleet_simulation import Fleet, Simulation, codes_of_hub
+from longwatch.node.demo.fleet import Fleet, Simulation, codes_of_hub
+from longwatch.node.demo.fleet_page import PageWatch
 from longwatch.simulate.fleet_life import Habits
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("simulated-fleet")]

@@ -10,7 +10,7 @@ from tests.support import release_case
 from tests.support.network import Hub, Post, network
 from tests.support.wait import until_now
 
-from longwatch.node.upgrade_files import Places
+from longwatch.node.upgrade.files import Places
 from longwatch.trust.release import new_key, verifier
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("far")]

@@ -17,7 +17,7 @@ from longwatch.archive.ops import Entry, Person
 from longwatch.base.clock import SystemClock
 from longwatch.cli import main
 from longwatch.ledger import canonical, kinds
-from longwatch.node.server_commands import ask
+from longwatch.node.server.commands import ask
 from longwatch.server_db import DataLock
 
 PASSWORD = b"correct horse battery\n"

@@ -12,9 +12,9 @@ import pytest
 
 import longwatch
 from longwatch.cli import handing_on
-from longwatch.node.supervise import data_folder
-from longwatch.node.upgrade_files import Places, change
-from longwatch.node.upgrade_state import RELEASE, Release, switched
+from longwatch.node.supervisor.process import data_folder
+from longwatch.node.upgrade.files import Places, change
+from longwatch.node.upgrade.state import RELEASE, Release, switched
 
 NEW = Release("9.0.0-00112233", "9.0.0")
 

@@ -10,7 +10,7 @@ import pytest
 
 from longwatch.base import secrets
 from longwatch.config import SettingsError, compose, resolved
-from longwatch.node.surroundings_options import decode
+from longwatch.node.recorder.surroundings_options import decode
 from longwatch.surroundings import HttpAddress, Meter, Options, Place, Relay, Snmp, SwitchPort, Ups
 
 HEAD = "post: {id: t}\ndata: d\n"

@@ -9,7 +9,7 @@ import pytest
 from longwatch.base.secrets import scrub
 from longwatch.config import SettingsError, compose
 from longwatch.config.hiding import hidden, restored
-from longwatch.node.notify_options import mqtt_of, options_of
+from longwatch.node.server.notify_options import mqtt_of, options_of
 
 HEAD = """post: {id: ridge, timezone: Europe/Oslo}
 data: /var/lib/longwatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from longwatch.detection.asking import MOST_A_JOB, Asks
 from longwatch.detection.scheduling import Level
-from longwatch.node.watcher_objects import REST_US, ModelKept
+from longwatch.node.watch.watcher_objects import REST_US, ModelKept
 
 S = 1_000_000
 

@@ -29,8 +29,8 @@ from longwatch.evidence import c2pa_copy, verify_package
 from longwatch.ledger import kinds, leaf_hash, parse_entry
 from longwatch.ledger.findings import Kind
 from longwatch.model.sessions import StreamKey
-from longwatch.node import exporting
-from longwatch.node.exporting import export_evidence
+from longwatch.node.issuing import exporting
+from longwatch.node.issuing.exporting import export_evidence
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.evidence_case import files_of, record_post
 from longwatch.base.clock import ManualClock
 from longwatch.evidence import Post
 from longwatch.evidence.drawing import moment, timeline
-from longwatch.node.exporting import export_evidence
+from longwatch.node.issuing.exporting import export_evidence
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 

@@ -29,7 +29,7 @@ from longwatch.ledger.checkpoint import (
 )
 from longwatch.ledger.findings import Kind
 from longwatch.ledger.proofs import from_leaves, inclusion
-from longwatch.node.attest import attest
+from longwatch.node.by_recorder.attest import attest
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.support.uplink_memory import MemoryObjects
 from longwatch.fleet import Doubt
 from longwatch.ledger import kinds
 from longwatch.model.uplink import LogHead
-from longwatch.node.hub_through import Speaker, Through
+from longwatch.node.hub.through import Speaker, Through
 from longwatch.replication import HubEnd, Now, Policy, PostEnd, Queue, Spent
 from longwatch.replication.planner import Bucket
 from longwatch.wire.uplink import Entries, decode, encode

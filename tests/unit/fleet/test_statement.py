@@ -21,8 +21,8 @@ from longwatch.base.errors import UsageError
 from longwatch.fleet.statement import statement
 from longwatch.ledger import kinds
 from longwatch.ledger.proofs import parse_proof
-from longwatch.node.reporting import check_report
-from longwatch.node.statements import make_statement
+from longwatch.node.issuing.reporting import check_report
+from longwatch.node.issuing.statements import make_statement
 
 
 @pytest.fixture

@@ -21,13 +21,16 @@ _SERVER_ALONE = "sqlalchemy fastapi starlette uvicorn pydantic"
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("longwatch.node.server", f"{_HUB} {_WHEN_ASKED} {_LOOKING} longwatch.ingest longwatch.node.recorder_streams"),
-        ("longwatch.node.server_hub", "nats aiohttp psycopg longwatch.node.recorder_streams"),
-        ("longwatch.node.recorder", f"{_HUB} {_WHEN_ASKED} {_LOOKING} {_SERVER_ALONE} longwatch.config"),
+        (
+            "longwatch.node.server.__main__",
+            f"{_HUB} {_WHEN_ASKED} {_LOOKING} longwatch.ingest longwatch.node.recorder.streams",
+        ),
+        ("longwatch.node.server.hub", "nats aiohttp psycopg longwatch.node.recorder.streams"),
+        ("longwatch.node.recorder.__main__", f"{_HUB} {_WHEN_ASKED} {_LOOKING} {_SERVER_ALONE} longwatch.config"),
         ("longwatch.config.__main__", f"{_WHEN_ASKED} asyncio cryptography structlog longwatch.config.trying"),
         ("longwatch.config.finding", "pydantic asyncio cryptography structlog"),
-        ("longwatch.node.server_commands", f"{_SERVER_ALONE} {_WHEN_ASKED} longwatch.accounts longwatch.archive"),
-        ("longwatch.node.acts, longwatch.accounts.who", f"{_SERVER_ALONE} {_WHEN_ASKED} longwatch.archive"),
+        ("longwatch.node.server.commands", f"{_SERVER_ALONE} {_WHEN_ASKED} longwatch.accounts longwatch.archive"),
+        ("longwatch.node.by_recorder.acts, longwatch.accounts.who", f"{_SERVER_ALONE} {_WHEN_ASKED} longwatch.archive"),
     ],
 )
 def test_a_start_imports_no_more_than_it_needs(module: str, absent: str) -> None:
@@ -62,7 +65,7 @@ print(before, gc.isenabled(), gc.get_threshold()[0], gc.get_freeze_count() > 0)
         )
         return done.stdout.strip()
 
-    assert said("longwatch.node.server") == "False True 900 True"
+    assert said("longwatch.node.server.__main__") == "False True 900 True"
     assert said("another's") == "True True 900 True"
     assert (
         said("longwatch.cli.__main__") == "True True 900 True"

@@ -30,7 +30,7 @@ NO_MODEL = {
 
 
 class Looking:
-    """As `node.looking`."""
+    """As `node.watch.looking`."""
 
     watcher = WatcherState(
         True, 7, 2_000_000, 35_000_000, ({"pid": 8, "rss_bytes": 90_000_000, "cpu_us": 500_000, "deaths": 1},), 2

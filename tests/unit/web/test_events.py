@@ -18,7 +18,7 @@ from longwatch.accounts import Principal, Role
 from longwatch.base.rfc3339 import format_us
 from longwatch.events import Asked, Maker
 from longwatch.model.events import EventChange, Sighting
-from longwatch.node.watching import Watching
+from longwatch.node.watch.watching import Watching
 from longwatch.web.routes.events import MOST_UNSENT, _Listener, _spread
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tests.support.site import PASSWORD, Running, running_site
 
 from longwatch.accounts import Role
-from longwatch.node import server_http
+from longwatch.node.server import http as server_http
 
 CANARY = "the canary stands outside"
 _SPAN = "from=2025-12-31T23:00:00Z&to=2026-01-01T00:00:00Z"

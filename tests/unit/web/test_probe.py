@@ -12,9 +12,9 @@ from tests.support.site import Running, running_site
 from longwatch.base import secrets
 from longwatch.base.errors import LongwatchError
 from longwatch.config import load
-from longwatch.node import probing
-from longwatch.node.masked_places import leads_to
-from longwatch.node.probing import Probing
+from longwatch.node.server import probing
+from longwatch.node.server.masked_places import leads_to
+from longwatch.node.server.probing import Probing
 from longwatch.simulate.camera import LOT, SimulatedCamera
 from longwatch.web.settings_desk import SettingsDesk
 

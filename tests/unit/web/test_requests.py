@@ -11,7 +11,7 @@ import pytest_asyncio
 from tests.support.site import T0_US, running_site
 
 from longwatch.fleet import RequestRow
-from longwatch.node.hub_requests import Asked
+from longwatch.node.hub.requests import Asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROW = RequestRow(
@@ -21,7 +21,7 @@ BODY = {"camera": "gate", "from": "2025-12-31T23:10:00Z", "to": "2025-12-31T23:2
 
 
 class Desk:
-    """`node.hub_requests.RequestDesk`, with two requests: of a camera of post `gate`, and of one of post `yard`."""
+    """`node.hub.requests.RequestDesk`, with two requests: of a camera of post `gate`, and of one of post `yard`."""
 
     def __init__(self) -> None:
         yard = replace(ROW, id=4, post="yard", state="wanted", bytes=0, eta_s=None)

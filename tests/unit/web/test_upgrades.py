@@ -10,7 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from tests.support.site import Running, running_site
-from tests.unit.node.test_hub_upgrades import POSTS, Case
+from tests.unit.node.hub.test_upgrades import POSTS, Case
 
 from longwatch.accounts import Role
 from longwatch.web.models_upgrades import Candidates, Release, Rollout, Upgrades

@@ -1,0 +1,205 @@
+"""What the recorder tells those who look: batches, key frames, the open group, and drops where nobody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from longwatch.base.errors import UsageError
+from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
+from longwatch.model.sessions import StreamKey
+from longwatch.node.link import Peer
+from longwatch.node.recorder.socket import RecorderSocket
+from longwatch.recording import LiveTap
+from longwatch.recording.options import Budget
+from longwatch.wire.frames import Decoder, Frame
+from longwatch.wire.looking import Row, decode_rows
+
+KEY = StreamKey("gate", "sub")
+VIDEO = TrackFormat(Kind.VIDEO, Codec.H264, 90_000, b"entry", "avc1")
+SOUND = TrackFormat(Kind.AUDIO, Codec.AAC, 48_000, b"sound", "mp4a")
+EACH_US = 40_000
+
+
+class Neighbour:
+    """Takes frames, or does not."""
+
+    def __init__(self) -> None:
+        self.on_gone: list[Callable[[], None]] = []
+        self.frames: list[Frame] = []
+        self.takes = True
+        self._decoder = Decoder()
+
+    def push(self, data: bytes) -> bool:
+        if self.takes:
+            self.frames += self._decoder.feed(data)
+        return self.takes
+
+    def rows(self) -> list[Row]:
+        """Of all batches so far, which are then forgotten."""
+        got = [row for frame in self.frames if frame.type == "look_batch" for row in decode_rows(frame)[0]]
+        self.frames.clear()
+        return got
+
+
+class Case:
+    def __init__(self) -> None:
+        self.tap = LiveTap(Budget(1 << 20))
+        self.watched: list[bool] = []
+        self.tap.on_watched = self.watched.append
+        self.peer = Neighbour()
+        self.socket = RecorderSocket(lambda key: self.tap if key == KEY else None, {})
+        self.number = 0
+
+    async def ask(self, kind: str = "look", **fields: Any) -> dict[str, Any]:
+        return await self.socket.handle(cast("Peer", self.peer), kind, {"stream": list(KEY), **fields})
+
+    def begin(self) -> None:
+        self.tap.formats((SOUND, VIDEO), 1)
+
+    def send(self, count: int) -> None:
+        """Pictures at 25 a second with a sync sample each second, and a sound between."""
+        for _ in range(count):
+            sync = self.number % 25 == 0
+            at_us = 1_000_000 + self.number * EACH_US
+            batch = [Sample(0, 0, 0, True, b"sound", at_us), Sample(1, self.number, 0, sync, bytes([9]) * 50, at_us)]
+            self.tap.samples(batch, 55, 1 if sync else -1)
+            self.number += 1
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case()
+
+
+async def test_sizes_come_a_few_times_a_second_and_bytes_of_a_key_frame_now_and_then(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, whole=False)
+    assert [frame.type for frame in case.peer.frames] == ["live_format"]
+    case.send(200)
+    frames = [frame for frame in case.peer.frames if frame.type == "look_batch"]
+    assert 8 <= len(frames) <= 11, "8 s of pictures"
+    rows = case.peer.rows()
+    assert [row.dts for row in rows] == list(range(len(rows))), "all pictures in order, and no sound"
+    assert [row.dts for row in rows if row.given] == [0, 50, 100, 150]
+    assert all(row.sync for row in rows if row.given)
+    assert case.watched == [], "nobody waits for each picture: the source need not hurry"
+
+
+async def test_the_key_frame_nearest_to_the_time_is_given(case: Case):
+    case.begin()
+    await case.ask(key_us=1_800_000, whole=False)
+    case.send(200)
+    assert [row.dts for row in case.peer.rows() if row.given] == [0, 50, 100, 150], "each second, and not each third"
+    case.peer.frames.clear()
+    await case.ask(key_us=2_100_000, whole=False)
+    case.send(200)
+    assert [row.dts % 50 for row in case.peer.rows() if row.given] == [0] * 4, "the one after it is 0.9 s late"
+
+
+async def test_all_bytes_come_from_the_last_sync_sample_on_once_they_are_asked_for(case: Case):
+    case.begin()
+    await case.ask(key_us=10_000_000, whole=False)
+    case.send(40)
+    case.peer.frames.clear()
+    await case.ask(whole=True)
+    group = next(frame for frame in case.peer.frames if frame.type == "look_group")
+    rows, begin = decode_rows(group)
+    assert [row.dts for row in rows] == list(range(40)), "and the group before, which ended a moment ago"
+    assert group.body[begin:] == bytes([9]) * 50 * 40
+    case.peer.frames.clear()
+    case.send(60)
+    assert all(row.given for row in case.peer.rows())
+    await case.ask(whole=True)
+    assert not any(frame.type == "look_group" for frame in case.peer.frames), "it has it"
+    await case.ask(whole=True, again=True)
+    group = next(frame for frame in case.peer.frames if frame.type == "look_group")
+    assert [row.dts for row in decode_rows(group)[0]] == [*range(75, 100)]
+    await case.ask(whole=False)
+    case.send(45)
+    assert not any(row.given for row in case.peer.rows()[25:])
+
+
+async def test_of_a_group_that_ended_long_ago_or_was_not_kept_nothing_is_given(case: Case):
+    case.tap = LiveTap(Budget(55 * 40))
+    case.begin()
+    await case.ask(key_us=10_000_000, whole=False)
+    case.tap.samples([Sample(1, 0, 0, True, bytes(55 * 41), 1)], 55 * 41, 0)
+    case.number = 25
+    case.send(20)
+    await case.ask(whole=True)
+    group = next(frame for frame in case.peer.frames if frame.type == "look_group")
+    assert [row.dts for row in decode_rows(group)[0]] == [*range(25, 45)]
+
+
+async def test_what_a_neighbour_does_not_take_is_counted_and_never_waited_for(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, whole=True)
+    case.send(30)
+    case.peer.rows()
+    case.peer.takes = False
+    case.send(100)
+    case.peer.takes = True
+    case.send(70)
+    frames = [frame for frame in case.peer.frames if frame.type == "look_batch"]
+    missed = frames[-1].header["missed"]
+    rows = case.peer.rows()
+    assert missed >= 90
+    assert rows[0].dts + 0 > 30
+    first = next(row for row in rows if row.given)
+    assert first.sync, "nothing is given that builds on what was dropped"
+
+
+async def test_it_ends_with_the_neighbour_and_a_stream_that_is_not_there_is_refused(case: Case):
+    case.begin()
+    await case.ask(key_us=1, whole=False)
+    with pytest.raises(UsageError, match="no stream"):
+        await case.socket.handle(cast("Peer", case.peer), "look", {"stream": ["gate", "main"]})
+    assert await case.ask("unlook") == {"dropped": 0}
+    case.peer.frames.clear()
+    case.send(60)
+    assert case.peer.frames == []
+    await case.ask(key_us=1, whole=False)
+    for gone in list(case.peer.on_gone):
+        gone()
+    case.peer.frames.clear()
+    case.send(60)
+    assert case.peer.frames == []
+
+
+async def test_a_stream_that_was_taken_out_and_put_in_again_is_another(case: Case):
+    case.begin()
+    await case.ask(key_us=1, whole=False)
+    case.tap = LiveTap(Budget(1 << 20))
+    case.begin()
+    await case.ask(whole=False)
+    case.peer.frames.clear()
+    case.send(60)
+    assert case.peer.rows()
+
+
+async def test_who_waits_for_each_picture_hurries_the_source_and_who_looks_does_not(case: Case):
+    case.begin()
+    await case.ask(key_us=1, whole=True)
+    await case.ask("subscribe")
+    assert case.watched == [True]
+    await case.ask("unsubscribe")
+    assert case.watched == [True, False]
+
+
+async def test_a_group_that_never_ends_is_not_copied_and_is_said_to_be_missing() -> None:
+    case = Case()
+    case.tap = LiveTap(Budget(64 << 20))
+    case.begin()
+    await case.ask(key_us=2_000_000)
+    big = bytes(1 << 20)
+    for number in range(20):
+        at_us = 1_000_000 + number * EACH_US
+        case.tap.samples([Sample(1, number, 0, number == 0, big, at_us)], len(big), 0 if number == 0 else -1)
+    assert len(case.tap.open_group) == 20
+    case.peer.frames.clear()
+    assert (await case.ask(key_us=2_000_000, whole=True))["dropped"] == 20
+    [group] = [frame for frame in case.peer.frames if frame.type == "look_group"]
+    assert decode_rows(group)[0] == []

@@ -1,0 +1,190 @@
+"""The child that decodes and looks: jobs and their answers, malformed streams, and what it has given up."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.fuzz.campaign import mutate
+from tests.support.looked import camera_frame, clip, format_frame, frame_of, job_frame
+
+from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
+from longwatch.node.watch.look_child import Looks
+from longwatch.wire.frames import Decoder, Frame, encode, hello
+
+MOVING = clip(40, (30, 36))
+
+
+def begin(looks: Looks, track: TrackFormat, camera: str = "gate", saved: bytes = b"") -> None:
+    looks.take(frame_of(camera_frame(camera, saved)))
+    looks.take(frame_of(format_frame(camera, track)))
+
+
+def asked(looks: Looks, data: bytes) -> Frame:
+    (answer,) = looks.take(frame_of(data))
+    return frame_of(answer)
+
+
+def later(samples: list[Sample], seconds: float, changed: Callable[[bytes], bytes] = lambda data: data) -> list[Sample]:
+    """The same once more: what comes is younger than what came."""
+    wait_us = round(seconds * 1e6)
+    return [Sample(0, s.dts, 0, s.sync, changed(s.data), s.arrival_boot_us + wait_us) for s in samples]
+
+
+def test_a_scene_that_stands_still_gives_nothing_and_what_moves_is_seen():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    for number in range(0, 150, 10):
+        told = asked(
+            looks, job_frame(number, "gate", track, samples[number : number + 1], fresh=True, single=True)
+        ).header
+        assert (told["job"], told["pictures"], told["decoded"], told["failed"]) == (number, 1, 1, 0)
+        assert told["sightings"] == []
+    told = asked(looks, job_frame(1, "gate", track, samples[140:190], fresh=True)).header
+    assert 25 <= told["pictures"] <= 49, "the first was looked at before, and what is followed needs half of them"
+    assert told["cpu_us"] > 0
+    assert {one["kind"] for one in told["sightings"]} == {"motion"}
+    assert any(one.get("on", True) for one in told["sightings"])
+
+
+def test_where_nothing_is_there_half_of_the_pictures_do_and_all_once_something_is():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    told = asked(looks, job_frame(1, "gate", track, samples[:100], fresh=True)).header
+    assert told["pictures"] == 50
+    told = asked(looks, job_frame(2, "gate", track, samples[100:153], fresh=True)).header
+    assert told["curious"], "somebody has just come in"
+    told = asked(looks, job_frame(3, "gate", track, samples[153:157], fresh=False)).header
+    assert told["pictures"] >= 3, "the pause that was begun before may still be over"
+
+
+def test_pictures_are_looked_at_no_oftener_than_asked():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    told = asked(looks, job_frame(1, "gate", track, samples[:50], fresh=True, fps=1.0)).header
+    assert told["decoded"] == 50
+    assert 9 <= told["pictures"] <= 11
+
+
+def test_what_is_older_than_asked_is_decoded_and_only_its_sync_samples_are_looked_at():
+    track, samples = MOVING
+    from_us = samples[25].arrival_boot_us
+    looks = Looks()
+    begin(looks, track)
+    told = asked(looks, job_frame(1, "gate", track, samples[:50], fresh=True, fps=25.0, from_us=from_us)).header
+    older = sum(sample.sync for sample in samples[:25])
+    assert 0 < older < 25
+    assert (told["decoded"], told["pictures"]) == (50, older + 25)
+    assert told["blind"] is False
+
+
+def test_what_is_decoded_again_is_not_looked_at_again():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    first = asked(looks, job_frame(1, "gate", track, samples[:40], fresh=True, fps=25.0)).header
+    again = asked(looks, job_frame(2, "gate", track, samples[:50], fresh=True, fps=25.0)).header
+    assert (first["pictures"], again["pictures"]) == (40, 10)
+    assert again["decoded"] == 50
+    assert again["blind"] is False
+
+
+def test_what_it_learnt_comes_back_and_can_be_given_to_another():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    for number in range(0, 140, 10):
+        asked(looks, job_frame(number, "gate", track, samples[number : number + 1], fresh=True, single=True))
+    saved = asked(looks, encode({"type": "save", "camera": "gate"}))
+    assert (saved.header["heat_bytes"], saved.header["looked"]) == (0, 240), (
+        "nothing moved, of what was looked at since it knew the scene"
+    )
+    kept = saved.body[saved.header["heat_bytes"] :]
+    assert len(kept) < 256 << 10
+    other = Looks()
+    begin(other, track, saved=kept)
+    told = asked(other, job_frame(1, "gate", track, samples[140:190], fresh=True)).header
+    assert any(one["kind"] == "motion" for one in told["sightings"])
+
+
+def test_what_was_damaged_is_learnt_anew():
+    looks = Looks()
+    begin(looks, MOVING[0], saved=b"\xff" * 1000)
+    assert asked(looks, job_frame(1, "gate", *MOVING[:1], MOVING[1][:1], fresh=True, single=True)).header["why"] == ""
+
+
+def test_a_job_that_builds_on_what_is_not_here_says_so_and_so_does_an_encoding_that_is_not_known():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    assert asked(looks, job_frame(1, "gate", track, samples[3:5], fresh=False)).header["lost"] is True
+    begin(looks, TrackFormat(Kind.VIDEO, Codec.AAC, 90_000, b"", ""), "yard")
+    assert "cannot be decoded" in asked(looks, job_frame(1, "yard", track, samples[:1], fresh=True)).header["why"]
+
+
+def test_decoders_are_kept_of_the_cameras_that_were_used_last_alone():
+    track, samples = clip(2)
+    looks = Looks()
+    for number in range(30):
+        begin(looks, track, f"camera-{number}")
+        asked(looks, job_frame(number, f"camera-{number}", track, samples[:2], fresh=True))
+    assert asked(looks, job_frame(1, "camera-29", track, samples[2:3], fresh=False)).header["decoded"] == 1
+    assert asked(looks, job_frame(2, "camera-0", track, samples[2:3], fresh=False)).header["lost"] is True
+    assert asked(looks, job_frame(3, "camera-0", track, samples[:1], fresh=True)).header["decoded"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_malformed_streams_cost_pictures_and_nothing_else(codec: str):
+    track, samples = clip(4, (0, 4), codec=codec)
+    chance = random.Random(7)
+    looks = Looks()
+    begin(looks, track)
+    for number in range(60):
+        bad = later(samples, 10.0 * number, lambda data: mutate(data, chance))
+        told = asked(looks, job_frame(number, "gate", track, bad, fresh=True)).header
+        assert "looking failed" not in told["why"]
+        assert told["decoded"] == len(bad)
+    assert asked(looks, job_frame(99, "gate", track, later(samples, 900.0), fresh=True)).header["pictures"] > 0
+
+
+@pytest.mark.slow
+def test_the_process_answers_with_all_that_it_has_given_up():
+    track, samples = MOVING
+    job = job_frame(1, "gate", track, samples[:60], fresh=True)
+    ask = (
+        hello("watcher")
+        + camera_frame("gate")
+        + format_frame("gate", track)
+        + job
+        + encode({"type": "save", "camera": "gate"})
+    )
+    child = subprocess.Popen([sys.executable, "-m", "longwatch.node.watch.look_child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(ask)
+    child.stdin.flush()
+    decoder, frames = Decoder(), list[Frame]()
+    while len(frames) < 3:
+        frames += [
+            frame for frame in decoder.feed(child.stdout.read1(1 << 16)) if frame.type != "beat"
+        ]  # where it is slow
+    said = [frame.type for frame in frames]
+    limits = Path(f"/proc/{child.pid}/limits").read_text()
+    status = Path(f"/proc/{child.pid}/status").read_text()
+    print(next(line for line in status.splitlines() if line.startswith("VmRSS")), "of the child")
+    assert said == ["hello", "looked", "saved"]
+    assert frames[1].header["pictures"] == 30, "half of them, where nothing is there"
+    for name, most in (("open files", "5"), ("processes", "0"), ("file size", "0")):
+        assert f"Max {name:<22}{most:<10}" in limits.replace("  ", "  "), limits
+    assert "NoNewPrivs:\t1" in status
+    child.stdin.close()
+    assert child.wait(60) == 0
+    child.stdout.close()

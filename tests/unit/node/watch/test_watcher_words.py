@@ -1,0 +1,85 @@
+"""What a child says of what it has learnt: of its own cameras, and of a form that the server can take."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from longwatch.base.clock import ManualClock
+from longwatch.detection.stream_watch import StreamWatch
+from longwatch.node.watch.watcher import Watcher
+from longwatch.node.watch.watcher_cameras import Watching
+from longwatch.wire.frames import Frame
+
+
+class Out:
+    def __init__(self, unread: int = 0) -> None:
+        self.said: list[bytes] = []
+        self.unread = unread
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
+
+    def write(self, data: bytes) -> None:
+        self.said.append(data)
+
+
+def watcher(out: Out) -> Any:
+    made: Any = Watcher(ManualClock(), out)  # type: ignore[arg-type]  # only what is said to it
+    for name in ("gate", "yard"):
+        made._cameras[name] = Watching(name, "sub", {}, StreamWatch(5.0), b"before", 0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("header", "taken"),
+    [
+        ({"camera": "gate", "looked": 600, "heat_bytes": 4608}, True),
+        ({"camera": "yard", "looked": 600, "heat_bytes": 4608}, False),
+        ({"camera": "gate", "looked": None, "heat_bytes": 4608}, False),
+        ({"camera": "gate", "looked": -1, "heat_bytes": 4608}, False),
+        ({"camera": "gate", "looked": 70_000, "heat_bytes": 4608}, False),
+        ({"camera": "gate", "looked": True, "heat_bytes": 4608}, False),
+        ({"camera": "gate", "looked": 600, "heat_bytes": 8}, False),
+        ({"camera": "gate", "looked": 600, "heat_bytes": 9999}, False),
+    ],
+)
+def test_a_child_speaks_for_its_own_cameras_and_in_the_form_that_is_known(header: dict[str, Any], taken: bool) -> None:
+    out = Out()
+    slot = SimpleNamespace(running=SimpleNamespace(known={"gate": 1}, job=None, camera=""))
+    made = watcher(out)
+    made._answered(slot, Frame({"type": "saved", **header}, bytes(4608) + b"after"))
+    assert bool(out.said) is taken
+    assert made._cameras["gate"].saved == (b"after" if taken else b"before")
+
+
+def test_what_was_seen_and_could_not_be_told_is_not_called_looked_at() -> None:
+    made = watcher(Out(unread=1 << 30))
+    camera = made._cameras["gate"]
+    done: list[dict[str, Any]] = []
+    camera.watch.done = lambda **told: done.append(told)
+    said = {"cpu_us": 1, "pictures": 1, "decoded": 1, "failed": 0, "curious": False, "blind": False}
+    made._looked(camera, {**said, "sightings": [{"kind": "motion"}]})
+    made._looked(camera, {**said, "sightings": []})
+    assert [told["blind"] for told in done] == [True, False]
+    assert made._unsaid == 1
+
+
+@pytest.mark.parametrize("cpu_us", [10**400, 1e308, float("inf"), -5, True, None, "1"])
+def test_nobody_waits_for_what_a_child_says_it_used(cpu_us: object) -> None:
+    made = watcher(Out())
+    said = {
+        "cpu_us": cpu_us,
+        "pictures": 10**30,
+        "decoded": 1,
+        "failed": 0,
+        "curious": False,
+        "blind": False,
+        "sightings": [],
+    }
+    made._looked(made._cameras["gate"], said)
+    used_us = made._scheduler._account("gate").used_us
+    assert 0 <= used_us <= 20_000_000
+    assert made._cameras["gate"].watch.counts.pictures <= 10_000
