@@ -2,7 +2,8 @@
 
 Behaviour over time: on each connection every retained topic is published anew, discovery first, `available` last; after that only what changed,
 looked at once a second. Events are said in order; while the broker is away the last `MOST_EVENTS` wait and the rest is counted. What the
-settings no longer have is cleared. A connection that fails is made again after 1 s, then twice as long, up to a minute. Home Assistant's birth
+settings no longer have is cleared. A camera is switched as was wished last, `MOST_SWITCHES` times in ten minutes: each is an entry that is kept for ever. A packet
+of more than `MOST_PACKET_BYTES` ends the connection, and what the library says of a broker is logged a few times a minute. A connection that fails is made again after 1 s, then twice as long, up to a minute. Home Assistant's birth
 message has discovery said again. Owner of the connection and of what is believed to stand at the broker: the server's loop.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import logging
 import random
 import ssl
 from collections import OrderedDict, deque
@@ -31,10 +33,37 @@ from longwatch.notify.options import MqttOptions
 
 MOST_EVENTS = 1_000
 MOST_PICTURE_BYTES = 1 << 20
+MOST_PACKET_BYTES = 16 << 10
+"""Of what a broker sends: a birth message and switches are some bytes. The protocol allows 256 MiB, and the library would keep them."""
+MOST_HEARD = 200
+MOST_SWITCHES = 10
+_SWITCHES_WITHIN_US = 600_000_000
+_MOST_LINES, _LINES_WITHIN_S = 10, 60.0
 _LOOK_S = 1.0
 _PATIENCE_S = 20.0
 _MOST_WAIT_S = 60.0
 _log = structlog.get_logger(__name__)
+
+
+class Seldom(logging.Filter):
+    """What the library says, a few times a minute and without where in it: a broker can have it complain at every packet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since = 0.0
+        self._count = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """As logging.Filter."""
+        if not 0 <= record.created - self._since < _LINES_WITHIN_S:
+            self._since, self._count = record.created, 0
+        self._count += 1
+        record.exc_info = record.exc_text = None
+        return self._count <= _MOST_LINES
+
+
+_library_log = logging.getLogger("longwatch.notify.mqtt.library")
+_library_log.addFilter(Seldom())
 
 
 class Surroundings(Protocol):
@@ -84,6 +113,9 @@ class Bridge:
         self._picture_wanted = asyncio.Event()
         self._facts: PostFacts | None = None
         self._again = False
+        self._wishes: dict[str, bool] = {}
+        self._wished = asyncio.Event()
+        self._switched: dict[str, deque[int]] = {}
 
     def take(self, change: EventChange) -> None:
         """One step of one event. Cheap, never waits."""
@@ -142,11 +174,13 @@ class Bridge:
             if given.cert is not None and given.key is not None:
                 context.load_cert_chain(given.cert, given.key)
         gone = aiomqtt.Will(topics.available(given.prefix, post), topics.OFFLINE, qos=1, retain=True)
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             given.host.strip("[]"), given.port, username=given.user or None, password=given.password or None, will=gone,
             identifier=f"longwatch-{post}", tls_context=context, timeout=self._patience_s, keepalive=30,
-            max_queued_incoming_messages=1_000,
+            max_queued_incoming_messages=MOST_HEARD, logger=_library_log,
         )  # fmt: skip
+        _bound(client._client)  # noqa: SLF001 - aiomqtt has no word for it
+        return client
 
     async def _follow(self, client: Any, facts: PostFacts) -> None:
         """Say all of it, then what changes; listen beside it."""
@@ -161,6 +195,7 @@ class Bridge:
         _log.info("the broker is there", host=given.host)
         hearing = asyncio.ensure_future(self._hear(client))
         picturing = asyncio.ensure_future(self._take_pictures())
+        switching = asyncio.ensure_future(self._switch())
         try:
             while not hearing.done():
                 await self._say(client)
@@ -178,7 +213,8 @@ class Bridge:
         finally:
             hearing.cancel()
             picturing.cancel()
-            await asyncio.wait({hearing, picturing})
+            switching.cancel()
+            await asyncio.wait({hearing, picturing, switching})
 
     async def _say(self, client: Any) -> None:
         while self._events:
@@ -251,12 +287,43 @@ class Bridge:
             wanted = topics.switched(given.prefix, self._post(), topic, payload, cameras)
             if wanted is None or message.retain or not given.commands:
                 continue
+            self._wishes[wanted[0]] = wanted[1]
+            self._wished.set()
+
+    async def _switch(self) -> None:
+        """For ever: what was wished last of each camera, as often as may be."""
+        while True:
+            camera = next((camera for camera in self._wishes if self._may_switch(camera)), None)
+            if camera is None:
+                self._wished.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._wished.wait()
+                continue
+            self._switched[camera].append(self._clock.boottime_us())
+            on = self._wishes.pop(camera)
             try:
-                await self._around.record(wanted[0], on=wanted[1])
+                await self._around.record(camera, on=on)
             except LongwatchError as error:
-                _log.warning("a command by MQTT was refused", camera=wanted[0], reason=scrub(str(error)))
+                _log.warning("a command by MQTT was refused", camera=camera, reason=scrub(str(error)))
             self._wake.set()
+
+    def _may_switch(self, camera: str) -> bool:
+        done, now_us = self._switched.setdefault(camera, deque(maxlen=MOST_SWITCHES)), self._clock.boottime_us()
+        return len(done) < MOST_SWITCHES or now_us - done[0] >= _SWITCHES_WITHIN_US
 
     async def aclose(self) -> None:
         """The task that runs this must have ended; the broker says `offline` by then."""
         self._events.clear()
+
+
+def _bound(library: Any) -> None:
+    """No packet larger than may be is read: paho gathers what its length says before it looks at it. library: paho's client."""
+    receive = library._sock_recv  # noqa: SLF001 - the one place at which the length is known and nothing is kept yet
+
+    def bounded(size: int) -> bytes:
+        if library._in_packet["remaining_length"] > MOST_PACKET_BYTES:  # noqa: SLF001
+            raise ConnectionResetError("the broker sends a packet that is too large")
+        return bytes(receive(size))
+
+    library._sock_recv = bounded  # noqa: SLF001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from longwatch.notify.apprise_channel import AppriseChannel
 from longwatch.notify.desk import Desk
 from longwatch.notify.feeds import Wrong
 from longwatch.notify.letter import Letter, SendingError
-from longwatch.notify.mqtt import MOST_EVENTS, Bridge
+from longwatch.notify.mqtt import MOST_EVENTS, MOST_PACKET_BYTES, Bridge, Seldom
 from longwatch.notify.mqtt_topics import CameraFacts, PostFacts
 from longwatch.notify.options import MqttOptions
 from longwatch.notify.sending import Sender
@@ -335,3 +336,80 @@ async def test_a_broker_that_means_no_good_is_given_up_and_said(how: str) -> Non
         assert len(bridge._events) <= MOST_EVENTS
         assert bridge.pulse.dropped >= 50
         await bridge.aclose()
+
+
+def remaining(size: int) -> bytes:
+    """MQTT 3.1.1, 2.2.3."""
+    digits = b""
+    while True:
+        size, digit = divmod(size, 128)
+        digits += bytes([digit | (0x80 if size else 0)])
+        if not size:
+            return digits
+
+
+@pytest.mark.parametrize("size", [MOST_PACKET_BYTES + 1, 1 << 20, (1 << 28) - 1])
+async def test_a_packet_that_is_too_large_is_not_gathered(size: int) -> None:
+    """The library would keep 256 MiB of it before it looked at what it is."""
+    sent: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(WELCOME + b"\x30" + remaining(size) + b"\x00\x14homeassistant/status")
+        for _ in range(size // 4096):
+            writer.write(bytes(4096))
+            await writer.drain()
+            sent.append(4096)
+        await asyncio.Event().wait()
+
+    async with talking(talk) as port:
+        bridge = Bridge(MqttOptions("127.0.0.1", port), Post(), SystemClock(), patience_s=20.0)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(LongwatchError, match="cannot be spoken to"):
+            async with asyncio.timeout(100):
+                await bridge.run_once()
+        await bridge.aclose()
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kib < 48 << 10, f"{grown_kib} KiB for a packet of {size} bytes, of which {sum(sent)} were sent"
+
+
+MALFORMED = {
+    "nothing in it": b"\x30\x00", "a topic that is longer": b"\x30\x04\xff\xffab", "no text as topic": b"\x30\x05\x00\x03\xff\xfe\xfd", "no topic": b"\x30\x02\x00\x00",
+    "quality 3": b"\x36\x07\x00\x01a\x00\x01on", "no number": b"\x32\x03\x00\x01a", "a length without an end": b"\x30\xff\xff\xff\xff\x7f",
+    "an answer to nothing": b"\x40\x02\x33\x33", "half an answer": b"\x40\x01\x33", "half a subscription": b"\x90\x01\x00",
+    "what only clients send": b"\x10\x02ab", "no such thing": b"\x00\x00", "another welcome": WELCOME, "farewell": b"\xe0\x00", "version 5": b"\xf0\x02ab",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("packet", MALFORMED.values(), ids=MALFORMED)
+async def test_whatever_a_broker_sends_the_next_one_is_heard(packet: bytes) -> None:
+    """No packet ends the task, or leaves it hanging on a connection over which nothing goes."""
+    came: list[int] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(1)
+        await reader.read(10)
+        writer.write(WELCOME + packet * 50)
+        while await reader.read(1 << 16):
+            pass
+
+    async with talking(talk) as port:
+        bridge = Bridge(MqttOptions("127.0.0.1", port), Post(), SystemClock(), patience_s=LIMIT_S)
+        task = asyncio.ensure_future(bridge.run())
+        await until(lambda: len(came) >= 2, "it comes again", seconds=60)
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait({task})
+        await bridge.aclose()
+
+
+def test_a_broker_that_makes_the_library_complain_fills_no_log() -> None:
+    seldom, lines = Seldom(), 0
+    for second in range(300):
+        for n in range(100):
+            record = logging.makeLogRecord(
+                {"created": 1_800_000_000 + second + n / 100, "msg": "x", "exc_info": (ValueError, ValueError(), None)}
+            )
+            lines += seldom.filter(record)
+            assert record.exc_info is None
+    assert lines == 50, "ten a minute"

@@ -23,10 +23,10 @@ from tests.support.home_assistant import refused
 from tests.support.mosquitto import PASSWORD, USER, Broker
 from tests.support.wait import until
 
-from longwatch.base.clock import SystemClock
+from longwatch.base.clock import ManualClock, SystemClock
 from longwatch.model.events import Event, EventChange, Phase
 from longwatch.notify import MqttOptions, discovery
-from longwatch.notify.mqtt import Bridge
+from longwatch.notify.mqtt import MOST_SWITCHES, Bridge
 from longwatch.notify.mqtt_topics import CameraFacts, PostFacts
 
 pytestmark = pytest.mark.slow
@@ -167,6 +167,41 @@ async def test_what_stands_what_is_said_and_what_is_heard_also_after_the_broker_
             await until(lambda: "homeassistant/switch/longwatch_ridge/gate_record/config" in heard.standing)
     async with listening(broker.port) as (heard, _):
         await until(lambda: heard.text("longwatch/ridge/available") == "offline")
+
+
+async def test_who_switches_without_an_end_writes_no_ledger_full(broker: Broker) -> None:
+    """Each switch is an entry that is kept for ever. What was wished last is what holds."""
+    around = Around()
+    async with bridged(options(broker, commands=True), around) as bridge, listening(broker.port) as (heard, client):
+        await until(lambda: bridge.pulse.connected)
+        for number in range(600):
+            await client.publish("longwatch/ridge/gate/record/set", ("OFF", "ON")[number % 2], qos=1)
+        await client.publish("longwatch/ridge/yard/record/set", "OFF", qos=1)
+        await until(lambda: ("yard", False) in around.switched, "another camera is switched all the same")
+        await until(lambda: heard.text("longwatch/ridge/yard/record/state") == "OFF")
+        assert len([camera for camera, _ in around.switched if camera == "gate"]) <= MOST_SWITCHES
+        assert not set(bridge._wishes) - {"gate"}, "of the others nothing waits"
+
+
+async def test_the_last_wish_holds_once_it_may(broker: Broker) -> None:
+    around, clock = Around(), ManualClock()
+    bridge = Bridge(options(broker, commands=True), around, clock)
+    task = asyncio.ensure_future(bridge._switch())
+    try:
+        for number in range(MOST_SWITCHES):
+            bridge._wishes["gate"] = bool(number % 2)
+            await until(lambda: not bridge._wishes)
+        for on in (False, True, False):
+            bridge._wishes["gate"] = on
+        bridge._wishes["yard"] = False
+        await until(lambda: around.switched[-1] == ("yard", False))
+        assert len(around.switched) == MOST_SWITCHES + 1
+        await clock.advance(600)
+        await until(lambda: around.switched[-1] == ("gate", False), "what was wished last, and nothing of before")
+        assert len(around.switched) == MOST_SWITCHES + 2
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def test_without_leave_nobody_switches_anything(broker: Broker) -> None:
