@@ -22,6 +22,9 @@ FAR_OVER = 3.0
 """The same for what two key frames, seconds apart, are to be enough for."""
 LIKE = 0.6
 """Likeness of the ground's texture before and after: above it is a branch, or light, and will never be confirmed; it makes nobody curious, and teaches nothing."""
+SURE_HITS = 3
+"""What key frames alone confirmed, and was not seen so often, is not said yet: whoever is on his way is gone before the next one."""
+HIDING_TEXTURE, HIDING_EDGE = 0.25, 0.75
 TIME_S = 2.4
 """Of close looking, in which a thing would have been confirmed; beyond it, it came to nothing."""
 DENSE_S = 1.0
@@ -42,13 +45,19 @@ LEAST, MOST_PART = 5.0, 0.04
 
 
 class Curiosity:
-    """Of one camera. here: cells that what came to nothing in each part of the picture seldom exceeds; everywhere: in all of it, of late; often: how many did, of late."""
+    """Of one camera. here: cells that what came to nothing in each part of the picture seldom exceeds; hiding: the same of what hid the ground; everywhere: in all of it, of late;
+    often: how many did, of late.
+    """
 
-    def __init__(self, here: F32 | None = None, everywhere: float = 0.0, often: float = 0.0) -> None:
+    def __init__(
+        self, here: F32 | None = None, everywhere: float = 0.0, often: float = 0.0, hiding: F32 | None = None
+    ) -> None:
         """Raises ValueError for a grid of another size."""
-        if here is not None and here.shape != (ROWS, COLUMNS):
-            raise ValueError("a grid of another size")
+        for grid in (here, hiding):
+            if grid is not None and grid.shape != (ROWS, COLUMNS):
+                raise ValueError("a grid of another size")
         self.here = np.zeros((ROWS, COLUMNS), np.float32) if here is None else here
+        self.hiding = np.zeros((ROWS, COLUMNS), np.float32) if hiding is None else hiding
         self.everywhere, self.often = everywhere, often
         self._looked: dict[int, float] = {}
         self._since_s = math.inf
@@ -62,6 +71,7 @@ class Curiosity:
         """
         fade = math.exp2(-passed_s / HALF_LIFE_S)
         self.here *= np.float32(fade)
+        self.hiding *= np.float32(fade)
         self.everywhere *= fade
         self._since_s += passed_s
         self.often *= math.exp2(-passed_s / OFTEN_S)
@@ -69,6 +79,7 @@ class Curiosity:
         curious = False
         for track in tracks:
             if track.confirmed or track.texture > LIKE:
+                curious = curious or (track.confirmed and not track.missed and track.hits < SURE_HITS)
                 continue
             looked_s = known.get(track.number, 0.0) + (passed_s if passed_s < DENSE_S else 0.0)
             if looked_s >= TIME_S and learns:
@@ -85,20 +96,22 @@ class Curiosity:
         """Whether it is larger than what comes to nothing here."""
         if track.texture > LIKE:
             return False
-        usual = float(self.here[_parts(track.box, shape, 0)].min())
+        grid = self.hiding if _hides(track) else self.here
+        usual = float(grid[_parts(track.box, shape, 0)].min())
         often = min(max((self.often - 1) / SURELY, 0.0), 1.0)
         return track.cells > over * max(usual, min(often * self.everywhere, MOST_EVERYWHERE))
 
     def _in_vain(self, track: Track, shape: tuple[int, int]) -> None:
         if track.cells > MOST_PART * shape[0] * shape[1]:
             return
-        part = self.here[_parts(track.box, shape, 1)]
-        np.maximum(part, np.float32(LEAST), out=part)
-        part[:] = np.where(
-            track.cells > part,
-            np.minimum(part * np.float32(LARGER), np.float32(track.cells)),
-            part * np.float32(SMALLER),
-        )
+        for grid in (self.here, self.hiding) if _hides(track) else (self.here,):
+            part = grid[_parts(track.box, shape, 1)]
+            np.maximum(part, np.float32(LEAST), out=part)
+            part[:] = np.where(
+                track.cells > part,
+                np.minimum(part * np.float32(LARGER), np.float32(track.cells)),
+                part * np.float32(SMALLER),
+            )
         self._largest = max(self._largest, track.cells)
         if self._since_s < APART_S:
             return
@@ -106,6 +119,11 @@ class Curiosity:
         usual = max(self.everywhere, LEAST)
         self.everywhere = min(usual * LARGER, largest) if largest > usual else usual * SMALLER
         self.often = min(self.often + 1, 2 * SURELY)
+
+
+def _hides(track: Track) -> bool:
+    """Whether it leaves nothing of the ground's texture and ends sharply: it is held against such alone, or branches and lamps would speak for whoever passes there."""
+    return track.texture <= HIDING_TEXTURE and track.edge >= HIDING_EDGE
 
 
 def _parts(box: tuple[float, float, float, float], shape: tuple[int, int], beside: int) -> tuple[slice, slice]:

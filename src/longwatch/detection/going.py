@@ -21,6 +21,8 @@ SURELY_STRAIGHT = 10.0
 """The same of pictures seconds apart, in a place where much comes to nothing: a line that hardly anything but a thing on its way draws."""
 LONG_STEPS, GROW_STEPS = 8, 12
 GROWN = math.log(1.6)
+JUMPED = 0.6
+"""Of all that its height grew or shrank, in one step: it did not come nearer, it was taken for something else."""
 BROADER = 0.2
 """In parts of how its height grows or shrinks (as logarithms), so much at least its width does: of a person who goes away, few cells wide, a little less than of his height."""
 STEADY = 0.3
@@ -67,7 +69,7 @@ def grows(steps: Sequence[Step]) -> bool:
     at = (taken[:, 0] - taken[0, 0]) / max(float(taken[-1, 0] - taken[0, 0]), 1.0)
     at -= at.mean()
     slope = float(at @ height) / (float(at @ at) or 1.0)
-    if abs(slope) < GROWN:
+    if abs(slope) < GROWN or float(np.abs(np.diff(height)).max()) > JUMPED * abs(slope):
         return False
     stray = float(np.sqrt(((height - height.mean() - slope * at) ** 2).mean()))
     if abs(slope) < STRAIGHT * stray:
@@ -93,7 +95,8 @@ def _steady(taken: NDArray[np.float64], x: float, y: float) -> bool:
     steps = np.diff(taken, axis=0)
     far = math.hypot(x, y) or 1.0
     rates = (steps[:, 1] * x + steps[:, 2] * y) / far / np.maximum(steps[:, 0], 1.0)
-    return float(np.median(rates)) >= STEADY * far / float(taken[-1, 0] - taken[0, 0] or 1.0)
+    half = float(rates.min() if len(rates) == 2 else np.median(rates))  # of two the mean would stand for a single leap
+    return half >= STEADY * far / float(taken[-1, 0] - taken[0, 0] or 1.0)
 
 
 def _at_border(first: NDArray[np.float64], second: NDArray[np.float64], size: int) -> tuple[bool, bool]:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from longwatch.detection import planes
-from longwatch.detection.planes import F32
+from longwatch.detection.planes import F32, U8
 
 COARSE = (40, 22)
 LEAST_GAIN, MOST_GAIN = 0.25, 4.0
 KEPT = 0.6
 """Of the coarse cells, the part that the fit is made of: what moves may fill the rest."""
+FREE = 0.3
+"""Of a coarse cell: where more is hidden it tells nothing of the light."""
 FITS = 8.0
 """Grey levels between a coarse cell and what the fit says of it, up to which the cell counts as explained."""
 CALM, CALM_PART = 1.0, 0.85
@@ -44,13 +46,19 @@ class Light:
         return (picture - np.float32(self.offset)) * np.float32(1 / self.gain) if self.changed else picture
 
 
-def between(background: F32, picture: F32, apart: F32 | None = None) -> Light:
-    """How the light of `picture` differs from that of `background`; both of the same size. apart: picture - background, where that is known."""
+def between(background: F32, picture: F32, apart: F32 | None = None, hidden: U8 | None = None) -> Light:
+    """How the light of `picture` differs from that of `background`; both of the same size. apart: picture - background, where that is known.
+    hidden: 1 where something stands before it: that tells nothing of the light, and may be more than the fit can leave out.
+    """
     coarse = np.abs(planes.averaged(picture - background if apart is None else apart, *COARSE))
+    free = None if hidden is None else planes.averaged(hidden.astype(np.float32), *COARSE) < FREE
+    if free is not None:
+        coarse = coarse[free]
     if np.count_nonzero(coarse < CALM) >= CALM_PART * coarse.size:
         return Light(explained=np.count_nonzero(coarse < FITS) / coarse.size)
-    old = planes.averaged(background, *COARSE).ravel()
-    new = planes.averaged(picture, *COARSE).ravel()
+    old = planes.averaged(background, *COARSE)
+    new = planes.averaged(picture, *COARSE)
+    old, new = (old.ravel(), new.ravel()) if free is None else (old[free], new[free])
     base_old, base_new = old.mean(), new.mean()
     old, new = old - base_old, new - base_new
     kept = int(KEPT * old.size)

@@ -45,13 +45,17 @@ ANEW_S = 8.0
 """And for so long where the light or the view changed so much that all was learnt anew: exposure takes some seconds to answer."""
 RESTED_S = 2.0
 """And for so long after the exposure has come to rest."""
-BEFORE_S, MOST_HIDDEN = 30.0, 0.5
-"""What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it."""
+BEFORE_S, MOST_HIDDEN, MOST_COVERED = 30.0, 0.5, 0.7
+"""What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it. By its box; or, where that is more, by the cells it hides."""
+LEAST_BEFORE = 0.2
+"""Part of the picture: what hides more is left out where the light is told from the rest; of less the fit takes care."""
 LARGE, VANISHED, PASSED_S = 0.02, 0.03, 1.5
 """Part of the picture, and seconds: a thing so large that is there in one look and in the next one not, nor much else, has passed."""
 SETTLED_S = 15.0
 """A background that is younger shows much that comes to nothing."""
 LINE, DWELL = "motion.line", "motion.dwell"
+UNREST, UNREST_S = 0.2, 1.5
+"""Part of the cells that are new, and for how long after it small things are not confirmed: a light that sweeps leaves ghosts."""
 UPSET_S = 1.0
 ALL_NEW = 0.75
 """Part of the cells: when more are new, it is the light or the view and nothing that moves."""
@@ -96,6 +100,9 @@ class Looker:
         self._grey: bool | None = None
         self._grey_us = -(1 << 62)
         self._settling, self._relit = Settling(), False
+        self._unrest_us = -(1 << 62)
+        self._covered: U8 | None = None
+        """The cells that were new in the last look, in the boxes of what is confirmed."""
 
     def look(self, picture: Picture) -> list[Sighting]:
         """What is seen in the picture. Raises ValueError for a picture of an impossible form."""
@@ -145,7 +152,18 @@ class Looker:
         if not near:
             return None
         mask = self._filled(near)
-        return mask if planes.count(mask) <= MOST_HIDDEN * mask.size else None
+        if planes.count(mask) <= MOST_HIDDEN * mask.size:
+            return mask
+        if self._covered is None or planes.count(self._covered) > MOST_COVERED * mask.size:
+            return None
+        return planes.both(mask, self._covered)
+
+    def _stands_before(self) -> U8 | None:
+        """The cells that large things hid in the look before; None where that is little, or so much that the rest tells nothing either."""
+        if self._covered is None:
+            return None
+        share = planes.count(self._covered) / self._covered.size
+        return self._covered if LEAST_BEFORE < share <= MOST_COVERED else None
 
     def _tampers(self, now_us: int) -> list[Sighting]:
         """What is to be said of sabotage: all that stands, and what is over."""
@@ -201,7 +219,10 @@ class Looker:
         }  # fmt: skip
         arrays = self._background.arrays() | (self._blindness.arrays() if self._blindness else {})
         arrays |= self._sameness.arrays() | self._replay.arrays()
-        return packed(head, arrays | {"untold": self._heat.seconds, "vain": self._curiosity.here})
+        return packed(
+            head,
+            arrays | {"untold": self._heat.seconds, "vain": self._curiosity.here, "hiding": self._curiosity.hiding},
+        )
 
     @classmethod
     def restored(cls, watched: Watched, saved: bytes) -> Looker:
@@ -240,7 +261,8 @@ class Looker:
             raise ValueError("a kind of sabotage that is not known")
         if "vain" in arrays:
             everywhere, often = (float(each) for each in head["curious"])
-            self._curiosity = Curiosity(arrays["vain"].astype(np.float32), everywhere, often)
+            hiding = arrays["hiding"].astype(np.float32) if "hiding" in arrays else None
+            self._curiosity = Curiosity(arrays["vain"].astype(np.float32), everywhere, often, hiding)
 
     def _resize(self, size: tuple[int, int]) -> None:
         self._size = size
@@ -312,6 +334,9 @@ class Looker:
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
             if not (blob.is_light or (blob.is_glow and (night or blob.floods(new.size))))
         ]
+        if planes.count(new) > UNREST * new.size:
+            self._unrest_us = picture.wall_us
+        self._tracker.unrest = 0 <= picture.wall_us - self._unrest_us < UNREST_S * 1e6
         seen, over = self._tracker.follow(found, picture.wall_us, passed_s)
         self._wonders = self._curiosity.look(
             self._tracker.tracks,
@@ -322,6 +347,7 @@ class Looker:
         )
         self._wonders = self._wonders and not (self._relit and background.age_s < RESTED_S)
         held = self._held(picture.wall_us)
+        self._covered = None if held is None else planes.both(mask, held)
         background.learn(level, new, passed_s, held)
         if lit.changed and lit.explained > 0.5:
             background.relight(1 + 0.3 * (lit.gain - 1), 0.3 * lit.offset)
@@ -344,7 +370,7 @@ class Looker:
     def _compared(self, cells: F32, background: Background, factor: float) -> tuple[light.Light, F32, U8]:
         """(how light has changed, the picture in the background's light, what is new in it)."""
         apart = cells - background.usual
-        lit = light.between(background.usual, cells, apart)
+        lit = light.between(background.usual, cells, apart, self._stands_before())
         level = cells
         if lit.changed:
             level = lit.undone(cells)

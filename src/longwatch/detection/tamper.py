@@ -22,6 +22,8 @@ GLOW, GLOWS = 45.0, 1.5
 """Deviation of the broad shades, in levels and against what is usual: one great light makes all else dark, once exposure has answered."""
 GLARED, FAINT = 0.72, 0.45
 """Less of the structure is kept, or fine edges are weaker: the light hides something. Directions of edges are kept for long when exposure closes before a lamp; their strength is not."""
+LEFT = 1.2
+"""Energy of fine edges, of what the reference has, beyond which no light dazzles: it washes edges out and adds none. A dark lorry before the lens makes shades stray as much, and brings its own."""
 UNIFORM, UNIFORM_PART = 14.0, 0.4
 """Deviation of the broad shades of a picture that shows next to nothing: in levels, and of what is usual."""
 UNSHARP, UNSHARP_SURE = 0.6, 0.72
@@ -51,7 +53,7 @@ def judged(seen: Likeness, moved_cells: float) -> str:
     """What one look says: a word of `model.events.TAMPERS`, or "" where nothing is wrong. moved_cells: how far the view is shifted, 0 where it cannot be told."""
     if seen.blocks < LEAST_BLOCKS:
         return ""
-    lit = seen.more_glare > BLIND_GLARE or seen.calm > max(GLOW, GLOWS * seen.usual_calm)
+    lit = seen.more_glare > BLIND_GLARE or (seen.calm > max(GLOW, GLOWS * seen.usual_calm) and seen.sharp < LEFT)
     if lit and (seen.kept < GLARED or faint(seen)):
         return "blinded"
     if seen.kept < GONE:

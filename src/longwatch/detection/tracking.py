@@ -34,29 +34,41 @@ SURELY_PRESENT = 0.77
 WAY_CELLS = 3.0
 SAME_TEXTURE = 0.55
 """Mean likeness of the ground's texture before and after, over the life of a track: above it is light, or a branch, and nothing that hides the ground."""
+LIT_HITS, LIT = 3, 0.75
+"""What was seen so often and left the ground's texture as it was is light or a branch: whoever hides the ground elsewhere is not it, and would never be told for it."""
 HURRY, SMALL = 0.55, 0.16
-"""Picture widths a second, and part of the width: what is faster and smaller is an insect before the lens."""
+"""Picture widths a second, and part of the width: what is faster and smaller is an insect before the lens. Up and down half of that: nobody runs there."""
+SPECK = 30.0
+"""Cells: what is smaller, and not surely solid, takes a fourth look."""
+SMALL_PART = 0.02
+"""Of the picture: what is smaller is not confirmed in unrest. A light that sweeps, and an exposure that answers it, leave such ghosts all around."""
 PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
 CROWD = 0.5
 """Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
 CROWD_S = 8.0
 OVER_CROWD, MOST_FLAKE = 1.4, 24.0
 """So much larger than what passes, or than so many cells: no flake or drop is as large, whatever branches and lamps have added to the crowd."""
+STRAIGHT_IN_CROWD = 4.0
+"""Times what its steps stray, that it must have got on where many flakes pass: some always lie in a line."""
 LEAST_IN_CROWD = 16.0
 """Cells, where pictures are seconds apart: of many flakes some always lie in a line."""
 OVER_DENSE = 2.0
 """Times that, where many pass in each look: the largest of some hundred flakes is half as large again as the second largest of a look."""
 FAR_OVER_CROWD = 4.0
 """So much larger still than what passes, and solid, it need not be seen longer than elsewhere: a lorry that crosses in a second is no flake."""
-LONG_HITS, FALLING, DENSE = 9, 6.0, 2.5
+PLUNGE, OVER_PLUNGE = 0.3, 2.0
+"""Picture heights a second, and times what it takes to be none of what falls: what comes down faster, and is no larger, is a flake or a drop, however long a line it is seen on."""
+LONG_HITS, LONG_S, FALLING, DENSE = 9, 4.5, 6.0, 2.5
 """What was seen so often and does not fall (cells a second, and more down than aside) is none of the crowd, however small: a drop is not seen twice, and a flake falls. Not
-where so many pass that one is taken for the next."""
+where so many pass that one is taken for the next, nor where it was not seen so often within so many seconds."""
 MOST = 0.65
 """Part of the picture: what is larger is the light or the view, and no thing; or all would be held, and never learnt."""
 HUGE, HUGE_HITS = 0.2, 8
 """Part of the picture: what is larger must be seen so often, since mostly it is light;"""
 SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
 """unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds;"""
+SHINING = 0.9
+"""Part of it: what is lighter nearly everywhere is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
 HARD_EDGE = 4.0
 """or so sharply, as no light does, that less of the ground needs to be hidden: large panes are as plain as what is behind them."""
 MOST_BURST, FIRST_BURST = 2.0, 8.0
@@ -65,6 +77,8 @@ BLURRED_FIRST = 2.5
 """Times as large as its smaller later boxes: what was seen first was it together with its light, or with what is beside it."""
 STOOD_HITS, AWAY = 24, 0.35
 """Who was there for so many looks and went nowhere must get so far, in parts of its first box's longer side: what stood at the beginning and crumbles is the background that was wrong."""
+CLOSE_STEPS = 5
+"""So many steps tell by themselves whether it gets on."""
 SPARSE_S, SPARSE_STEPS = 1.5, 3
 """Between two looks, from which on two sightings are enough: the pictures are too far apart to wait for a third."""
 
@@ -90,6 +104,8 @@ class Track:
     texture: float = 0.0
     edge: float = 0.0
     """How sharply it ends, on average, as `motion.Blob` has it."""
+    brighter: float = 0.5
+    """The part of it that is lighter than the ground, on average."""
     vx: float = 0.0
     vy: float = 0.0
     hits: int = 1
@@ -111,6 +127,8 @@ class Track:
     @property
     def solid(self) -> bool:
         """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
+        if self.brighter > SHINING:
+            return False
         sharp = self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
         return sharp or (self.edge >= HARD_EDGE and self.texture <= SAME_TEXTURE)
 
@@ -130,6 +148,8 @@ class Tracker:
         self.height = width
         self._is_worth = is_worth
         self.tracks: list[Track] = []
+        self.unrest = False
+        """Set by whoever looks: much of the picture is new, or was a moment ago."""
         self.crowd = 0.0
         self.crowd_cells = 0.0
         self._counts: int | None = None
@@ -234,13 +254,15 @@ class Tracker:
             ratio = 1 / max(ratio, 1e-3)
         if apart > reach or ratio > LEAP or (ratio > 6 and not _overlap(track.box, blob)):
             return None
+        if track.hits >= LIT_HITS and track.texture > LIT and blob.texture <= SAME_TEXTURE and apart > 2 + 0.5 * size:
+            return None
         return apart / reach + 0.15 * math.log2(ratio)
 
     def _begun(self, blob: Blob, now_us: int) -> Track:
         box = _box(blob)
         track = Track(
             self._next, now_us, now_us, box, blob.x, blob.y, blob.cells, blob.contrast, box, blob.x, blob.y, blob.cells,
-            texture=blob.texture, edge=blob.edge, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
+            texture=blob.texture, edge=blob.edge, brighter=blob.brighter, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
         )  # fmt: skip
         self._next += 1
         return track
@@ -255,6 +277,7 @@ class Tracker:
         track.cells += 0.5 * (blob.cells - track.cells)
         track.texture += (blob.texture - track.texture) / min(track.hits + 1, 8)
         track.edge += (blob.edge - track.edge) / min(track.hits + 1, 8)
+        track.brighter += (blob.brighter - track.brighter) / min(track.hits + 1, 8)
         track.contrast = max(track.contrast, blob.contrast)
         track.hits += 1
         track.missed = 0
@@ -288,7 +311,9 @@ class Tracker:
     def _has_gone(self, track: Track, passed_s: float) -> bool:
         if track.texture > SAME_TEXTURE or track.hits < 2 or self.is_all(track):
             return False
-        if math.hypot(track.vx, track.vy) > HURRY * self.width and self._is_small(track):
+        if math.hypot(track.vx, 2 * track.vy) > HURRY * self.width and self._is_small(track):
+            return False
+        if self.unrest and track.cells < SMALL_PART * self.width * self.height:
             return False
         if track.present < (SURELY_PRESENT if self.crowd > CROWD and passed_s < SPARSE_S else PRESENT):
             return False
@@ -313,10 +338,12 @@ class Tracker:
 
     def _gets_on(self, track: Track, least: float) -> bool:
         """Asked last: it is dearer than all other questions together."""
+        steps = _close(track.steps)
+        straight = STRAIGHT_IN_CROWD if self.crowd >= DENSE and not track.solid else going.STRAIGHT
         return (
-            going.goes(_alone(track.steps), least, self._size)
-            or (len(track.steps) > going.LONG_STEPS and going.goes(track.steps[-going.LONG_STEPS :], least, self._size))
-            or going.grows(track.steps)
+            going.goes(_alone(steps), least, self._size, straight)
+            or (len(steps) > going.LONG_STEPS and going.goes(steps[-going.LONG_STEPS :], least, self._size, straight))
+            or going.grows(steps)
         )
 
     def _is_seen(self, track: Track) -> bool:
@@ -325,8 +352,12 @@ class Tracker:
             over = track.cells / max(self._over_crowd(), 1.0)
             large = track.hits >= (3 if over >= FAR_OVER_CROWD and track.solid else 5) and over >= 1.0
             falls = track.vy > FALLING and track.vy > abs(track.vx)
-            return large or (self.crowd < DENSE and track.hits >= LONG_HITS and not falls)
-        return track.hits >= 3
+            if track.vy > PLUNGE * self.height and track.vy > abs(track.vx) and over < OVER_PLUNGE:
+                return False
+            if large or self.crowd >= DENSE or track.hits < LONG_HITS or falls:
+                return large
+            return track.last_us - track.steps[-LONG_HITS][0] <= LONG_S * 1e6
+        return track.hits >= (3 if track.solid or track.cells >= SPECK else 4)
 
     def saved(self) -> dict[str, Any]:
         """For JSON."""
@@ -341,6 +372,14 @@ class Tracker:
         self._next = int(saved["next"])
         self.crowd, self.crowd_cells = (float(value) for value in saved["crowd"])
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
+
+
+def _close(steps: Sequence[Step]) -> Sequence[Step]:
+    """Those that came one soon after another, where they are enough: between pictures seconds apart what flickers here may be taken for what flickers there."""
+    for at in range(len(steps) - 1, 0, -1):
+        if steps[at][0] - steps[at - 1][0] >= SPARSE_S * 1e6:
+            return steps[at:] if len(steps) - at >= CLOSE_STEPS else steps
+    return steps
 
 
 def _alone(steps: Sequence[Step]) -> Sequence[Step]:

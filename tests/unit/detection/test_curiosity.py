@@ -12,11 +12,14 @@ SHAPE = (90, 160)
 STEP_S = 0.2
 
 
-def track(number: int, x: float = 40.0, cells: float = 30.0, texture: float = 0.1, *, confirmed: bool = False) -> Track:
+def track(
+    number: int, x: float = 40.0, cells: float = 30.0, texture: float = 0.1, *, confirmed: bool = False, hits: int = 1
+) -> Track:
     box = (x, 40.0, 6.0, 5.0)
     return Track(
-        number, 0, 0, box, x + 3, 42.5, cells, 20.0, box, x + 3, 42.5, cells, texture=texture, confirmed=confirmed
-    )
+        number, 0, 0, box, x + 3, 42.5, cells, 20.0, box, x + 3, 42.5, cells,
+        texture=texture, confirmed=confirmed, hits=hits,
+    )  # fmt: skip
 
 
 def in_vain(curiosity: Curiosity, times: int, *, first: int = 1, x: float = 40.0, cells: float = 30.0) -> None:
@@ -37,7 +40,7 @@ def test_what_is_new_is_worth_a_look_and_what_lies_as_the_ground_does_is_not():
     curiosity = Curiosity()
     assert wonders(curiosity, track(1))
     assert not wonders(curiosity, track(2, texture=0.9))
-    assert not wonders(curiosity, track(3, confirmed=True))
+    assert not wonders(curiosity, track(3, confirmed=True, hits=3))
 
 
 def test_a_branch_makes_curious_no_more_while_whoever_is_larger_or_elsewhere_does():
