@@ -1,7 +1,8 @@
 """What each test of the server makes anew, and what is the same each time: made once in a process, and then repeated.
 
 A new database is made by the statements that the migrations came to, and not by Alembic again; the first one of each process is migrated,
-and so is every one that has anything in it. An app's routes read the signatures of their endpoints once: reading them is most of the
+and so is every one that has anything in it. A statement is put into SQL once for all SQLite files, where each engine would keep its own: a fifth of what
+the tests of a hub compute. An app's routes read the signatures of their endpoints once: reading them is most of the
 making of an app, and the hundreds of tests that make one have the same endpoints.
 """
 
@@ -38,10 +39,30 @@ def _repeat(name: str, connection: sa.Connection) -> None:
 
 def databases() -> None:
     """For the rest of this process, and the engines that are imported by now."""
+    if "sqlalchemy" in sys.modules:
+        _sql()
     if "longwatch.server_db.engine" in sys.modules:
         _of_server()
     if "longwatch.fleet.engine" in sys.modules:
         _of_fleet()
+
+
+def _sql() -> None:
+    """What SQL comes of a statement depends on the dialect alone, and that of SQLite is one. Cf. `Engine._compiled_cache`, keyed by the dialect."""
+    import sqlalchemy as sa
+
+    first = sa.create_engine("sqlite://", query_cache_size=4000)
+    first.connect().close()  # by that it learns what this SQLite can do
+    first.dispose()
+    create = sa.create_engine
+
+    def created(*arguments: Any, **more: Any) -> sa.Engine:
+        engine = create(*arguments, **more)
+        if type(engine.dialect) is type(first.dialect):
+            engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+        return engine
+
+    sa.create_engine = created
 
 
 def _of_server() -> None:
