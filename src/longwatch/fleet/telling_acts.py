@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from longwatch.fleet.engine import FleetDb
 from longwatch.fleet.schema import alarms, gone, held, holds, mentions, pauses, pieces, posts, spans
 from longwatch.ledger import kinds
 from longwatch.ledger.entries import LedgerEntry
 from longwatch.model.holds import HoldEnd
 
-if TYPE_CHECKING:
-    from longwatch.fleet.telling import Telling
-
 _MOST_KEPT = 1 << 20
 SECRET_CHANGED = "(secret, changed)"  # noqa: S105 - what stands in the place of one
+
+
+class Telling(Protocol):
+    """`telling.Telling`, as far as it is asked here."""
+
+    fleet: FleetDb
+    db: sa.Connection
+    post: int
+    era: int
+
+    def touch(self, stream: int, from_us: int, to_us: int) -> None: ...
 
 
 def name_of(value: object) -> str:

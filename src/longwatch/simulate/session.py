@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import socket
 import struct
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 from urllib.parse import unquote, urlsplit
 
+from longwatch.base.clock import Clock
 from longwatch.base.tasks import Tasks
 from longwatch.formats.media import Kind
 from longwatch.simulate.clip import Clip
+from longwatch.simulate.faults import Condition
 from longwatch.simulate.login import Login
 from longwatch.simulate.requests import Interleaved, Request, RequestReader, answer, transport_options
 from longwatch.simulate.sender import Lane, Sender
-
-if TYPE_CHECKING:
-    from longwatch.simulate.camera import SimulatedCamera
 
 _FIRST_PAYLOAD_TYPE = 96
 _PUBLIC = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
@@ -93,10 +94,33 @@ def _udp_pair(host: str) -> list[socket.socket]:
     raise OSError("no pair of free UDP ports")
 
 
+class Camera(Protocol):
+    """`camera.SimulatedCamera`, as far as its sessions ask it and tell it."""
+
+    user: str
+    password: str
+    login: str
+    transports: tuple[str, ...]
+    timeout_s: int
+    sdp_parameter_sets: bool
+    clock: Clock
+    chance: random.Random
+    condition: Condition
+    tasks: Tasks
+    sessions: set[Session]
+    requests: deque[tuple[str, str]]
+    refused_logins: int
+    reports_received: int
+
+    def clip(self, stream: str) -> Clip: ...
+    def clip_at(self, path: str) -> str | None: ...
+    def sender(self, stream: str) -> Sender: ...
+
+
 class Session(asyncio.Protocol):
     """A connection and its one RTSP session. Owner of its state; the camera keeps the set of them."""
 
-    def __init__(self, camera: SimulatedCamera) -> None:
+    def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._reader = RequestReader()
         self._login = Login(camera.login, camera.user, camera.password)
