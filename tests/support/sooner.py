@@ -6,6 +6,7 @@ is held by the unit tests of those modules.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 from collections.abc import Mapping
@@ -44,5 +45,7 @@ def environment(words: Mapping[str, str]) -> dict[str, str]:
     """For a process; words: Python by the name of the module that it is run in, once that is loaded."""
     if not words:
         return dict(os.environ)
+    missing = [name for name in words if importlib.util.find_spec(name) is None]
+    assert not missing, f"no module of these names is there to wait less: {missing}"
     path = os.pathsep.join(filter(None, [str(SITE), os.environ.get("PYTHONPATH", "")]))
     return {**os.environ, "PYTHONPATH": path, "LONGWATCH_TEST_SOONER": json.dumps(dict(words))}

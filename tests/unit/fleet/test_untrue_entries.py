@@ -38,7 +38,11 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     made.close()
 
 
-@pytest.mark.parametrize("number", [FAR, LONG, True, [1]])
+@pytest.mark.parametrize(
+    # one beyond its range and one of another type in the quick half
+    "number",
+    [FAR, [1], pytest.param(LONG, marks=pytest.mark.slow), pytest.param(True, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(
     ("kind", "body", "name"),
     [
