@@ -22,7 +22,7 @@ FREE = 0.3
 """Of a coarse cell: where more is hidden it tells nothing of the light."""
 FITS = 8.0
 """Grey levels between a coarse cell and what the fit says of it, up to which the cell counts as explained."""
-CALM, CALM_PART = 1.0, 0.85
+CALM, CALM_PART = 1.6, 0.85
 """Grey levels; where so large a part of the coarse cells differs by less, the light is the same, and nothing is fitted."""
 WIDE = 31
 CLIP = 8.0
