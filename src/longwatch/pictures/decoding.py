@@ -37,10 +37,12 @@ class Decoder:
             context.extradata = extradata
         self._context = context
         self._samples: dict[int, Sample] = {}
+        self._is_fresh = True
         self.failed = 0
 
     def decode(self, sample: Sample) -> list[tuple[VideoFrame, Sample]]:
         """The pictures that this sample completes, in the order in which they are shown, each with its own sample."""
+        self._is_fresh = False
         packet = av.Packet(sample.data)
         packet.pts = sample.dts + sample.cts_offset
         packet.dts = sample.dts
@@ -56,11 +58,14 @@ class Decoder:
 
     def fresh(self) -> None:
         """What comes next builds on nothing that was."""
-        self._context.flush_buffers()
-        self._samples.clear()
+        if not self._is_fresh:
+            self._context.flush_buffers()
+            self._samples.clear()
+            self._is_fresh = True
 
     def rest(self) -> list[tuple[VideoFrame, Sample]]:
         """What was held back for its order."""
+        self._is_fresh = False
         try:
             frames = self._context.decode(None)
         except av.FFmpegError:
