@@ -49,6 +49,8 @@ BEFORE_S, MOST_HIDDEN, MOST_COVERED = 30.0, 0.5, 0.7
 """What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it. By its box; or, where that is more, by the cells it hides."""
 LEAST_BEFORE = 0.2
 """Part of the picture: what hides more is left out where the light is told from the rest; of less the fit takes care."""
+ARRIVES_S = 2.0
+"""Of close looking, in which all pictures asked for are looked at, also where nothing is there yet: whoever made the gate open is on his way, and may be gone in a second."""
 LARGE, VANISHED, PASSED_S = 0.02, 0.03, 1.5
 """Part of the picture, and seconds: a thing so large that is there in one look and in the next one not, nor much else, has passed."""
 SETTLED_S = 15.0
@@ -100,6 +102,8 @@ class Looker:
         self._grey: bool | None = None
         self._grey_us = -(1 << 62)
         self._settling, self._relit = Settling(), False
+        self._close_us = 0
+        """Since when pictures come some times a second."""
         self._unrest_us = -(1 << 62)
         self._covered: U8 | None = None
         """The cells that were new in the last look, in the boxes of what is confirmed."""
@@ -117,6 +121,8 @@ class Looker:
         if not 0 < passed_s <= LONGEST_GAP_S:
             sightings += self._end(self._tracker.drop(), picture.wall_us)
             passed_s = min(max(passed_s, 0.05), LONGEST_GAP_S)
+        if passed_s > PASSED_S:
+            self._close_us = picture.wall_us
         self._last_us = picture.wall_us
         levels = self._levels(picture)
         cells = planes.shrunk(levels, self._shape[1], self._shape[0])
@@ -198,7 +204,8 @@ class Looker:
     @property
     def calm(self) -> bool:
         """Whether nothing is there that could be a thing, nor anything that passes: half as many pictures do then, until something is."""
-        return not self.curious and not self._tracker.tracks and self._tracker.crowd < 1
+        arrives = self._last_us - self._close_us < ARRIVES_S * 1e6
+        return not arrives and not self.curious and not self._tracker.tracks and self._tracker.crowd < 1
 
     def heat(self) -> tuple[int, bytes]:
         """What moved where since it was last asked (`Heat.told`)."""

@@ -10,6 +10,7 @@ from longwatch.detection import going, light, tamper
 from longwatch.detection.curiosity import Curiosity
 from longwatch.detection.looker import MOST_COVERED, Looker
 from longwatch.detection.motion import Blob
+from longwatch.detection.pictures import Picture
 from longwatch.detection.tracking import Track, Tracker
 from longwatch.detection.view import Likeness
 from longwatch.model.events import Watched
@@ -159,3 +160,17 @@ def test_a_view_is_judged_by_what_is_free_of_a_thing_that_came_on_its_own_feet(s
     assert (mask is not None) is left_out
     if mask is not None:
         assert np.array_equal(mask, covered)
+
+
+def test_what_made_the_gate_open_may_be_on_its_way():
+    """Half as many pictures do where nothing is there, but not in the first seconds of close looking."""
+    looker = Looker(Watched("gate"))
+    luma = ground().astype(np.uint8)
+    calm = {}
+    at_us = START
+    for each_us in [4_000_000] * 4 + [200_000] * 15:
+        at_us += each_us
+        looker.look(Picture(luma, at_us))
+        calm[at_us - START] = looker.calm
+    assert not calm[16_000_000 + 1_600_000]
+    assert calm[16_000_000 + 2_600_000]
