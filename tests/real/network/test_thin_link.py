@@ -8,12 +8,24 @@ import pytest
 from tests.real.network.namespaces import Link, link
 from tests.support.measured import stretch
 from tests.support.netns import in_namespaces
+from tests.support.wait import until_now
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("rig")]
 
 
 def committed(it: Link) -> int:
     return sum(line["size"] for line in list(it.hub.lines) if line["what"] == "object")
+
+
+def stood_still(it: Link) -> tuple[int, int]:
+    """Bytes so far, once none came for a second (for longer on a slow machine): what was said and answered is through."""
+
+    def through() -> tuple[int, int] | None:
+        before = it.wire_bytes()
+        time.sleep(stretch())  # the stretch in which nothing may come
+        return before if it.wire_bytes() == before else None
+
+    return until_now(through, "nothing more is on the wire")
 
 
 @in_namespaces
@@ -74,12 +86,10 @@ def test_an_idle_camera_costs_little(tmp_path):
         it.set(rate_bits_s=64_000, delay_s=0.05)
         it.connected()
         it.hub.wait(what="head")
-        time.sleep(1)
-        before = it.wire_bytes()
+        before = stood_still(it)
         it.post.say("seal")
         it.hub.wait(what="head", size=it.post.wait(what="seal")["size"])
-        time.sleep(1)  # what answers it is on its way
-        sealed, begun = it.wire_bytes(), time.monotonic()
+        sealed, begun = stood_still(it), time.monotonic()
         time.sleep(8)  # the span that is measured
         after, span_s = it.wire_bytes(), time.monotonic() - begun
         of_seal, between = sum(sealed) - sum(before), sum(after) - sum(sealed)
