@@ -102,7 +102,7 @@ class Looker:
         self._grey: bool | None = None
         self._grey_us = -(1 << 62)
         self._settling, self._relit = Settling(), False
-        self._close_us = 0
+        self._close_us = -(1 << 62)
         """Since when pictures come some times a second."""
         self._unrest_us = -(1 << 62)
         self._covered: U8 | None = None
