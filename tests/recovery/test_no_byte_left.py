@@ -22,7 +22,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         pytest.skip("mounting a small disk needs root")
     data = tmp_path / "data"
     data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(data)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=320m", "tmpfs", str(data)]
     if (made := subprocess.run(mount, capture_output=True, check=False)).returncode:
         pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode()}")
     one = Site("ridge", tmp_path, {"post": {"id": "ridge", "timezone": "UTC"}, "cameras": {}})
