@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -214,3 +215,27 @@ def test_a_trial_goes_on_where_a_cut_link_left_it(hub: Hub, log: Ledger) -> None
     station.tells(Told(log1=whole(other)))
     assert station.sent - before == len(other.entries) - 500
     assert doubts(hub) == {Doubt.FORKED}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("story", ["lies", "fork"])
+def test_a_hub_that_is_killed_between_any_two_frames_comes_to_the_same(hub: Hub, log: Ledger, story: str) -> None:
+    """What is doubted is known in memory alone: each start asks for it anew, and no start makes an honest post look forked."""
+    Station(hub, log).tells(Told(log1=whole(log)))
+    true = grow(dataclasses.replace(log, entries=list(log.entries)), 40)
+    other = branch(log, 30, 60)
+    note = other.note() if story == "fork" else true.note()
+    told = Told(log1=(other.entries if story == "fork" else branch(log, 50, 50).entries, note, log.public))
+    at = hub
+    for killed_after in range(14):
+        station = Station(at, log)
+        with contextlib.suppress(AssertionError):  # "it goes on for ever": that was the kill
+            station.tells(told, frames=killed_after + 1)
+        assert doubts(at) <= ({Doubt.FORKED} if story == "fork" else set())
+        assert verified(at) == 60
+        at = at.again()
+    Station(at, log).tells(told)
+    assert doubts(at) == ({Doubt.FORKED} if story == "fork" else set())
+    Station(at, log).tells(Told(log1=whole(true)))
+    assert verified(at) == 100, "and the truth is taken"
+    at.close()
