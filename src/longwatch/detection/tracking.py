@@ -350,7 +350,8 @@ class Tracker:
         """Often enough, where pictures come some times a second: in a crowd, often and large, or longer."""
         if self.crowd > CROWD:
             over = track.cells / max(self._over_crowd(), 1.0)
-            large = track.hits >= (3 if over >= FAR_OVER_CROWD and track.solid else 5) and over >= 1.0
+            surely = over >= FAR_OVER_CROWD and track.solid
+            large = over >= 1.0 and (track.hits >= 3 if surely else _since_gap(track.steps) >= 5)
             falls = track.vy > FALLING and track.vy > abs(track.vx)
             if track.vy > PLUNGE * self.height and track.vy > abs(track.vx) and over < OVER_PLUNGE:
                 return False
@@ -374,12 +375,18 @@ class Tracker:
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
 
 
-def _close(steps: Sequence[Step]) -> Sequence[Step]:
-    """Those that came one soon after another, where they are enough: between pictures seconds apart what flickers here may be taken for what flickers there."""
+def _since_gap(steps: Sequence[Step]) -> int:
+    """How many came one soon after another, to the last. Among flakes one key frame's is easily taken for the next one's."""
     for at in range(len(steps) - 1, 0, -1):
         if steps[at][0] - steps[at - 1][0] >= SPARSE_S * 1e6:
-            return steps[at:] if len(steps) - at >= CLOSE_STEPS else steps
-    return steps
+            return len(steps) - at
+    return len(steps)
+
+
+def _close(steps: Sequence[Step]) -> Sequence[Step]:
+    """Those that came one soon after another, where they are enough: between pictures seconds apart what flickers here may be taken for what flickers there."""
+    close = _since_gap(steps)
+    return steps[-close:] if close >= CLOSE_STEPS else steps
 
 
 def _alone(steps: Sequence[Step]) -> Sequence[Step]:

@@ -174,3 +174,17 @@ def test_what_made_the_gate_open_may_be_on_its_way():
         calm[at_us - START] = looker.calm
     assert not calm[16_000_000 + 1_600_000]
     assert calm[16_000_000 + 2_600_000]
+
+
+@pytest.mark.parametrize(("gap_s", "said"), [(0.2, True), (2.0, False)])
+def test_among_flakes_what_key_frames_saw_does_not_count_for_close_looks(gap_s: float, *, said: bool):
+    tracker = Tracker(SIZE[0])
+    tracker.height = SIZE[1]
+    at_us, before_us = START, START
+    for n in range(7):
+        tracker.crowd, tracker.crowd_cells = 2.0, 8.0
+        tracker.follow([boxed(40 + 2 * n, 40, 3, 4)], at_us, (at_us - before_us) / 1e6)
+        before_us = at_us
+        at_us += round((gap_s if n < 3 else 0.2) * 1e6)
+        if n == 5:
+            assert any(track.confirmed for track in tracker.tracks if track.hits == 6) is said
