@@ -2,8 +2,8 @@
 
 Behaviour over time: on each connection every retained topic is published anew, discovery first, `available` last; after that only what changed,
 looked at once a second. Events are said in order; while the broker is away the last `MOST_EVENTS` wait and the rest is counted. What the
-settings no longer have is cleared. A camera is switched as was wished last, `MOST_SWITCHES` times in ten minutes: each is an entry that is kept for ever. A packet
-of more than `MOST_PACKET_BYTES` ends the connection, and what the library says of a broker is logged a few times a minute. A connection that fails is made again after 1 s, then twice as long, up to a minute. Home Assistant's birth
+settings no longer have is cleared. A camera is switched as was wished last, `MOST_SWITCHES` times in ten minutes: each is an entry that is kept for ever. Of a packet
+nothing beyond `MOST_PACKET_BYTES` is kept, and what the library says of a broker is logged a few times a minute. A connection that fails is made again after 1 s, then twice as long, up to a minute. Home Assistant's birth
 message has discovery said again. Owner of the connection and of what is believed to stand at the broker: the server's loop.
 """
 
@@ -33,9 +33,10 @@ from longwatch.notify.options import MqttOptions
 
 MOST_EVENTS = 1_000
 MOST_PICTURE_BYTES = 1 << 20
-MOST_PACKET_BYTES = 16 << 10
-"""Of what a broker sends: a birth message and switches are some bytes. The protocol allows 256 MiB, and the library would keep them."""
-MOST_HEARD = 200
+MOST_PACKET_BYTES = 128 << 10
+"""Of what a broker sends: a birth message and switches are some bytes, a topic at most 64 KiB. The protocol allows 256 MiB, and the library would keep them."""
+MOST_HEARD = 100
+_READ_BYTES = 64 << 10
 MOST_SWITCHES = 10
 _SWITCHES_WITHIN_US = 600_000_000
 _MOST_LINES, _LINES_WITHIN_S = 10, 60.0
@@ -318,12 +319,13 @@ class Bridge:
 
 
 def _bound(library: Any) -> None:
-    """No packet larger than may be is read: paho gathers what its length says before it looks at it. library: paho's client."""
-    receive = library._sock_recv  # noqa: SLF001 - the one place at which the length is known and nothing is kept yet
+    """Of a packet no more is kept than may be: paho gathers all of its length before it looks at it. The rest is read and thrown away: ended for it, a connection would be
+    anybody's to end for ever who may publish at the same broker. library: paho's client.
+    """
+    receive = library._sock_recv  # noqa: SLF001 - the one place between the socket and what is gathered
 
     def bounded(size: int) -> bytes:
-        if library._in_packet["remaining_length"] > MOST_PACKET_BYTES:  # noqa: SLF001
-            raise ConnectionResetError("the broker sends a packet that is too large")
-        return bytes(receive(size))
+        del library._in_packet["packet"][MOST_PACKET_BYTES:]  # noqa: SLF001
+        return bytes(receive(min(size, _READ_BYTES)))
 
     library._sock_recv = bounded  # noqa: SLF001

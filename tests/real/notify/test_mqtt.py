@@ -183,6 +183,26 @@ async def test_who_switches_without_an_end_writes_no_ledger_full(broker: Broker)
         assert not set(bridge._wishes) - {"gate"}, "of the others nothing waits"
 
 
+async def test_a_large_message_that_stands_at_the_broker_keeps_nobody_out(broker: Broker) -> None:
+    """Anybody who may publish there can leave one."""
+    around = Around()
+    async with aiomqtt.Client("127.0.0.1", broker.port, username=USER, password=PASSWORD) as client:
+        for topic in (
+            "homeassistant/status",
+            "longwatch/ridge/gate/record/set",
+            f"longwatch/ridge/{'x' * 60_000}/record/set",
+        ):
+            await client.publish(topic, b"ON" + bytes(5 << 20), qos=1, retain=True)
+            await client.publish(topic, b"OFF" + bytes(5 << 20), qos=1)
+    async with bridged(options(broker, commands=True), around) as bridge, listening(broker.port) as (heard, client):
+        await until(lambda: bridge.pulse.connected)
+        await client.publish("longwatch/ridge/gate/record/set", b"OFF" + bytes(5 << 20), qos=1)
+        await client.publish("longwatch/ridge/gate/record/set", "OFF", qos=1)
+        await until(lambda: heard.text("longwatch/ridge/gate/record/state") == "OFF")
+        assert around.switched == [("gate", False)]
+        assert bridge.pulse.problem == ""
+
+
 async def test_the_last_wish_holds_once_it_may(broker: Broker) -> None:
     around, clock = Around(), ManualClock()
     bridge = Bridge(options(broker, commands=True), around, clock)
