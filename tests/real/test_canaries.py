@@ -70,7 +70,7 @@ def _masking(post: Post) -> list[int]:
     found = []
     for pid in _descendants(post.supervisor.pid):
         with contextlib.suppress(OSError):
-            if b"masking_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"children.masking" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(pid)
     return found
 

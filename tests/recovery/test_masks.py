@@ -52,7 +52,7 @@ def children(post: Post) -> list[int]:
     found = []
     for pid in Path(f"/proc/{post.process.pid}/task/{post.process.pid}/children").read_text().split():
         with contextlib.suppress(OSError):  # it has ended since
-            if b"masking_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"children.masking" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 found.append(int(pid))
     return found
 
