@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import av
 import cv2
 import numpy as np
+import numpy.ma  # which numpy imports at its first median, when no file can be opened any more
 
 from longwatch.base.errors import LongwatchError
 from longwatch.detection.looker import Looker

@@ -188,3 +188,48 @@ def test_the_process_answers_with_all_that_it_has_given_up():
     child.stdin.close()
     assert child.wait(60) == 0
     child.stdout.close()
+
+
+LOOKS_AT_ALL = """
+import sys
+import numpy as np
+from longwatch.node.watch import look_child
+from longwatch.detection.looker import Looker
+from longwatch.detection.pictures import Picture
+from longwatch.model.events import Line, Watched
+
+look_child.warm_up()
+known = set(sys.modules)
+rng = np.random.default_rng(1)
+ground = rng.integers(60, 120, (180, 320)).astype(np.int16)
+told = set()
+for thermal in (False, True):
+    looker = Looker(Watched("gate", thermal=thermal, lines=(Line("line", ((0.5, 0.0), (0.5, 1.0))),)))
+    for number in range(360):
+        luma = ground + rng.integers(-2, 3, ground.shape)
+        colours = None if thermal else np.full((2, 90, 160), 128 if number > 120 else 118, np.int16)
+        if colours is not None and number <= 120:
+            colours[:, ::2] = 150
+        if number > 120:  # the filter moves: brighter, and without colours
+            luma = luma + max(60, 140 - 8 * (number - 120))
+        if number % 120 > 70:
+            luma[40:140, max(0, 6 * (number % 120) - 420) : 6 * (number % 120) - 380] = 230
+        if number > 330:
+            luma[:] = 20
+        picture = Picture(np.clip(luma, 0, 255).astype(np.uint8), number * 200_000, number % 10 == 0, None if colours is None else colours.astype(np.uint8))
+        told |= {sighting.kind for sighting in looker.look(picture)}
+    Looker.restored(looker.watched, looker.saved())
+print(sorted(told), sorted(set(sys.modules) - known))
+"""
+
+
+@pytest.mark.slow
+def test_what_looks_imports_nothing_once_it_has_given_up_all():
+    """A module that numpy or cv2 imports at the first use of something would find no file to open, and every look that needs it would fail."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOOKS_AT_ALL], capture_output=True, text=True, check=True, timeout=120
+    )
+    told, imported = ended.stdout.strip().split("] ", 1)
+    assert imported == "[]"
+    assert "motion" in told
+    assert "tamper" in told

@@ -224,4 +224,5 @@ def test_a_model_that_is_refused_is_told_of_and_the_child_looks_without_it(
     assert greeted.type == "hello"
     assert (told.type, told.header["doing"]) == ("model", "failing")
     assert why in told.header["why"]
-    assert (answer.type, answer.header["pictures"], answer.header["why"]) == ("looked", 5, "")
+    assert (answer.type, answer.header["decoded"], answer.header["why"]) == ("looked", 5, "")
+    assert answer.header["pictures"] == 3, "nothing is there: every other picture does"
