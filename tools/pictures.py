@@ -140,33 +140,34 @@ def sign_in(request: APIRequestContext, base: str, login: dict[str, str]) -> Non
 
 
 def take(browser: Browser, base: str, login: dict[str, str], out: Path, only: list[str]) -> None:
+    """Events first: those of a camera whose recording is paused have no pictures."""
+    wanted = [name for name in (*PLACES, "notice") if not only or name in only]
     prepared = False
-    for look in ("dark", "light"):
-        for size, (width, height) in SIZES.items():
-            context = browser.new_context(
-                viewport={"width": width, "height": height},
-                color_scheme=look,
-                has_touch=size == "phone",
-                locale="en-GB",
-            )
-            sign_in(context.request, base, login)
-            if not prepared:
-                prepare(context.request, base)
-                prepared = True
-            page = context.new_page()
-            page.goto(base)
-            page.evaluate("localStorage.setItem('longwatch-signed-in', 'yes')")
-            for name, path in PLACES.items():
-                if only and name not in only:
+    for names in (["events"], [name for name in wanted if name != "events"]):
+        for look in ("dark", "light"):
+            for size, (width, height) in SIZES.items():
+                if not set(names) & set(wanted):
                     continue
-                page.goto(f"{base}/#/{path}")
-                page.reload()
-                page.wait_for_timeout(3_500)
-                page.screenshot(path=out / f"{name}-{look}-{size}.jpg", type="jpeg", quality=82)
-            if not only or "notice" in only:
-                page.goto(f"{base}/notice")
-                page.screenshot(path=out / f"notice-{look}-{size}.jpg", type="jpeg", quality=82)
-            context.close()
+                context = browser.new_context(
+                    viewport={"width": width, "height": height},
+                    color_scheme=look,
+                    has_touch=size == "phone",
+                    locale="en-GB",
+                )
+                sign_in(context.request, base, login)
+                if names != ["events"] and not prepared:
+                    prepare(context.request, base)
+                    prepared = True
+                page = context.new_page()
+                page.goto(base)
+                page.evaluate("localStorage.setItem('longwatch-signed-in', 'yes')")
+                for name in names:
+                    page.goto(f"{base}/{name}" if name == "notice" else f"{base}/#/{PLACES[name]}")
+                    if name != "notice":
+                        page.reload()
+                        page.wait_for_timeout(3_500)
+                    page.screenshot(path=out / f"{name}-{look}-{size}.jpg", type="jpeg", quality=82)
+                context.close()
 
 
 def prepare(request: APIRequestContext, base: str) -> None:
