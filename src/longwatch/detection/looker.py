@@ -144,7 +144,7 @@ class Looker:
         """Whether something is wrong with the view, or may be."""
         if self._blindness is None or not self.watched.tamper:
             return False
-        if self._settling.on and self._settling.turned:
+        if self._settling.excuses(now_us):
             self._blindness.waits()
             return bool(self._blindness.kind)
         kind = self._blindness.look(luma, cells, now_us, self._before_view(now_us))

@@ -27,6 +27,10 @@ MOST_S = 15.0
 """Then it is taken as it is: a light that pulses must not hide all that moves."""
 
 
+FILTER_S = 5.0
+"""So long a moving filter excuses what is burnt, flat or soft. A light held into the lens takes the colours as a filter does, and stays."""
+
+
 class Settling:
     """Of one camera."""
 
@@ -39,6 +43,10 @@ class Settling:
         self.turned = False
         """Whether the filter moved in it: then what is burnt, flat or soft is no sabotage."""
         self._rest: list[F32] = []
+
+    def excuses(self, now_us: int) -> bool:
+        """Whether what the view has lost may be the filter's doing: then it is no sabotage."""
+        return self.on and self.turned and now_us - self._since_us < FILTER_S * 1e6
 
     def look(self, cells: F32, usual: F32, now_us: int, *, turned: bool) -> bool:
         """Whether the exposure is on its way. usual: the background. turned: from colours to none, or back: the filter has moved."""

@@ -6,7 +6,7 @@ from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, k
 
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
-from longwatch.detection.settling import MOST_S, STEADY_S, Settling
+from longwatch.detection.settling import FILTER_S, MOST_S, STEADY_S, Settling
 
 PLACE = ground()
 FROM_S = 20.0
@@ -44,6 +44,17 @@ def test_the_filter_turns_without_a_change_of_light():
     on = seen(Settling(), [100.0] * 20, turned=3)
     assert on[3]
     assert not on[3 + round(STEADY_S / 0.2) + 2]
+
+
+def test_a_filter_excuses_what_is_burnt_for_some_seconds_and_a_light_that_stays_no_longer():
+    settling = Settling()
+    seen(settling, [100.0, 100.0, *([230.0] * 6)], turned=2)
+    began_us = round(1.4e6)
+    assert settling.excuses(began_us + round((FILTER_S - 0.1) * 1e6))
+    assert not settling.excuses(began_us + round(FILTER_S * 1e6))
+    lamp = Settling()
+    seen(lamp, [100.0, 100.0, *([230.0] * 6)])
+    assert not lamp.excuses(began_us + 1), "no filter moved"
 
 
 def test_a_light_that_pulses_does_not_hide_all_for_ever():
