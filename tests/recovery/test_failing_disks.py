@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from tests.support import small_disks
 from tests.support.archive_case import BOOT, GATE, KEEP_ALL, ROAD, held, opened, record, stream
 from tests.support.archive_faults import ByFile, FailsAt
 from tests.support.fake_stream import FakeStream
@@ -354,17 +355,8 @@ async def test_what_is_said_after_the_reserve_was_given_up_is_written_too(tmp_pa
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """A disk of a few megabytes (param: mount options of a tmpfs)."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")  # a tmpfs of 2 MB is the honest full disk
-    mount = tmp_path / "small"
-    mount.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", request.param, "tmpfs", mount], capture_output=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode()}")
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
+    with small_disks.small_disk(tmp_path / "small", request.param) as mount:
+        yield mount
 
 
 @pytest.mark.root

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.support.network import Site
+from tests.support.small_disks import small_disk
 from tests.support.wait import until_now
 
 pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.timeout(600)]
@@ -18,19 +18,12 @@ HEALTH = "/api/v1/health"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    data = tmp_path / "data"
-    data.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=320m", "tmpfs", str(data)]
-    if (made := subprocess.run(mount, capture_output=True, check=False)).returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {made.stderr.decode()}")
-    one = Site("ridge", tmp_path, {"post": {"id": "ridge", "timezone": "UTC"}, "cameras": {}})
-    try:
-        yield one
-    finally:
-        one.stop()
-        subprocess.run(["umount", "-l", data], check=True)
+    with small_disk(tmp_path / "data", "size=320m"):
+        one = Site("ridge", tmp_path, {"post": {"id": "ridge", "timezone": "UTC"}, "cameras": {}})
+        try:
+            yield one
+        finally:
+            one.stop()
 
 
 def fill(folder: Path) -> None:

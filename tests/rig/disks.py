@@ -303,7 +303,7 @@ def _wait_until(free: Callable[[], bool], otherwise: str) -> None:
     while not free():
         if time.monotonic() > deadline:
             raise OSError(otherwise)
-        time.sleep(0.01)
+        time.sleep(0.01)  # there is no event
 
 
 def _backing(loop: Path) -> str:

@@ -94,7 +94,7 @@ def work():
     with disks.LoggedDisk(Path(sys.argv[1]), "lost", "ext4") as disk:
         (disk.mount / "half").write_bytes(bytes(1 << 20))  # and no sync: its end has something to write
         print(disk._daemon.pid, disk._loop, flush=True)
-        time.sleep(600)
+        time.sleep(600)  # until it is killed
 
 disks.apart(work)
 """
@@ -123,5 +123,5 @@ def gone(path: Path) -> bool:
     while path.exists():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.05)  # the kernel tells nobody when it has let go
     return True

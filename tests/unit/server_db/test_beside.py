@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.support.small_disks import small_disk
 
 from longwatch.base.errors import LongwatchError
 from longwatch.server_db import ServerDb, beside
@@ -47,15 +47,8 @@ def logins(db: ServerDb) -> int:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    mount = tmp_path / "small"
-    mount.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", mount], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.decode()}")
-    yield mount
-    subprocess.run(["umount", "-l", mount], check=True)
+    with small_disk(tmp_path / "small", "size=48m") as mount:
+        yield mount
 
 
 def fill(folder: Path) -> None:
