@@ -41,7 +41,7 @@ class Settling:
         self._calm_us = 0
         self.on = False
         self.turned = False
-        """Whether the filter moved in it: then what is burnt, flat or soft is no sabotage."""
+        """Whether the filter moved in it, or colours went as if it had (`excuses`)."""
         self._rest: list[F32] = []
 
     def excuses(self, now_us: int) -> bool:
