@@ -71,7 +71,7 @@ def _error_of(problem: dict[str, Any]) -> LongwatchError:
 
 
 class Ledger(Protocol):
-    """Whoever takes entries: the recorder's link, or the archive itself."""
+    """Whoever takes entries, and alarms, which are entries too: the link to the recorder, at a hub its own; or the archive itself."""
 
     async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 

@@ -21,7 +21,8 @@ from longwatch.fleet.answers import CommandRow
 from longwatch.fleet.index_acts import alarm_at
 from longwatch.ledger import kinds
 from longwatch.node.hub.afar import check_afar
-from longwatch.node.hub.requests import Ledger, Uplinks
+from longwatch.node.hub.requests import Uplinks
+from longwatch.node.link import Ledger
 from longwatch.trust import Authority
 from longwatch.trust.commands import ALARM_ACKNOWLEDGE, SETTINGS_READ, SETTINGS_SAVE, UPGRADE, Command, sign_command
 from longwatch.wire.uplink import Body, Message

@@ -6,7 +6,6 @@ Every step is short and may be cut anywhere: the next goes on from what the data
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
 
 import structlog
 
@@ -14,6 +13,7 @@ from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
 from longwatch.config import Settings
 from longwatch.fleet import EvidenceRow, Fleet, FleetRetention, HubKeeping, ObjectStore, OwnIndex, Removed, WideDays
+from longwatch.node.link import Ledger
 
 _log = structlog.get_logger(__name__)
 KEEP_EVERY_S = 60.0
@@ -22,17 +22,11 @@ COUNT_EVERY = 30  # rounds: counting rows of all posts takes a while
 SPOOL_S = 7 * 86_400  # what was begun and not gone on with for so long is begun anew
 
 
-class Recorder(Protocol):
-    """The hub's own recorder: it alone writes the hub's ledger."""
-
-    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
-
-
 class HubStore:
     """State: what of the media store goes, and the packed days. settings: as they are now. own: the hub's holds."""
 
     def __init__(
-        self, fleet: Fleet, store: ObjectStore, own: OwnIndex, recorder: Recorder, clock: Clock, settings: Callable[[], Settings]
+        self, fleet: Fleet, store: ObjectStore, own: OwnIndex, recorder: Ledger, clock: Clock, settings: Callable[[], Settings]
     ) -> None:  # fmt: skip
         self._fleet = fleet
         self._store = store

@@ -15,7 +15,8 @@ from longwatch.live.remote import RemoteLive
 from longwatch.node.hub.events import FleetEventSource, HubEvents
 from longwatch.node.hub.links import HubLinks
 from longwatch.node.hub.relay import HubRelay
-from longwatch.node.hub.requests import Ledger, RequestDesk
+from longwatch.node.hub.requests import RequestDesk
+from longwatch.node.link import Ledger
 from longwatch.node.post.uplink import Uplink
 from longwatch.strips.distant import DistantStrips
 

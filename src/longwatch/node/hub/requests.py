@@ -20,6 +20,7 @@ from longwatch.fleet import Fleet, FleetDb, RequestRow
 from longwatch.ledger import kinds
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import Held, RecordedSpan
+from longwatch.node.link import Ledger
 from longwatch.wire.uplink import Body, Message
 
 EVERY_S = 5.0
@@ -27,12 +28,6 @@ EXPIRES_US = 30 * 86_400_000_000
 MOST_US = 32 * 86_400_000_000
 _OPEN = ("wanted", "queued")
 _log = structlog.get_logger(__name__)
-
-
-class Ledger(Protocol):
-    """Whoever takes entries of the hub's own ledger: the recorder's link."""
-
-    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 
 
 class Index(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -20,6 +20,7 @@ from longwatch.fleet.standing import PostNow
 from longwatch.model.silence import Judged, Known, PowerWindow, Stop, judge
 from longwatch.node.hub.above import told_of
 from longwatch.node.last_words import LAST_ENTRIES, last_words
+from longwatch.node.link import Ledger
 
 _log = structlog.get_logger(__name__)
 TELL_EVERY_S = 5.0
@@ -27,12 +28,6 @@ _MOST_WORDS = 4096
 _MOST_REFUSED = 1024
 _MOST_WINDOWS = 64
 _SAID = frozenset({Stop.ASKED, Stop.HOST, Stop.SIGNAL})
-
-
-class Recorder(Protocol):
-    """Whoever raises alarms: the hub's own recorder."""
-
-    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 
 
 class HubSilence:
@@ -155,7 +150,7 @@ def message(
     return said
 
 
-async def tell_for_ever(recorder: Recorder, clock: Clock, said: Callable[[], Awaitable[dict[str, Any] | None]]) -> None:
+async def tell_for_ever(recorder: Ledger, clock: Clock, said: Callable[[], Awaitable[dict[str, Any] | None]]) -> None:
     """The recorder, every few seconds; it raises nothing on what is old."""
     was_away = False
     while True:

@@ -25,8 +25,9 @@ from longwatch.fleet import CommandRow, Fleet, PostRow
 from longwatch.fleet.releases import ReleaseRow, Releases, RolloutRow
 from longwatch.ledger import kinds
 from longwatch.node.hub.commands import CommandDesk
-from longwatch.node.hub.requests import Ledger, Uplinks
+from longwatch.node.hub.requests import Uplinks
 from longwatch.node.hub.rolling import stage_of, step_of
+from longwatch.node.link import Ledger
 from longwatch.replication.fetching import answer
 from longwatch.trust import release
 from longwatch.trust.commands import UPGRADE

@@ -29,6 +29,7 @@ from longwatch.base.ids import boot_id
 from longwatch.base.secrets import scrub
 from longwatch.ledger import kinds
 from longwatch.model.uplink import Class
+from longwatch.node.link import Ledger
 from longwatch.node.upgrade.order import Order, Stage
 from longwatch.node.upgrade.upgrading import Upgrading
 from longwatch.trust import Enrolment
@@ -66,12 +67,6 @@ def _told(order: Order) -> tuple[str, dict[str, Any]]:
     """State and answer of the command of an upgrade."""
     answer = {"stage": str(order.stage), "version": order.version, "sha256": order.sha256, "was": order.was}
     return _STATES.get(order.stage, "trial"), answer | ({"why": order.why} if order.why else {})
-
-
-class Ledger(Protocol):
-    """The recorder's link."""
-
-    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 
 
 class Link(Protocol):

@@ -24,6 +24,7 @@ from longwatch.base.ids import boot_id
 from longwatch.base.secrets import scrub
 from longwatch.config import Settings
 from longwatch.ledger import kinds
+from longwatch.node.link import Ledger
 from longwatch.node.upgrade import order as upgrade_order
 from longwatch.node.upgrade import state as upgrade_state
 from longwatch.node.upgrade.checks import RefusedError, check, space_needed
@@ -41,12 +42,6 @@ INSTALL_S, TRY_S, COPY_S = 7200.0, 900.0, 3600.0
 """So long a child may take at the longest. Each is of low priority, on a post that is always busy."""
 _PATIENCE_US = 300_000_000
 _log = structlog.get_logger(__name__)
-
-
-class Ledger(Protocol):
-    """The recorder's link."""
-
-    async def request(self, kind: str, /, *, timeout_s: float = 10.0, **fields: Any) -> dict[str, Any]: ...
 
 
 class Link(Protocol):
