@@ -62,7 +62,7 @@ check: $(S)/python ## the quick half of the tests: no network, no browser, no di
 
 .PHONY: test
 test: install $(S)/test-packages lint ## every test but the long forms of some
-	$(V)/pytest -q -m "not long" -n 3 --dist loadgroup
+	$(V)/pytest -q -m "not long" -n 4 --dist loadgroup
 
 .PHONY: long
 long: install $(S)/test-packages ## the longer and repeated forms of what `make test` holds too

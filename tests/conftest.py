@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import re
 from collections import Counter
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.support import made_once
+from tests.support.phases import BESIDE_NICE, Phase, Phased, is_beside
 
 from longwatch.archive import index
 from longwatch.base import secrets
@@ -27,10 +29,7 @@ settings.register_profile("random", _PATIENT, derandomize=False)
 settings.load_profile("suite")
 
 _HERE = Path(__file__).parent
-_SMALL = 1
-_BROWSERS = 2
-_PHASES = {"rig": 0, "real": 0, "recovery": 0, "e2e": _BROWSERS}
-_WORKERS_WITH_A_BROWSER = 2
+_PHASES = {"rig": Phase.RIGS, "real": Phase.RIGS, "recovery": Phase.RIGS, "e2e": Phase.BROWSERS}
 _TOLD_CHARACTERS = 6000
 _WHOLLY_SLOW = {"e2e", "real", "unit/simulate", "unit/web"}
 _MARKED_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
@@ -57,11 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         _fewer_examples(item)
-        if _phase(item) != _SMALL or item.get_closest_marker("slow"):
+        if _phase(item) is not Phase.SMALL or item.get_closest_marker("slow"):
             # Real processes on a machine that belongs to others too: what fails is told, and tried once more; the end of the run says
             # which tests needed it (RERUN), and one that needs it often is mended.
             item.add_marker(pytest.mark.flaky(reruns=1))
-        if _phase(item) == _SMALL and not _group(item) and _shares(item):
+        if _phase(item) is Phase.SMALL and not _group(item) and _shares(item):
             item.add_marker(
                 pytest.mark.xdist_group(item.path.relative_to(_HERE).with_suffix("").as_posix().replace("/", "-"))
             )
@@ -76,17 +75,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """What drives real processes waits for them more than it works, so three of it fill two processors. A browser fills one by itself: when it is
-    the turn of these, a third worker ends.
+    """What drives real processes waits for them more than it works, so three of it nearly fill two processors; a fourth worker has small tests meanwhile. A
+    browser fills one by itself: when it is the turn of these, two workers are left.
     """
     if config.getvalue("dist") != "loadgroup":
         return None
-    from tests.support.phases import Phased
 
-    def in_a_browser(test: str) -> bool:
-        return _phase_of(config.rootpath / test.partition("::")[0]) == _BROWSERS
+    def phase_of(test: str) -> Phase:
+        return _phase_of(config.rootpath / test.partition("::")[0])
 
-    return Phased(config, log, in_a_browser, _WORKERS_WITH_A_BROWSER)
+    return Phased(config, log, phase_of)
 
 
 @pytest.hookimpl(trylast=True)
@@ -132,6 +130,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             raise pytest.UsageError(
                 f"this xdist keeps no groups together with pytest {pytest.__version__}: {astray[0]}"
             )
+        worker = session.config.workerinput
+        if is_beside(worker["workerid"], worker["workercount"]):
+            os.nice(BESIDE_NICE)
 
 
 def _what_is_there_stays() -> None:
@@ -154,13 +155,13 @@ def _fewer_examples(item: pytest.Item) -> None:
         item.obj._hypothesis_internal_use_settings = settings(drawn, max_examples=_EXAMPLES)
 
 
-def _phase(item: pytest.Item) -> int:
+def _phase(item: pytest.Item) -> Phase:
     return _phase_of(item.path)
 
 
 @functools.cache
-def _phase_of(path: Path) -> int:
-    return _PHASES.get(path.relative_to(_HERE).parts[0], _SMALL)
+def _phase_of(path: Path) -> Phase:
+    return _PHASES.get(path.relative_to(_HERE).parts[0], Phase.SMALL)
 
 
 def _shares(item: pytest.Item) -> bool:
