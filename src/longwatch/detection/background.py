@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ SPREAD_STEPS = 10.0
 """To one grey level, as spreads are saved."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """apart: how far each cell lies from its first state. first: where it lies in it. at: numbers of the cells that do not, with how far they lie from the other states (asides), and whether they lie in them (hits)."""
+
+    apart: F32
+    first: NDArray[np.bool_]
+    at: NDArray[np.intp]
+    asides: list[F32]
+    hits: list[NDArray[np.bool_]]
+
+
 class Background:
     """One camera's. Grey levels in the light in which they were learnt; the caller takes out what the light has changed since."""
 
@@ -48,8 +60,7 @@ class Background:
         self._weights = [np.zeros(shape, np.float32) for _ in range(STATES)]
         self._spread = np.full(shape, FIRST_SPREAD, np.float32)
         self._flicker = np.zeros(shape, np.float32)
-        self._hits: list[NDArray[np.bool_]] = []
-        self._apart: list[F32] = []
+        self._compared: _Compared | None = None
 
     @property
     def usual(self) -> F32:
@@ -85,11 +96,19 @@ class Background:
     def compare(self, picture: F32, factor: float = 1.0) -> U8:
         """1 where a cell is new. factor: on the threshold; below 1 is more sensitive. `learn` goes on from here, once."""
         threshold = self.threshold(factor)
-        self._apart = [planes.absdiff(picture, mean) for mean in self._means]
-        self._hits = [apart < threshold for apart in self._apart]
-        first, second, third = self._hits
-        known = first | (second & (self._weights[1] > HOLDS)) | (third & (self._weights[2] > HOLDS))
-        return (~known).view(np.uint8)
+        apart = planes.absdiff(picture, self._means[0])
+        first = apart < threshold
+        new = ~first
+        at = np.flatnonzero(new)  # mostly few: what the other states say is asked there alone
+        seen, least = picture.ravel()[at], threshold.ravel()[at]
+        asides = [np.abs(seen - mean.ravel()[at]) for mean in self._means[1:]]
+        hits = [aside < least for aside in asides]
+        known = np.zeros(at.size, np.bool_)
+        for hit, weight in zip(hits, self._weights[1:], strict=True):
+            known |= hit & (weight.ravel()[at] > HOLDS)
+        new.ravel()[at[known]] = False
+        self._compared = _Compared(apart, first, at, asides, hits)
+        return new.view(np.uint8)
 
     def threshold(self, factor: float = 1.0) -> F32:
         """Grey levels by which a cell must differ from each of its states to be new."""
@@ -104,20 +123,22 @@ class Background:
             for constant in (MEAN_S, SPREAD_S)
         )
         weight = min(1 - math.exp(-passed_s / min(max(self.age_s, YOUNG_S), WEIGHT_S)), FASTEST)
-        first, second, third = self._hits
-        second = second & ~first
-        hit = first | second
-        third = third & ~hit
-        hit |= third
-        best = self._apart[2]
-        for k, here in ((2, third), (1, second), (0, first)):
-            mask = here.view(np.uint8)
+        made, self._compared = self._compared, None
+        if made is None:
+            raise ValueError("learning goes on from a comparison")
+        best, hit = made.apart, made.first
+        masks = [hit.view(np.uint8).copy()]
+        for aside, near in zip(made.asides, made.hits, strict=True):
+            mask = np.zeros(self.shape, np.uint8)
+            nearest = near & ~hit.ravel()[made.at]
+            here = made.at[nearest]
+            mask.ravel()[here] = 1
+            best.ravel()[here], hit.ravel()[here] = aside[nearest], True
+            masks.append(mask)
+        for k, mask in enumerate(masks):
             planes.nearer(mask, self._weights[k], weight, free)
-            if not planes.count(mask):
-                continue
-            planes.nearer(picture, self._means[k], mean_rate, mask if free is None else planes.both(mask, free))
-            if k < STATES - 1:
-                planes.copied(self._apart[k], mask, best)
+            if planes.count(mask):
+                planes.nearer(picture, self._means[k], mean_rate, mask if free is None else planes.both(mask, free))
         known = hit.view(np.uint8)
         best *= np.float32(1.25)
         planes.nearer(best, self._spread, spread_rate, known if free is None else planes.both(known, free))

@@ -112,7 +112,7 @@ class _Field:
 
     def blobs(self, mask: U8) -> list[Blob]:
         """What hangs together in it and is large enough."""
-        count, labels, stats, centres = planes.pieces(mask)
+        _, labels, stats, centres = planes.pieces(mask)
         stats[:, :2] += (self.left, self.top)
         centres += (self.left, self.top)
         bottoms = (stats[:, 1] + stats[:, 3]) / self.rows
@@ -121,11 +121,13 @@ class _Field:
         enough[0] = False
         if not enough.any():
             return []
-        sums = self._sums(self._cut(labels, stats[enough]), count)
+        sums = self._sums(*self._cut(labels, mask, stats[enough]), enough)
         order = sorted(np.flatnonzero(enough), key=lambda k: (-int(areas[k]), int(k)))[:MOST_BLOBS]
         return [_blob(int(k), stats, centres, sums) for k in order]
 
-    def _cut(self, labels: NDArray[np.int32], large: NDArray[np.int32]) -> NDArray[np.int32]:
+    def _cut(
+        self, labels: NDArray[np.int32], mask: U8, large: NDArray[np.int32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """To where the large ones are: all that follows is asked there alone."""
         left, top = int(large[:, 0].min()) - self.left - BESIDE, int(large[:, 1].min()) - self.top - BESIDE
         right, bottom = int((large[:, 0] + large[:, 2]).max()), int((large[:, 1] + large[:, 3]).max())
@@ -135,16 +137,17 @@ class _Field:
         )
         self.picture, self.usual = self.picture[crop], self.usual[crop]
         self.seen = None if self.seen is None else self.seen[crop]
-        return labels[crop]
+        return labels[crop], mask[crop].view(np.bool_)
 
-    def _sums(self, labels: NDArray[np.int32], count: int) -> dict[str, NDArray[np.float64]]:
-        """Sums over the cells of each blob."""
-        at = np.flatnonzero(labels)
-        here = labels.ravel()[at]
-        apart = planes.absdiff(self.picture, self.usual)
-        (now_x, now_y), (was_x, was_y) = planes.gradient(self.picture), planes.gradient(self.usual)
-        changed = planes.magnitude(now_x - was_x, now_y - was_y)
-        edge = changed > np.maximum(planes.blurred(apart, 5) * np.float32(SHARP), np.float32(1.5))
+    def _sums(
+        self, labels: NDArray[np.int32], mask: NDArray[np.bool_], enough: NDArray[np.bool_]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Sums over the cells of each blob that is large enough."""
+        at = np.flatnonzero(mask)
+        here = labels.ravel()[at].astype(np.intp)
+        large = enough[here]
+        at, here = at[large], here[large]
+        count = len(enough)
 
         def total(values: NDArray[Any]) -> NDArray[np.float64]:
             return np.bincount(here, values, count).astype(np.float64, copy=False)
@@ -153,12 +156,16 @@ class _Field:
             picked: NDArray[Any] = plane.ravel()[at]
             return picked
 
-        nx, ny, wx, wy = (those(each) for each in (now_x, now_y, was_x, was_y))
+        apart = planes.absdiff(self.picture, self.usual)
+        nx, ny, wx, wy = (those(each) for each in (*planes.gradient(self.picture), *planes.gradient(self.usual)))
+        dx, dy = nx - wx, ny - wy
+        changed = np.sqrt(dx * dx + dy * dy)
+        edge = changed > np.maximum(those(planes.blurred(apart, 5)) * np.float32(SHARP), np.float32(1.5))
         now2, was2 = nx * nx + ny * ny, wx * wx + wy * wy
         even = np.minimum(STEEPEST**2 / (np.maximum(now2, was2) + np.float32(1e-6)), 1)
         curved = those(planes.curved(self.picture - self.usual))
         sums = {
-            "contrast": total(those(apart)), "edge": total(those(edge)), "now2": total(even * now2), "was2": total(even * was2),
+            "contrast": total(those(apart)), "edge": total(edge), "now2": total(even * now2), "was2": total(even * was2),
             "both": total(even * (nx * wx + ny * wy)), "curved2": total(curved * curved), "brighter": total(those(self.picture > self.usual)),
         }  # fmt: skip
         if self.seen is not None:

@@ -210,8 +210,8 @@ def around(mask: U8, beside: int) -> tuple[slice, slice] | None:
 
 
 def pieces(mask: U8) -> tuple[int, NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """What hangs together, diagonals included: (count with the ground, number of each cell, left top width height cells of each, centres)."""
-    count, labels, stats, centres = _cv.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    """What hangs together, diagonals included: (count with the ground, number of each cell, left top width height cells of each, centres). By blocks of 2 x 2, which is the cheapest of OpenCV's ways."""
+    count, labels, stats, centres = _cv.connectedComponentsWithStatsWithAlgorithm(mask, 8, cv2.CV_32S, cv2.CCL_GRANA)
     return int(count), labels, stats, centres
 
 

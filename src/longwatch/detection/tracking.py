@@ -157,12 +157,7 @@ class Tracker:
 
     def follow(self, found: Sequence[Blob], now_us: int, passed_s: float) -> tuple[list[Track], list[Track]]:
         """(tracks that were seen now, tracks that are over). Blobs are taken to the nearest track that may be the same, nearest pair first."""
-        pairs = sorted(
-            (cost, i, j)
-            for i, track in enumerate(self.tracks)
-            for j, blob in enumerate(found)
-            if (cost := self._cost(track, blob, now_us)) is not None
-        )
+        pairs = self._pairs(found, now_us)
         taken: dict[int, int] = {}
         used: set[int] = set()
         for _, i, j in pairs:
@@ -239,24 +234,42 @@ class Tracker:
         over, self.tracks = self.tracks, []
         return over
 
-    def _cost(self, track: Track, blob: Blob, now_us: int) -> float | None:
-        passed = max((now_us - track.last_us) / 1e6, 0.02)
-        size = max(blob.width, blob.height, track.box[2], track.box[3])
-        ahead = min(passed, 1.5)
-        apart = math.hypot(blob.x - track.x - track.vx * ahead, blob.y - track.y - track.vy * ahead)
-        fastest = size * LENGTHS_S
-        if track.hits >= KNOWN_HITS:
-            own = max(track.box[2:]) if now_us - track.moved_us > STOOD_US else size
-            fastest = min(fastest, max(own * KNOWN_LENGTHS_S, 1.5 * math.hypot(track.vx, track.vy)))
-        reach = 2 + 0.5 * size + min(fastest * passed, FARTHEST * self.width)
-        ratio = blob.cells / max(track.cells, 1)
-        if ratio < 1:
-            ratio = 1 / max(ratio, 1e-3)
-        if apart > reach or ratio > LEAP or (ratio > 6 and not _overlap(track.box, blob)):
-            return None
-        if track.hits >= LIT_HITS and track.texture > LIT and blob.texture <= SAME_TEXTURE and apart > 2 + 0.5 * size:
-            return None
-        return apart / reach + 0.15 * math.log2(ratio)
+    def _pairs(self, found: Sequence[Blob], now_us: int) -> list[tuple[float, int, int]]:
+        """(cost, number of a track, number of a blob) of all that may be the same, the likeliest first. In snow twenty tracks meet as many blobs: what is asked of a track alone is asked once."""
+        blobs = [(j, blob, blob.x, blob.y, max(blob.width, blob.height)) for j, blob in enumerate(found)]
+        farthest = FARTHEST * self.width
+        pairs = []
+        for i, track in enumerate(self.tracks):
+            passed = max((now_us - track.last_us) / 1e6, 0.02)
+            ahead = min(passed, 1.5)
+            x, y, box = track.x, track.y, track.box
+            ahead_x, ahead_y, side = track.vx * ahead, track.vy * ahead, max(box[2], box[3])
+            slow = track.hits >= KNOWN_HITS
+            own = side if slow and now_us - track.moved_us > STOOD_US else 0.0
+            known = 1.5 * math.hypot(track.vx, track.vy) if slow else 0.0
+            lit = track.hits >= LIT_HITS and track.texture > LIT
+            cells = max(track.cells, 1)
+            for j, blob, blob_x, blob_y, blob_side in blobs:
+                size = max(blob_side, side)
+                fastest = size * LENGTHS_S
+                if slow:
+                    fastest = min(fastest, max((own or size) * KNOWN_LENGTHS_S, known))
+                reach = 2 + 0.5 * size + min(fastest * passed, farthest)
+                dx = blob_x - x - ahead_x
+                if dx > reach or -dx > reach:
+                    continue
+                apart = math.hypot(dx, blob_y - y - ahead_y)
+                if apart > reach:
+                    continue
+                ratio = blob.cells / cells
+                if ratio < 1:
+                    ratio = 1 / max(ratio, 1e-3)
+                if ratio > LEAP or (ratio > 6 and not _overlap(box, blob)):
+                    continue
+                if lit and blob.texture <= SAME_TEXTURE and apart > 2 + 0.5 * size:
+                    continue
+                pairs.append((apart / reach + 0.15 * math.log2(ratio), i, j))
+        return sorted(pairs)
 
     def _begun(self, blob: Blob, now_us: int) -> Track:
         box = _box(blob)
