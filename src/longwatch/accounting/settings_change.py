@@ -26,7 +26,7 @@ _MOST_TEXT = 2000
 _PLAIN = frozenset({"record", "schedule", "power_windows", "transport", "kind"})
 """Of a camera: words and numbers of the settings' own grammar, in which no secret can stand. Were one of them covered because a secret happens to be `never`, nobody would see
 what it takes away."""
-_OF_SESSIONS = frozenset({"streams", "transport", "audio", "verify_certificate", "masks", "metadata"})
+_OF_SESSIONS = frozenset({"streams", "transport", "audio", "verify_certificate", "masks", "metadata", "stills"})
 Value = str | int | bool | None
 Flat = dict[str, Value]
 

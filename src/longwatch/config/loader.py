@@ -138,7 +138,7 @@ def _expand(node: Any, path: Path_, tree: Tree, names: expand.Names, problems: l
             if secret_places.is_stream(below):
                 node[key] = expand.url(value, names)
             elif secret_places.is_device(below):
-                node[key] = expand.url(value, names, ("http", "https"), "relays and meters")
+                node[key] = expand.url(value, names, ("http", "https"), "relays, meters and stills")
             elif secret_places.is_way(below):
                 node[key] = expand.way(value, names)
             elif below[0] in secret_places.ADDRESSES and len(below) == 1:

@@ -289,7 +289,7 @@ class Camera(Section):
     )
     radiometry: Radiometry | None = Field(
         default=None,
-        description="Temperatures that it sends as ONVIF metadata: `{unit, own_rules, alarms}`. They are recorded with the picture.",
+        description="Temperatures that it sends as ONVIF metadata, or gives in stills: `{unit, own_rules, alarms, stills}`. They are recorded with the picture.",
     )
     covers: Label = Field(default="", description="What it sees, in a few words, for the public notice.")
     retention: CameraRetention = Field(default_factory=CameraRetention, description="Limits of its own.")

@@ -73,6 +73,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "audio": camera.audio,
         "tamper": camera.looked_at is not None and camera.looked_at.tamper,
         **({} if camera.radiometry is None else {"metadata": True}),
+        **_stills(camera),
         "transport": camera.transport,
         "verify_certificate": camera.verify_certificate,
         "schedule": _week(camera.schedule),
@@ -95,6 +96,13 @@ def _camera(camera: Camera) -> dict[str, Any]:
             "watts_above": camera.meter.watts_above,
         },
     }  # fmt: skip
+
+
+def _stills(camera: Camera) -> dict[str, Any]:
+    asked = None if camera.radiometry is None else camera.radiometry.stills
+    if asked is None:
+        return {}
+    return {"stills": {"address": around.resolved_url(asked.url), "every_s": asked.every}}
 
 
 def _week(windows: list[Window] | None) -> list[dict[str, Any]] | None:

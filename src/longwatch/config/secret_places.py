@@ -24,7 +24,12 @@ def is_stream(path: Path_) -> bool:
 
 def is_device(path: Path_) -> bool:
     """Whether this is the URL of something that feeds a camera."""
-    return len(path) == 4 and path[0] == "cameras" and path[2] in DEVICES and path[3] == "url"
+    return (len(path) == 4 and path[0] == "cameras" and path[2] in DEVICES and path[3] == "url") or is_stills(path)
+
+
+def is_stills(path: Path_) -> bool:
+    """Whether this is the URL of a thermal camera's stills."""
+    return len(path) == 5 and path[0] == "cameras" and path[2:] == ("radiometry", "stills", "url")
 
 
 def is_way(path: Path_) -> bool:

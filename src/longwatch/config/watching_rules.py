@@ -7,6 +7,7 @@ import difflib
 from longwatch.config.model import Camera, Settings
 from longwatch.config.problems import Problem
 from longwatch.config.tree import Tree
+from longwatch.model.heat import WHOLE
 
 
 def of_twins(settings: Settings, tree: Tree) -> list[Problem]:
@@ -72,9 +73,12 @@ def _of_radiometry(camera: Camera, tree: Tree) -> list[Problem]:
     if camera.masks:
         problems.append(
             tree.problem(
-                where, "a masked camera's metadata is not taken", "its picture is made anew: leave one of the two out"
+                where,
+                "a masked camera's metadata and stills are not taken",
+                "its picture is made anew: leave one of the two out",
             )
         )
+    problems += _of_stills(camera, tree)
     taken: set[str] = set()
     for number, alarm in enumerate(camera.radiometry.alarms):
         path = (*where, "alarms", number)
@@ -85,4 +89,24 @@ def _of_radiometry(camera: Camera, tree: Tree) -> list[Problem]:
             problems.append(tree.problem(path, "it says no temperature", "add `above: 80` or `below: 0`"))
         elif alarm.above is not None and alarm.below is not None and alarm.below >= alarm.above:
             problems.append(tree.problem((*path, "below"), "below is not under above", "between the two all is well"))
+    return problems
+
+
+def _of_stills(camera: Camera, tree: Tree) -> list[Problem]:
+    stills = None if camera.radiometry is None else camera.radiometry.stills
+    if stills is None:
+        return []
+    where = ("cameras", camera.id, "radiometry", "stills")
+    problems = []
+    if stills.gain == 0:
+        problems.append(tree.problem((*where, "gain"), "every value would be the same temperature", "leave it out"))
+    if stills.gain is None and stills.offset:
+        problems.append(tree.problem((*where, "offset"), "an offset without `gain` says nothing", "add `gain`"))
+    taken = {WHOLE}
+    named = [("areas", number, area.name) for number, area in enumerate(stills.areas)]
+    for key, number, name in [*named, *(("spots", number, spot.name) for number, spot in enumerate(stills.spots))]:
+        if name in taken:
+            what = f"{name!r} is the whole still" if name == WHOLE else f"{name!r} is there twice"
+            problems.append(tree.problem((*where, key, number, "name"), what, "give each its own"))
+        taken.add(name)
     return problems

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from longwatch.formats.onvif_radiometry import Radiometry, Reading
 from longwatch.model.events import COLD, HOT, Sighting
+from longwatch.model.heat import StillOptions
 
 _KELVIN_AT_0 = 273.15
 STALE_US = 30_000_000
-"""A spot that was read last so long ago is not known any more: what stood by it is over."""
+"""A spot that was read last so long ago is not known any more: what stood by it is over. Of stills: three times as long as there is between them, at least that."""
 _MOST_ITEMS = 64
 
 
@@ -28,11 +29,19 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Of one camera. celsius: it sends degrees Celsius and not kelvin. own: its own rules (TemperatureAlarm) count too."""
+    """Of one camera. celsius: it sends degrees Celsius and not kelvin. own: its own rules (TemperatureAlarm) count too. stills: what is read of those; None
+    where it gives none.
+    """
 
     limits: tuple[Limit, ...] = ()
     celsius: bool = False
     own: bool = True
+    stills: StillOptions | None = None
+
+    @property
+    def stale_us(self) -> int:
+        """What was read last so long ago is not known any more: stills come seldom."""
+        return STALE_US if self.stills is None else max(STALE_US, 3 * self.stills.every_us)
 
 
 @dataclass(slots=True)
@@ -52,11 +61,11 @@ class Temperatures:
     _held: dict[tuple[str, str], _Held] = field(default_factory=dict)
     _rules: dict[str, bool] = field(default_factory=dict)
 
-    def read(self, said: Radiometry, at_us: int) -> list[Sighting]:
-        """What one document comes to. at_us: wall time."""
+    def read(self, said: Radiometry, at_us: int, *, celsius: bool | None = None) -> list[Sighting]:
+        """What one document, or one still, comes to. at_us: wall time. celsius: whether it says degrees Celsius; None: as the camera's documents do."""
         found: list[Sighting] = []
         for reading in said.readings:
-            warm = reading if self.options.celsius else in_celsius(reading)
+            warm = reading if (self.options.celsius if celsius is None else celsius) else in_celsius(reading)
             if warm.item in self.last or len(self.last) < _MOST_ITEMS:
                 self.last[warm.item] = (at_us, warm)
             for limit in self.options.limits:
@@ -77,13 +86,21 @@ class Temperatures:
 
     def idle(self, at_us: int) -> list[Sighting]:
         """Nothing came for long: what stood is not known any more, and is over."""
-        gone = {name for (name, _), held in self._held.items() if at_us - held.last_us >= STALE_US and held.told}
-        self._held = {key: held for key, held in self._held.items() if at_us - held.last_us < STALE_US}
+        gone = {
+            name
+            for (name, _), held in self._held.items()
+            if at_us - held.last_us >= self.options.stale_us and held.told
+        }
+        self._held = {key: held for key, held in self._held.items() if at_us - held.last_us < self.options.stale_us}
         return [each for limit in self.options.limits if limit.name in gone for each in self._over(limit, at_us)]
 
     def now(self, at_us: int) -> Mapping[str, Reading]:
         """By the camera's id: what was read lately, in degrees Celsius."""
-        return {item: reading for item, (read_us, reading) in self.last.items() if 0 <= at_us - read_us < STALE_US}
+        return {
+            item: reading
+            for item, (read_us, reading) in self.last.items()
+            if 0 <= at_us - read_us < self.options.stale_us
+        }
 
     def _judged(self, limit: Limit, reading: Reading, at_us: int) -> list[Sighting]:
         value = {"highest": reading.highest, "lowest": reading.lowest, "mean": reading.mean}[limit.of]
@@ -96,7 +113,7 @@ class Temperatures:
         if not hot and not cold:
             self._held.pop(key, None)
             return self._over(limit, at_us) if held is not None and held.told else []
-        if held is None or not 0 <= at_us - held.last_us < STALE_US:
+        if held is None or not 0 <= at_us - held.last_us < self.options.stale_us:
             held = self._held[key] = _Held(at_us, at_us)
         held.last_us = at_us
         if at_us - held.since_us < limit.for_us:

@@ -18,6 +18,7 @@ class Codec(enum.StrEnum):
     OPUS = "opus"
     FLAC = "flac"
     ONVIF_METADATA = "onvif-metadata"
+    THERMAL_STILL = "thermal-still"
 
 
 class Kind(enum.StrEnum):

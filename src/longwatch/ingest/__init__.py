@@ -9,5 +9,6 @@ from longwatch.ingest.camera_url import CameraUrl
 from longwatch.ingest.options import Options
 from longwatch.ingest.probe import ProbedTrack, ProbeReport, probe
 from longwatch.ingest.source import RtspSource
+from longwatch.ingest.thermal_stills import StillSource
 
-__all__ = ["CameraUrl", "Options", "ProbeReport", "ProbedTrack", "RtspSource", "probe"]
+__all__ = ["CameraUrl", "Options", "ProbeReport", "ProbedTrack", "RtspSource", "StillSource", "probe"]

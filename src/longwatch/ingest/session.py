@@ -18,6 +18,8 @@ import structlog
 from longwatch.base.clock import Clock
 from longwatch.base.secrets import scrub
 from longwatch.base.tasks import Tasks
+from longwatch.formats.codecs import thermal_still
+from longwatch.formats.media import Sample
 from longwatch.formats.rtsp import (
     Client,
     Command,
@@ -34,6 +36,7 @@ from longwatch.formats.rtsp import (
     Transport,
 )
 from longwatch.formats.sdp import Media
+from longwatch.ingest import thermal_stills
 from longwatch.ingest.addresses import TlsTimeoutError, connect
 from longwatch.ingest.arena import arena_of
 from longwatch.ingest.bounds import Bounds, ExcessError
@@ -45,6 +48,7 @@ from longwatch.ingest.frozen import FrozenPicture, Mark
 from longwatch.ingest.options import Options
 from longwatch.ingest.outcome import Outcome
 from longwatch.ingest.selection import Chosen, choose
+from longwatch.ingest.thermal_stills import StillSource
 from longwatch.model.sessions import Fault, StreamSink
 
 _log = structlog.get_logger(__name__)
@@ -77,8 +81,10 @@ class Session:
         unfinished: str = "",
         mark: Mark | None = None,
         bounds: Bounds | None = None,
+        stills: StillSource | None = None,
     ) -> None:
-        """bounds: what this stream may cost, over all its sessions."""
+        """bounds: what this stream may cost, over all its sessions. stills: a further track, fetched while it plays."""
+        self._stills = stills
         self.tracks: list[Chosen] = []
         self.playing = False
         self.reports_in = 0
@@ -265,7 +271,8 @@ class Session:
             offers = ", ".join(self.offered)[:200]
             self._finish(Fault.REFUSED, f"no video that we can store; the camera offers {offers}")
             return
-        self._delivery.set_formats([track.receiver.format for track in self.tracks])
+        formats = [track.receiver.format for track in self.tracks]
+        self._delivery.set_formats(formats if self._stills is None else [*formats, thermal_still.track_format()])
         if self._udp:
             self._tasks.start("ports", self._set_up_udp())
             return
@@ -328,6 +335,19 @@ class Session:
         self._last_packet_us = max(self._last_packet_us, now_us)
         self._last_video_us = max(self._last_video_us, now_us)
         self._next_report_us = now_us + int(self._options.report_every_s * 1e6)
+        if self._stills is not None:
+            follow = thermal_stills.follow(
+                self._stills,
+                len(self.tracks),
+                self._url.origin,
+                self._clock,
+                lambda: self._delivery.opened,
+                self._take_still,
+            )
+            self._tasks.start("stills", follow)
+
+    def _take_still(self, sample: Sample) -> None:
+        self._delivery.take([sample], sample.track)
 
     # Packets
 

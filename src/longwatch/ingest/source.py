@@ -16,6 +16,7 @@ from longwatch.ingest.frozen import Mark
 from longwatch.ingest.options import Options
 from longwatch.ingest.outcome import Outcome
 from longwatch.ingest.session import Session
+from longwatch.ingest.thermal_stills import StillSource
 from longwatch.model.sessions import Activity, Fault, StreamSink, StreamStatus
 
 _log = structlog.get_logger(__name__)
@@ -26,8 +27,10 @@ class RtspSource:
     time on the same loop. New settings make a new source.
     """
 
-    def __init__(self, url: CameraUrl, options: Options, clock: Clock) -> None:
+    def __init__(self, url: CameraUrl, options: Options, clock: Clock, stills: StillSource | None = None) -> None:
+        """stills: what is fetched beside the video, and recorded with it."""
         self._url = url
+        self._stills = stills
         self._options = options
         self._clock = clock
         self._backoff = Backoff(random.random)
@@ -104,6 +107,7 @@ class RtspSource:
             unfinished=self._unfinished,
             mark=self._mark,
             bounds=self._bounds,
+            stills=self._stills,
         )
         session.hurry(self._hurried)
         self._session = session

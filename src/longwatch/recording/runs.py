@@ -9,6 +9,7 @@ from longwatch.archive.ops import IndexOp, MediaOp
 from longwatch.causes import Evidence
 from longwatch.model.stores import Provenance
 from longwatch.recording.audio import AudioLine
+from longwatch.recording.moments import MomentLine
 from longwatch.recording.placement import Placer
 from longwatch.recording.segments import OpenSegment, RunIdentity
 
@@ -69,4 +70,4 @@ class Run:
         self.said_to_us = 0
         self.lost_since = 0
         self.ends_because = ""
-        self.audio: dict[int, AudioLine] = {}
+        self.audio: dict[int, AudioLine | MomentLine] = {}

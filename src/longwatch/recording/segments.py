@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from longwatch.archive.ops import FragmentAppend, MediaOp, SegmentOpen, SegmentSeal
 from longwatch.formats.bmff import GUARD_BYTES, IndexBuilder, SegmentIdentity, Stored, fragment, segment_header
-from longwatch.formats.media import TrackFormat
+from longwatch.formats.media import Codec, TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import FragmentRow
 from longwatch.recording.options import Options
@@ -86,8 +86,12 @@ class OpenSegment:
             self._damaged = True
 
     def other(self, track: int, stored: Stored) -> None:
-        """Add a sample of another track of the file."""
-        self._others.setdefault(track, []).append(stored)
+        """Add a sample of another track of the file. A moment lasts until the next one: within a fragment no time is left between samples."""
+        before = self._others.setdefault(track, [])
+        if before and self.tracks[track].codec is Codec.THERMAL_STILL:
+            at, cts_offset, _, sync, data, damaged = before[-1]
+            before[-1] = (at, cts_offset, stored[0] - at, sync, data, damaged)
+        before.append(stored)
 
     def cut(self, emit: Callable[[MediaOp], None]) -> int:
         """Close the open fragment, if it has video, and hand out what makes it. Answers with its bytes."""

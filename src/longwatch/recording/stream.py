@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from longwatch.archive.ops import RunEnd, RunStart
 from longwatch.causes import Evidence
-from longwatch.formats.media import Kind, Loss, Sample, SenderReport, TrackFormat
+from longwatch.formats.media import Codec, Kind, Loss, Sample, SenderReport, TrackFormat
 from longwatch.model.causes import Cause, Pause
 from longwatch.model.sessions import Fault, StreamKey
 from longwatch.model.stores import Provenance
@@ -22,6 +22,7 @@ from longwatch.recording.audio import AudioLine
 from longwatch.recording.host_time import HostTime
 from longwatch.recording.intake import Closed, Dropped, FormatsChanged, Intake, Opened, video_of
 from longwatch.recording.live_tap import LiveTap
+from longwatch.recording.moments import MomentLine
 from longwatch.recording.options import Budget, Options
 from longwatch.recording.placement import CameraClock, Placer, us_of_90k
 from longwatch.recording.runs import Collected, Run, Stretch
@@ -167,7 +168,9 @@ class StreamRecorder(Intake):
             return
         line = run.audio.get(sample.track)
         if line is None:
-            line = run.audio[sample.track] = AudioLine(self._formats[sample.track].timescale, run.boot_us)
+            format_ = self._formats[sample.track]
+            kind = MomentLine if format_.codec is Codec.THERMAL_STILL else AudioLine
+            line = run.audio[sample.track] = kind(format_.timescale, run.boot_us)
         stored = line.take(sample)
         if stored is not None:
             run.segment.other(track, stored)

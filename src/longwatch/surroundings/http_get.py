@@ -1,4 +1,4 @@
-"""One GET for a small JSON answer from a device on the owner's network: bounded in time and size, one address, no redirect, no proxy.
+"""One GET from a device on the owner's network: bounded in time and size, one address, no redirect, no proxy.
 
 Sans-I/O parsing is httptools'. Logins: Basic, and Digest (RFC 7616) where the device asks for it, as Shelly's second generation does.
 """
@@ -23,7 +23,7 @@ from longwatch.surroundings.options import HttpAddress
 
 WITHIN_S = 4.0
 MAX_BODY = 65_536
-_MAX_RAW = 98_304
+_MAX_HEADERS = 32_768
 _CHUNK = 16_384
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
@@ -39,47 +39,87 @@ class Answer:
 
 async def get_json(address: HttpAddress) -> Any:
     """The JSON that `address` answers with. Raises DeviceError, which shows neither path nor login."""
-    place = f"{address.scheme}://{address.host}:{address.port}"
+    body = await get_bytes(address, accept="application/json", within_s=WITHIN_S, most_bytes=MAX_BODY, login_first=True)
     try:
-        async with asyncio.timeout(WITHIN_S):
-            answer = await _get(address, _basic(address))
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise DeviceError(f"{_place(address)} did not answer in JSON", why=str(error)[:200]) from error
+
+
+async def get_bytes(
+    address: HttpAddress,
+    *,
+    accept: str,
+    within_s: float,
+    most_bytes: int,
+    verify: bool = True,
+    login_first: bool = False,
+) -> bytes:
+    """The body that `address` answers with. verify: its certificate, where it is asked by https. login_first: the password goes with the first request, as
+    Basic; else it is sent as it is only where the device asks for that. Raises DeviceError, as `get_json`.
+    """
+    place = _place(address)
+    asking = _Asking(address, accept, most_bytes, _tls(address, verify))
+    try:
+        async with asyncio.timeout(within_s):
+            answer = await asking.get(_basic(address) if login_first else "")
             if answer.status == 401 and answer.challenge and address.user:
-                answer = await _get(address, digest(address, answer.challenge, os.urandom(8).hex()))
+                answer = await asking.get(digest(address, answer.challenge, os.urandom(8).hex()))
+            elif answer.status == 401 and address.user and not login_first:
+                answer = await asking.get(_basic(address))
     except TimeoutError as error:
-        raise DeviceError(f"{place} did not answer", why=f"{WITHIN_S:.0f} s") from error
+        raise DeviceError(f"{place} did not answer", why=f"{within_s:.0f} s") from error
     except (OSError, EOFError, ValueError, httptools.HttpParserError) as error:
         raise DeviceError(f"{place} did not answer", why=str(error) or type(error).__name__) from error
     if answer.status != 200:
         why = "a redirect is not followed" if 300 <= answer.status < 400 else f"status {answer.status}"
         raise DeviceError(f"{place} did not say", why=why)
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise DeviceError(f"{place} did not answer in JSON", why=str(error)[:200]) from error
+    return answer.body
 
 
-async def _get(address: HttpAddress, authorization: str) -> Answer:
-    context = ssl.create_default_context() if address.scheme == "https" else None
-    reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context, limit=_CHUNK)
-    try:
-        writer.write(request(address, authorization))
-        reading = Reading()
-        while not reading.whole:
-            data = await reader.read(_CHUNK)
-            reading.take(data)
-        return reading.answer()
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            writer.transport.abort()
+def _place(address: HttpAddress) -> str:
+    return f"{address.scheme}://{address.host}:{address.port}"
 
 
-def request(address: HttpAddress, authorization: str) -> bytes:
+def _tls(address: HttpAddress, verify: bool) -> ssl.SSLContext | None:
+    if address.scheme != "https":
+        return None
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    address: HttpAddress
+    accept: str
+    most_bytes: int
+    context: ssl.SSLContext | None
+
+    async def get(self, authorization: str) -> Answer:
+        address = self.address
+        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=self.context, limit=_CHUNK)
+        try:
+            writer.write(request(address, authorization, self.accept))
+            reading = Reading(self.most_bytes)
+            while not reading.whole:
+                data = await reader.read(_CHUNK)
+                reading.take(data)
+            return reading.answer()
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                writer.transport.abort()
+
+
+def request(address: HttpAddress, authorization: str, accept: str = "application/json") -> bytes:
     """The request as it goes out."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     login = f"Authorization: {authorization}\r\n" if authorization else ""
     return (
-        f"GET {address.path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nAccept: application/json\r\n"
+        f"GET {address.path} HTTP/1.1\r\nHost: {host}:{address.port}\r\nAccept: {accept}\r\n"
         f"User-Agent: longwatch\r\n{login}Connection: close\r\n\r\n"
     ).encode("latin-1", "replace")
 
@@ -87,8 +127,9 @@ def request(address: HttpAddress, authorization: str) -> bytes:
 class Reading:
     """An answer on its way. Pure: bytes in. Raises ValueError or httptools' errors where it is none, or too much."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MAX_BODY) -> None:
         self.whole = False
+        self._most = most_bytes
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._size = 0
@@ -103,11 +144,11 @@ class Reading:
             self.whole = True  # an answer without length ends with its connection
             return
         self._raw += len(data)
-        if self._raw > _MAX_RAW:
-            raise ValueError(f"an answer of more than {_MAX_RAW} bytes")
+        if self._raw > self._most + _MAX_HEADERS:
+            raise ValueError(f"an answer of more than {self._most + _MAX_HEADERS} bytes")
         self._parser.feed_data(data)
-        if self._size > MAX_BODY:
-            raise ValueError(f"a body of more than {MAX_BODY} bytes")
+        if self._size > self._most:
+            raise ValueError(f"a body of more than {self._most} bytes")
 
     def answer(self) -> Answer:
         """Once `whole`."""

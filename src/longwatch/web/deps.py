@@ -23,12 +23,14 @@ from longwatch.model.areas import Area
 from longwatch.model.audit import Mention, Question
 from longwatch.model.event_rows import Asked, Crowd, Stored
 from longwatch.model.events import Event, EventChange
+from longwatch.model.heat import StillNews, StillOptions
 from longwatch.model.holds import Hold
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import GapSpan, RecordedSpan, SegmentSource
 from longwatch.model.watching import DetectionState, Moved, WatcherState
 from longwatch.notify.desk import Desk
 from longwatch.playback import Recoder, Stills
+from longwatch.playback.heat import HeatStills
 from longwatch.strips import Strips
 from longwatch.strips.distant import DistantStrips
 from longwatch.timeline import Tile
@@ -42,7 +44,7 @@ _T = TypeVar("_T")
 class SiteCamera:
     """A camera of the settings, without its addresses: the web has no need to know them. covers: what it sees, in the owner's words.
     scheduled: it is not recorded all the time. max_age_s: how long its footage is kept at most. masks: parts of the picture that are
-    never recorded; shades: those that are only hidden from viewers. masked, shaded: where they are.
+    never recorded; shades: those that are only hidden from viewers. masked, shaded: where they are. stills: it gives thermal stills.
     """
 
     id: str
@@ -58,6 +60,7 @@ class SiteCamera:
     shades: int = 0
     masked: tuple[Area, ...] = ()
     shaded: tuple[Area, ...] = ()
+    stills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +344,8 @@ class Thermometers(Protocol):
 
     def now(self, camera: str) -> Mapping[str, Reading]: ...
     def unread(self, camera: str) -> int: ...
+    def still_options(self, camera: str) -> StillOptions | None: ...
+    def still_news(self, camera: str) -> StillNews | None: ...
 
 
 @dataclass(slots=True)
@@ -374,6 +379,7 @@ class Deps:
     notify: Desk | None = None
     detection: Detection | None = None
     temperatures: Thermometers | None = None
+    heat_stills: HeatStills | None = None
     readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(READERS, thread_name_prefix="archive-reader")
     )

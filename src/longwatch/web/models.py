@@ -86,7 +86,7 @@ class CameraPause(Model):
 
 class Camera(Model):
     """state: "recording", or a cause's name. reason: in words. recorded_until: what is durable. masks: how many parts of its
-    picture are never recorded. shades: what is to be hidden when it is shown; the recording contains it.
+    picture are never recorded. shades: what is to be hidden when it is shown; the recording contains it. stills: it gives thermal stills.
     """
 
     id: str
@@ -101,6 +101,7 @@ class Camera(Model):
     pause: CameraPause | None
     masks: int
     shades: list[AreaOfPicture]
+    stills: bool
     streams: list[Stream]
 
 

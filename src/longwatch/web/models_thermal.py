@@ -1,10 +1,11 @@
-"""Answer of `/api/v1/cameras/{id}/temperatures`."""
+"""Answers of `/api/v1/cameras/{id}/temperatures`, and what `thermal` says before its levels."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from longwatch.web.model import Model
+from longwatch.web.models import Moment
 
 
 class Temperature(Model):
@@ -17,9 +18,20 @@ class Temperature(Model):
     mean: float | None
 
 
+class ThermalStills(Model):
+    """How its stills go. trouble: why the last could not be read, or that none comes; empty where all is well."""
+
+    every_s: float
+    last: Moment | None
+    trouble: str
+
+
 class TemperatureList(Model):
-    """What was read in the last half a minute. unreadable: documents since the start that could not be read."""
+    """What was read lately: in the last half a minute, or of stills in three times the time between two. unreadable: documents since the start that could not
+    be read. stills: null where the camera is to give none.
+    """
 
     items: list[Temperature]
     unreadable: int
+    stills: ThermalStills | None
     next: None = None

@@ -29,15 +29,26 @@ EVENT_SEGMENT_US = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Stills:
+    """Stills of a thermal camera: where they are asked for, and how often. verify_certificate: of https."""
+
+    address: surroundings.HttpAddress
+    every_s: float
+    verify_certificate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class StreamOptions:
     """One stream of a camera. Equal options mean that nothing has to be interrupted. masked: what is hidden, and by which child;
-    None where nothing is. Every stream of a masked camera comes from that child, which takes in `main` alone: `url` is its.
+    None where nothing is. Every stream of a masked camera comes from that child, which takes in `main` alone: `url` is its. stills: what is fetched and
+    recorded beside it; None where nothing is.
     """
 
     key: StreamKey
     url: ingest.CameraUrl
     ingest: ingest.Options
     masked: masking.Job | None = None
+    stills: Stills | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +143,20 @@ def _camera(camera: dict[str, Any]) -> CameraOptions:
                 ingest.CameraUrl.parse(str(url if masked is None else camera["streams"]["main"])),
                 dataclasses.replace(options, metadata=name == "main" and camera.get("metadata") is True),
                 masked,
+                _stills(camera, options) if name == "main" and masked is None else None,
             )
             for name, url in camera["streams"].items()
         ),
         power_windows=_windows(camera.get("power_windows")),
     )
+
+
+def _stills(camera: dict[str, Any], options: ingest.Options) -> Stills | None:
+    given = camera.get("stills")
+    if given is None:
+        return None
+    address = surroundings.HttpAddress(**given["address"])
+    return Stills(address, float(given["every_s"]), options.verify_certificate)
 
 
 def _masked(camera: dict[str, Any], options: ingest.Options) -> masking.Job | None:

@@ -20,6 +20,7 @@ from longwatch.model.sessions import Activity, SampleSource, StreamKey, StreamSt
 from longwatch.model.stores import Provenance
 from longwatch.model.surroundings import UNKNOWN, SurroundingsSource
 from longwatch.node.recorder.options import StreamOptions
+from longwatch.node.recorder.thermal_stills import FetchedStills
 from longwatch.recording import HostTime, StreamRecorder
 
 REMOVED = "not in the settings"
@@ -104,7 +105,8 @@ class StreamUnit:
     def _source_of(self, options: StreamOptions) -> SampleSource:
         """The camera itself; or, where it has masks, the child that stands in front of it. Nothing else ever reaches the recorder."""
         if options.masked is None:
-            return RtspSource(options.url, options.ingest, self._clock)
+            stills = None if options.stills is None else FetchedStills(options.stills)
+            return RtspSource(options.url, options.ingest, self._clock, stills)
         assert self._masking is not None
         return self._masking.source(options.masked, self.key.stream)
 

@@ -12,9 +12,11 @@ from longwatch.accounts import Role
 from longwatch.accounts.provider import ProviderOptions
 from longwatch.config import Settings
 from longwatch.config.model import Camera, PictureArea
+from longwatch.config.thermal import HeatStills
 from longwatch.events.temperatures import Limit as HeatLimit
 from longwatch.events.temperatures import Options as HeatOptions
 from longwatch.model.areas import Area
+from longwatch.model.heat import HeatPart, HeatScale, StillOptions
 from longwatch.node.server.stamping import StampOptions
 from longwatch.node.watch.keeping import Around
 from longwatch.node.watch.watching import Options as WatchingOptions
@@ -55,6 +57,7 @@ def _camera(camera: Camera, post_max_age_s: int) -> SiteCamera:
         shades=len(camera.shades),
         masked=_areas(camera.masks),
         shaded=_areas(camera.shades),
+        stills=camera.radiometry is not None and camera.radiometry.stills is not None,
     )
 
 
@@ -99,10 +102,19 @@ def temperatures_of(settings: Settings) -> dict[str, HeatOptions]:
             ),
             asked.unit == "celsius",
             asked.own_rules,
+            _stills(asked.stills),
         )
         for camera in settings.cameras.values()
         if (asked := camera.radiometry) is not None
     }
+
+
+def _stills(asked: HeatStills | None) -> StillOptions | None:
+    if asked is None:
+        return None
+    parts = [HeatPart(area.name, area.polygon) for area in asked.areas]
+    parts += [HeatPart(spot.name, (spot.at,)) for spot in asked.spots]
+    return StillOptions(HeatScale(asked.gain, asked.offset), tuple(parts), asked.every * 1_000_000)
 
 
 def by_events_of(settings: Settings) -> dict[str, Around]:

@@ -81,6 +81,7 @@ from longwatch.node.watch.temperatures import Heat
 from longwatch.node.watch.watching import Watching
 from longwatch.pictures import Slots
 from longwatch.playback import Recoder, Stills
+from longwatch.playback.heat import HeatStills
 from longwatch.server_db import ServerDb
 from longwatch.strips import Shelf, Strips
 from longwatch.trust import enrolment_of
@@ -153,6 +154,7 @@ class ServerProcess:
         slots = Slots(self.settings.web.transcodes, self.clock)
         hub = Hub(link, self.clock, slots=slots)
         stills = Stills()
+        heat_stills = HeatStills()
         options = Options(
             version=version("longwatch"), name=self.settings.web.name, provider=provider_of(self.settings)
         )
@@ -170,6 +172,7 @@ class ServerProcess:
             VerifyingJob(lambda: self.settings.volumes, self.clock, self._tasks),
             PublishedLog(self.settings.volumes),
         )
+        deps.heat_stills = heat_stills
         deps.posts = hub_part
         if hub_part is not None:
             hub_part.settings_now(lambda: self.settings)
@@ -287,8 +290,11 @@ class ServerProcess:
             media.start(self._tasks)
             if watching is not None:
                 watching.start(self._tasks)
-                heat = deps.temperatures = Heat(link, lambda: temperatures_of(self.settings), watching, self.clock)
+                heat = deps.temperatures = Heat(
+                    link, lambda: temperatures_of(self.settings), watching, self.clock, heat_stills
+                )
                 self._tasks.start("temperatures", heat.run())
+                self._tasks.start("thermal-stills", heat.run_stills())
                 self._tasks.start("temperatures-asked", heat.ask())
             if self._looking is not None:
                 self._tasks.start("looking", self._looking.run())
@@ -318,6 +324,7 @@ class ServerProcess:
             await rough.aclose()
             await slow.aclose()
             await stills.aclose()
+            await heat_stills.aclose()
             await deps.recoder.aclose()
             deps.readers.shutdown(wait=False, cancel_futures=True)
             own.close()

@@ -93,6 +93,7 @@ def _told(
         "pause": _pause(main),
         "masks": camera.masks,
         "shades": [{"name": area.name, "polygon": [list(point) for point in area.points]} for area in camera.shaded],
+        "stills": camera.stills,
         "streams": [_stream(camera, name, snapshot, state) for name, state in streams.items()],
     }
 
