@@ -64,6 +64,12 @@ class Heard:
         self.statuses.append(status)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a process takes to begin says how busy the machine is."""
+    monkeypatch.setattr(source, "SILENT_S", 120.0)
+
+
 def masking(program: str) -> Masking:
     return Masking(SystemClock(), (sys.executable, "-c", _SPEAK + program))
 
@@ -113,11 +119,17 @@ async def test_its_last_words_are_the_reason() -> None:
 
 
 async def test_one_that_hangs_is_killed_and_the_gap_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "SILENT_S", 0.6)
     made = masking(GOOD + "time.sleep(60)")
     pids: set[int] = set()
 
     async def killed(heard: Heard) -> None:
+        opened = heard.opened
+
+        def impatient_from_now_on(tracks: tuple[TrackFormat, ...]) -> None:
+            opened(tracks)
+            monkeypatch.setattr(source, "SILENT_S", 0.6)
+
+        monkeypatch.setattr(heard, "opened", impatient_from_now_on)
         await until(made.pids)
         pids.update(made.pids().values())
         await until(lambda: any("closed" in said for said in heard.said))
