@@ -1,6 +1,7 @@
-"""What looks at pictures, seen from the recorder: sizes of all samples a few times a second, bytes of few. docs/design/watching.md.
+"""What looks at pictures, seen from the recorder: sizes of all samples now and then, bytes of few. docs/design/watching.md.
 
-It costs the recorder two frames a second and stream while nothing moves. Nothing here waits: what the neighbour does not take is dropped and counted.
+While nothing moves it costs the recorder a frame in two seconds and stream, and less than that many writes: what waits of several streams for one neighbour goes out together, so that
+it wakes once for all of them. Nothing here waits for anybody: what the neighbour does not take is dropped and counted.
 """
 
 from __future__ import annotations
@@ -16,25 +17,54 @@ from longwatch.wire.frames import encode
 from longwatch.wire.looking import encode_rows, row_of
 from longwatch.wire.media import encode_format
 
-BATCH_US = 400_000
-QUIET_BATCH_US = 800_000
-"""While sizes alone are told: who looks learns up to so much later that something begins."""
+BATCH_US, LATER_BATCH_US = 400_000, 800_000
+"""While all is given: in the first two seconds, in which something is found or not, and after them."""
+_LATER_US = 2_000_000
+CALM_BATCH_US, LEAST_BATCH_US = 2_000_000, 800_000
+"""While sizes alone are told, and none is unusual: who looks learns up to so much later that something begins. Of short groups of pictures it is less (`_IN_TIME_US`)."""
+_IN_TIME_US = 200_000
+"""Before the next group begins, what opened the gate in the one before is to be asked for: one more is not held."""
+KEY_US = 800_000
+"""A sync sample that is given is told at most so much later."""
+_TOGETHER = 0.6
+"""What waits for so much of its time goes along with what another stream has to tell."""
+_LARGER, _DECAY = 1.1, 0.005
+"""A picture larger than nearly all lately is told at once. What counts as that rises by a tenth with each, and falls by so much a second: in calm there is one in twenty seconds."""
+_UNUSED_US = 5_000_000
 _BATCH_BYTES = 256 << 10
 _MOST_GROUP_BYTES = 12 << 20
 """Of an open group: who looks holds no more either, and a group that never ends is not copied to it."""
-_MOST_BEFORE_BYTES, BEFORE_US = 1 << 20, 1_200_000
+_MOST_BEFORE_BYTES, BEFORE_US = 1 << 20, 2_400_000
 """Of the group before the open one, and for how long: sizes are told so late that what they tell may lie in it."""
 _numbers = itertools.count(-1, -1)  # no number of a `Subscription`
 
 
-class Look:
-    """One neighbour's look at one stream. key_us: of sync samples, one in about so long comes with its bytes. whole: all do."""
+class Round:
+    """All looks of one neighbour: what several of them have to tell goes out in one write."""
 
-    def __init__(self, peer: Peer, key: StreamKey, tap: LiveTap, key_us: int) -> None:
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.looks: list[Look] = []
+
+    def tell(self, first: Look, now_us: int) -> None:
+        """What waits of this one, and of those that would have told it soon."""
+        going = [look for look in self.looks if look is first or look.may_go(now_us)]
+        if not self.peer.push(b"".join([look.batch() for look in going])):
+            for look in going:
+                look.lost()
+        for look in going:
+            look.gone()
+
+
+class Look:
+    """One neighbour's look at one stream. key_us: of sync samples, one in about so long comes with its bytes. whole: all do. beside: all of that neighbour's looks."""
+
+    def __init__(self, peer: Peer, key: StreamKey, tap: LiveTap, key_us: int, beside: Round | None = None) -> None:
         self.key = key
         self.key_us = key_us
         self.dropped = 0
         self._peer = peer
+        self._round = beside or Round(peer)
         self.tap = tap
         self._number = next(_numbers)
         self._whole = False
@@ -43,7 +73,11 @@ class Look:
         self._rows: list[tuple[bytes, bytes]] = []
         self._given: list[bytes] = []
         self._given_bytes = 0
-        self._first_us = 0
+        self._first_us = self._last_us = self._may_us = self._due_us = 0
+        self._wanted = False  # what waits holds a sync sample that somebody is to look at
+        self._whole_us = 0  # since when all is given
+        self._group_us = 0  # how long the last group was
+        self._large, self._large_us = 0.0, 0
         self._last_key_us: int | None = None
         self._sync_us = 0
         self._broken = False
@@ -53,11 +87,14 @@ class Look:
 
     def begin(self) -> None:
         """From now on."""
+        self._round.looks.append(self)
         self.tap.subscribe(self._number, self._formats, self._samples, patient=True)
 
     def end(self) -> None:
         """No more."""
         self.tap.unsubscribe(self._number)
+        if self in self._round.looks:
+            self._round.looks.remove(self)
 
     def give_all(self, *, on: bool, again: bool = False) -> None:
         """With their bytes from the last sync sample on, and from the one before it where that was a moment ago; or sizes again. again: the open group once more."""
@@ -71,6 +108,8 @@ class Look:
                 group = []
             rows = [row_of(sample, self._codec, whole=True) for sample in group]
             self._broken = not self._push("look_group", rows, [sample.data for sample in group]) or not group
+        if on and not self._whole:
+            self._whole_us = self._last_us
         self._whole = on
 
     def _formats(self, generation: int, tracks: tuple[TrackFormat, ...]) -> None:
@@ -101,39 +140,78 @@ class Look:
 
     def _take(self, sample: Sample) -> None:
         arrival_us = sample.arrival_boot_us
-        if self._rows and (
-            not 0 <= arrival_us - self._first_us < (BATCH_US if self._whole else QUIET_BATCH_US)
-            or self._given_bytes > _BATCH_BYTES
-        ):
-            self._flush()
+        if self._rows and not 0 <= arrival_us - self._first_us < _UNUSED_US:
+            self._flush()  # the stream stood still
+        self._last_us = arrival_us
+        if sample.sync:
+            self._group_us, self._sync_us = arrival_us - self._sync_us, arrival_us
         if not self._rows:
-            self._first_us = arrival_us
+            batch_us = self._batch_us(arrival_us)
+            self._first_us, self._due_us = arrival_us, arrival_us + batch_us
+            self._may_us = arrival_us + round(_TOGETHER * batch_us)
         whole = self._whole
         if sample.sync:
             self._broken = False
-            last_us, group_us, self._sync_us = self._last_key_us, arrival_us - self._sync_us, arrival_us
+            last_us = self._last_key_us
             # the one nearest to the time, as the gate has it: the first after it may be a whole group later
             if (
                 whole
                 or last_us is None
-                or not 0 <= arrival_us - last_us < self.key_us - min(group_us, self.key_us) // 2
+                or not 0 <= arrival_us - last_us < self.key_us - min(self._group_us, self.key_us) // 2
             ):
+                if not whole:
+                    self._due_us, self._wanted = min(self._due_us, arrival_us + KEY_US), True
                 whole = True
                 self._last_key_us = arrival_us
         elif self._broken:
             whole = False  # of no use without what it builds on
-        self._rows.append(row_of(sample, self._codec, whole=whole))
+        row = row_of(sample, self._codec, whole=whole)
+        self._rows.append(row)
         if whole:
             self._given.append(sample.data)
             self._given_bytes += len(sample.data)
+        if not sample.sync and self._is_unusual(len(sample.data), arrival_us):
+            self._due_us = arrival_us
+        if arrival_us >= self._due_us or self._given_bytes > _BATCH_BYTES:
+            self._flush()
+
+    def _batch_us(self, now_us: int) -> int:
+        """How long the one that begins now may be."""
+        if self._whole:
+            return BATCH_US if now_us - self._whole_us < _LATER_US else LATER_BATCH_US
+        return min(CALM_BATCH_US, max(LEAST_BATCH_US, self._group_us - _IN_TIME_US))
+
+    def _is_unusual(self, size: int, now_us: int) -> bool:
+        """Whether it is larger than nearly all lately: something may begin, and is not to wait."""
+        passed_us, self._large_us = now_us - self._large_us, now_us
+        if size > self._large:
+            known = self._large > 0
+            self._large = max(self._large * _LARGER, size * 0.5) if known else size * _LARGER
+            return known
+        if passed_us > 0:
+            self._large *= max(0.5, 1 - _DECAY * passed_us / 1e6)
+        return False
+
+    def may_go(self, now_us: int) -> bool:
+        """Whether it has something to tell that has waited long enough, or is to be looked at."""
+        return bool(self._rows) and (self._wanted or now_us >= self._may_us)
+
+    def batch(self) -> bytes:
+        """What waits."""
+        return encode_rows("look_batch", self.key, self._generation, self._rows, self._given, self.dropped)
+
+    def lost(self) -> None:
+        """It was not taken."""
+        self.dropped += len(self._rows)
+        self._broken = True
+
+    def gone(self) -> None:
+        """It waits no longer."""
+        self._rows, self._given, self._given_bytes, self._wanted = [], [], 0, False
 
     def _flush(self) -> None:
-        if not self._rows:
-            return
-        rows, given = self._rows, self._given
-        self._rows, self._given, self._given_bytes = [], [], 0
-        if not self._push("look_batch", rows, given):
-            self._broken = True
+        if self._rows:
+            self._round.tell(self, self._last_us)
 
     def _push(self, kind: str, rows: list[tuple[bytes, bytes]], given: list[bytes]) -> bool:
         if self._peer.push(encode_rows(kind, self.key, self._generation, rows, given, self.dropped)):

@@ -10,7 +10,7 @@ from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.formats.media import Sample, TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.node.link import Peer
-from longwatch.node.recorder.looks import Look
+from longwatch.node.recorder.looks import Look, Round
 from longwatch.node.recorder.notes import Notes
 from longwatch.recording import LiveTap
 from longwatch.wire.frames import encode
@@ -78,6 +78,7 @@ class RecorderSocket:
         self._commands = commands
         self._subscriptions: dict[tuple[Peer, StreamKey], Subscription] = {}
         self._looks: dict[tuple[Peer, StreamKey], Look] = {}
+        self._rounds: dict[Peer, Round] = {}
         self._notes: dict[tuple[Peer, StreamKey], Notes] = {}
 
     async def handle(self, peer: Peer, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +132,11 @@ class RecorderSocket:
         if look is None or look.tap is not tap:
             if look is not None:
                 look.end()
-            look = self._looks[peer, key] = Look(peer, key, tap, 0)
+            beside = self._rounds.get(peer)
+            if beside is None:
+                beside = self._rounds[peer] = Round(peer)
+                peer.on_gone.append(lambda: self._rounds.pop(peer, None))
+            look = self._looks[peer, key] = Look(peer, key, tap, 0, beside)
             peer.on_gone.append(lambda: self._forget_look(peer, key, look))
             look.begin()
         if isinstance(key_us, int):

@@ -30,9 +30,11 @@ class Neighbour:
         self.on_gone: list[Callable[[], None]] = []
         self.frames: list[Frame] = []
         self.takes = True
+        self.writes = 0
         self._decoder = Decoder()
 
     def push(self, data: bytes) -> bool:
+        self.writes += 1
         if self.takes:
             self.frames += self._decoder.feed(data)
         return self.takes
@@ -203,3 +205,101 @@ async def test_a_group_that_never_ends_is_not_copied_and_is_said_to_be_missing()
     assert (await case.ask(key_us=2_000_000, whole=True))["dropped"] == 20
     [group] = [frame for frame in case.peer.frames if frame.type == "look_group"]
     assert decode_rows(group)[0] == []
+
+
+def stream(
+    tap: LiveTap, count: int, *, group: int, begin: int = 0, phase: int = 0, larger: tuple[int, ...] = ()
+) -> None:
+    """Pictures at 25 a second, a sync sample each `group` pictures; these are larger."""
+    for number in range(begin, begin + count):
+        sync, bytes_ = (number + phase) % group == 0, 150 if number in larger else 50
+        tap.samples(
+            [Sample(1, number, 0, sync, bytes(bytes_), 1_000_000 + number * EACH_US)], bytes_, 0 if sync else -1
+        )
+
+
+def batches(case: Case) -> list[list[Row]]:
+    return [decode_rows(frame)[0] for frame in case.peer.frames if frame.type == "look_batch"]
+
+
+async def test_the_longer_a_group_of_pictures_the_longer_sizes_wait_but_no_sync_sample_that_is_wanted_does(case: Case):
+    case.begin()
+    await case.ask(key_us=8_000_000, whole=False)
+    stream(case.tap, 1_000, group=100)
+    told = batches(case)[3:]
+    longest_us = max(rows[-1].arrival_us - rows[0].arrival_us for rows in told)
+    assert 1_900_000 <= longest_us <= 2_000_000 + EACH_US
+    for rows in told:
+        wanted = [row.arrival_us for row in rows if row.given]
+        assert not wanted or rows[-1].arrival_us - wanted[0] <= 800_000 + EACH_US
+    assert any(row.given for rows in told for row in rows)
+    case.peer.frames.clear()
+    stream(case.tap, 500, group=25, begin=1_000)
+    # what opened the gate in one group is asked for before the next one ends
+    assert all(rows[-1].arrival_us - rows[0].arrival_us <= 800_000 + EACH_US for rows in batches(case)[2:])
+
+
+async def test_a_picture_larger_than_those_before_it_is_told_at_once_and_what_stays_large_is_no_news(case: Case):
+    case.begin()
+    await case.ask(key_us=60_000_000, whole=False)
+    stream(case.tap, 510, group=100, larger=(490,))
+    assert next(rows[-1].dts for rows in batches(case) if rows[-1].dts >= 480) == 490
+    case.peer.frames.clear()
+    stream(case.tap, 490, group=100, begin=510, larger=tuple(range(510, 1_000)))
+    assert len([rows for rows in batches(case) if rows[-1].dts >= 700]) <= 8, "12 s in batches of two, as before"
+
+
+async def test_what_several_streams_have_to_tell_one_neighbour_goes_out_in_one_write() -> None:
+    taps = [LiveTap(Budget(1 << 20)) for _ in range(4)]
+    keys = [StreamKey(f"camera-{number}", "sub") for number in range(4)]
+    neighbour = Neighbour()
+    socket = RecorderSocket(lambda key: taps[keys.index(key)], {})
+    for tap, key in zip(taps, keys, strict=True):
+        tap.formats((SOUND, VIDEO), 1)
+        await socket.handle(cast("Peer", neighbour), "look", {"stream": list(key), "key_us": 4_000_000, "whole": False})
+    neighbour.writes = 0
+    neighbour.frames.clear()
+    for number in range(500):  # 20 s of groups of two seconds, which begin at other times
+        for place, tap in enumerate(taps):
+            stream(tap, 1, group=50, begin=number, phase=12 * place)
+    frames = [frame for frame in neighbour.frames if frame.type == "look_batch"]
+    assert {frame.header["stream"][0] for frame in frames} == {key.camera for key in keys}
+    assert neighbour.writes <= 25 < len(frames), "four cameras alone would take forty and more"
+    for key in keys:
+        mine = [row.dts for frame in frames if frame.header["stream"][0] == key.camera for row in decode_rows(frame)[0]]
+        assert mine == list(range(mine[0], mine[0] + len(mine))), "all, in order"
+    await socket.handle(cast("Peer", neighbour), "unlook", {"stream": list(keys[0])})
+    neighbour.frames.clear()
+    for place, tap in enumerate(taps):
+        stream(tap, 100, group=50, begin=500, phase=12 * place)
+    assert keys[0].camera not in {frame.header["stream"][0] for frame in neighbour.frames}
+
+
+async def test_once_all_is_given_for_a_while_it_comes_in_longer_batches(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, whole=False)
+    stream(case.tap, 60, group=50)
+    await case.ask(whole=True)
+    case.peer.frames.clear()
+    stream(case.tap, 150, group=50, begin=60)
+    lengths = [(rows[0].arrival_us, rows[-1].arrival_us - rows[0].arrival_us) for rows in batches(case)]
+    first_us = lengths[0][0]
+    assert all(length <= 400_000 for at, length in lengths if at - first_us < 1_900_000)
+    assert any(length >= 700_000 for at, length in lengths if at - first_us > 2_000_000)
+    assert all(length <= 800_000 for _, length in lengths)
+
+
+async def test_the_group_before_is_given_where_sizes_are_told_two_seconds_late(case: Case):
+    case.begin()
+    await case.ask(key_us=60_000_000, whole=False)
+    stream(case.tap, 100 + 45, group=100)
+    case.peer.frames.clear()
+    await case.ask(whole=True)
+    group = next(frame for frame in case.peer.frames if frame.type == "look_group")
+    assert [row.dts for row in decode_rows(group)[0]] == list(range(145)), "it ended 1.8 s ago"
+    await case.ask(whole=False)
+    stream(case.tap, 25, group=100, begin=145)
+    case.peer.frames.clear()
+    await case.ask(whole=True)
+    group = next(frame for frame in case.peer.frames if frame.type == "look_group")
+    assert [row.dts for row in decode_rows(group)[0]] == list(range(100, 170)), "and 2.8 s ago"
