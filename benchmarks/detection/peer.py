@@ -86,9 +86,9 @@ def watch(stream: Stream, changes: dict[str, str] | None = None) -> Run:
 
 
 def _punctual(process: subprocess.Popen[str]) -> None:
-    """Before others, where that is allowed: it follows the clock, and others may be busy here."""
+    """Before all others, where that is allowed: it follows the clock, and on a busy machine it found half of what it finds on a quiet one, at a priority of -10 too."""
     with contextlib.suppress(PermissionError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, -10)
+        os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(1))
 
 
 def _read(process: subprocess.Popen[str], told: list[tuple[float, str]]) -> None:
