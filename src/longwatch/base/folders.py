@@ -1,8 +1,9 @@
-"""Whether a folder can be used, asked without making anything. Only the standard library is imported here: the supervisor asks too."""
+"""Whether a folder can be used, or a file be replaced, asked without making anything. Only the standard library is imported here: the supervisor asks too."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -25,6 +26,17 @@ def why_unusable(path: Path) -> str:
     except OSError as error:
         return f"{path} cannot be reached by {_user()}: {error.strerror}"
     return f"{path} is not there and cannot be made: {why}" if why else ""
+
+
+def why_not_replaced(path: Path) -> str:
+    """Why no new file may be renamed over `path`: a device, a pipe or a folder stands there, and `/dev/null` would be gone for the whole machine. "" where an
+    ordinary file stands there, a link, or nothing, and where one may not look.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return ""
+    return "" if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else f"{path} is no ordinary file"
 
 
 def _is_there(path: Path) -> bool:

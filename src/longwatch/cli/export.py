@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from longwatch.base.errors import UsageError
+from longwatch.base.folders import why_not_replaced
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.cli import options
 from longwatch.cli.output import say, say_json, warn
@@ -60,6 +61,9 @@ def export(
     from_us, to_us = parse_us(from_), parse_us(to)
     if from_us >= to_us:
         raise UsageError("--from is not before --to", remedy="give a stretch of time that is not empty")
+    why = why_not_replaced(out)
+    if why:
+        raise UsageError(f"{out} cannot be written", why=why, remedy="name a file")
     person = at_the_post().person(reason=reason)
     work = _package if evidence else _video
     work(settings, StreamKey(camera, stream), (from_us, to_us), out, person, json)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.base.folders import why_not_replaced
 from longwatch.config import expand, values
 from longwatch.config.loader import compose
 from longwatch.config.problems import Problem, SettingsError, Wrong
@@ -149,6 +150,9 @@ def _read(path: Path) -> Stand:
 
 def _why_not(path: Path) -> str:
     folder = path.parent
+    why = why_not_replaced(path)
+    if why:
+        return why
     if path.exists() and not os.access(path, os.W_OK):
         return f"{path} is read-only to the server"
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from longwatch.base.errors import LongwatchError, UsageError
+from longwatch.base.folders import why_not_replaced
 from longwatch.ledger.canonical import NotCanonicalError, canonical
 from longwatch.ledger.checkpoint import CheckpointError, KeyTextError, open_text, parse_public_key, sign_text, vkey
 from longwatch.trust.keys import SigningKey, flush_folder, key_in
@@ -161,6 +162,9 @@ def pack(
     """Write a bundle: new, flushed, renamed. The same wheels and key make the same bytes. Raises LongwatchError, UsageError for wheels that do not
     belong together.
     """
+    why = why_not_replaced(out)
+    if why:
+        raise UsageError(f"{out} cannot be written", why=why, remedy="name a file")
     found = sorted((Wheel.of(path), path) for path in wheels)
     distributions = [wheel.distribution for wheel, _ in found]
     twice = sorted({name for name in distributions if distributions.count(name) > 1})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from longwatch.base import folders
-from longwatch.base.folders import why_unusable
+from longwatch.base.folders import why_not_replaced, why_unusable
 
 
 def test_one_that_is_there_or_can_be_made_is_in_order_and_nothing_is_made(tmp_path: Path) -> None:
@@ -46,3 +46,12 @@ def test_the_user_that_asks_is_whose_rights_count(tmp_path: Path) -> None:
         os.seteuid(65_534)
         os._exit(0 if why_unusable(data) and why_unusable(Path("/longwatch-data")) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_only_what_is_an_ordinary_file_or_a_link_may_be_replaced(tmp_path: Path) -> None:
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.touch()
+    link.symlink_to(os.devnull)
+    assert [why_not_replaced(path) for path in (file, link, tmp_path / "none")] == ["", "", ""]
+    for path in (Path(os.devnull), tmp_path):
+        assert why_not_replaced(path) == f"{path} is no ordinary file"

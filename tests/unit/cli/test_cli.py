@@ -248,6 +248,15 @@ def test_an_export_names_every_second_that_is_missing(run, recorded, tmp_path):
     assert gaps == [("2025-12-31T23:59:50Z", START, "never_recorded"), (START, "2026-01-01T00:00:10Z", "unknown")]
 
 
+def test_an_export_takes_the_place_of_no_device(run, recorded, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    span = ("--from", "2025-12-31T23:59:50Z", "--to", "2026-01-01T00:00:12Z")
+    for kind in ((), ("--evidence", "--reason", "so")):
+        code, _, said = run("export", "gate", *span, "--out", pipe, *kind, "--config", recorded)
+        assert (code, "no ordinary file" in said, pipe.is_fifo()) == (2, True, True)
+
+
 @pytest.mark.parametrize(
     ("from_", "to"), [("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), ("yesterday", "2026-01-01T00:00:00Z")]
 )

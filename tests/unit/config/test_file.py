@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -59,3 +60,13 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatc
         put(path, b"two", 0o600)
     assert path.read_text() == "one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_device_or_a_pipe_is_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "secrets.env"
+    os.mkfifo(pipe)
+    with pytest.raises(LongwatchError) as caught:
+        put(pipe, b"A=b", 0o600)
+    assert "no ordinary file" in caught.value.why
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

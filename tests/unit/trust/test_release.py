@@ -1,4 +1,5 @@
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,6 +63,14 @@ def test_the_same_wheels_make_the_same_bytes(bundle: Path, key: SigningKey, tmp_
     wheels = sorted(tmp_path.glob("*.whl"), reverse=True)
     release.pack(wheels, key, again, FORMATS, {"other": "3.1", "some-lib": "2.0"})
     assert again.read_bytes() == bundle.read_bytes()
+
+
+def test_a_bundle_takes_the_place_of_no_device(tmp_path: Path, key: SigningKey) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="cannot be written"):
+        release.pack([wheel(tmp_path)], key, pipe, FORMATS)
+    assert pipe.is_fifo()
 
 
 def test_a_key_is_made_once_and_told_as_one_line(tmp_path: Path) -> None:
