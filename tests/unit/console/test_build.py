@@ -13,7 +13,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONSOLE = ROOT / "console"
 STATIC = ROOT / "src/longwatch/web/static"
 MOST_SCRIPT_BYTES = 150_000
