@@ -42,12 +42,13 @@ _SOUND_AFTER_US = 60_000_000
 
 
 class Piece(NamedTuple):
-    """Samples one after another, with their bytes. fresh: it begins with a sync sample. times: of CLOCK_BOOTTIME."""
+    """Samples one after another, with their bytes. fresh: it begins with a sync sample. times: of CLOCK_BOOTTIME. came_us: when it came here, as far as that is known."""
 
     rows: Sequence[Row]
     data: bytes
     fresh: bool
     whole_group: bool
+    came_us: int
 
     @property
     def first_us(self) -> int:
@@ -149,7 +150,10 @@ class StreamWatch:
         self._before_us = 0  # where the group before it began
         self._reach_us = 0  # from where on pictures are of use, while a group is waited for
         self._awaits_group_us: int | None = None
+        self._asked_us = 0  # since when
         self._told_us = 0
+        self._came_us = 0  # the last that was told
+        self._job_came_us = 0
         self._offset_us = 0
         self._missed_told = 0
         self._coarse_us = 0
@@ -206,6 +210,15 @@ class StreamWatch:
         oldest = self._oldest_us()
         return 0 if oldest is None else max(0, now_boot_us - oldest)
 
+    def late_us(self, now_boot_us: int) -> int:
+        """For how long the oldest that waits has waited here; 0 where none does. A group of four seconds is four seconds old when it comes, and nobody is late for that."""
+        since = [self._queue[0].came_us] if self._queue else []
+        if self._job is not None:
+            since.append(self._job_came_us)
+        if self._awaits_group_us is not None and self.gate.is_open:
+            since.append(self._asked_us)
+        return max(0, now_boot_us - min(since)) if since else 0
+
     # -- what comes in
 
     def began(self) -> None:
@@ -216,6 +229,8 @@ class StreamWatch:
     def batch(self, rows: Sequence[Row], body: bytes, begin: int, missed: int, offset_us: int) -> None:
         """Samples of the stream in order, their bytes in `body` from `begin` on. missed: in all, on the way here."""
         self._place(offset_us, rows)
+        if rows:
+            self._came_us = rows[-1].arrival_us
         if missed != self._missed_told or self._away:
             self.counts.missed += max(0, missed - self._missed_told)
             self._chain = False
@@ -367,6 +382,7 @@ class StreamWatch:
         if not row.given and not row.damaged and not self._chain:
             if self._awaits_group_us is None:
                 self._awaits_group_us = self._reach_us = self._group_from_us
+                self._asked_us = self._came_us
                 if row.arrival_us - self._group_from_us < _TELLS_LATE_US and self._before_us:
                     self._reach_us = self._before_us
             return False
@@ -397,7 +413,7 @@ class StreamWatch:
         return False
 
     def _put(self, rows: Sequence[Row], data: bytes, *, fresh: bool = False) -> None:
-        piece = Piece(tuple(rows), data, fresh or rows[0].sync, self._chain)
+        piece = Piece(tuple(rows), data, fresh or rows[0].sync, self._chain, self._came_us)
         self._queue.append(piece)
         self._queued_bytes += len(data)
         self._put_us = rows[-1].arrival_us
@@ -432,6 +448,7 @@ class StreamWatch:
         if self._job is not None or not self._queue or self._is_early:
             return None
         first = self._queue.popleft()
+        self._job_came_us = first.came_us
         rows, pieces = list(first.rows), [first.data]
         size = len(first.data)
         while (
@@ -505,7 +522,7 @@ class StreamWatch:
                 self.drop_oldest()
             return False
         if job is not None:
-            self._queue.appendleft(Piece(job.rows, job.data, job.fresh, not job.single))
+            self._queue.appendleft(Piece(job.rows, job.data, job.fresh, not job.single, self._job_came_us))
             self._queued_bytes += len(job.data)
         if self._queue and not self._queue[0].fresh:
             oldest_us = self._queue[0].first_us
@@ -517,6 +534,7 @@ class StreamWatch:
             again = self.wants_whole and not self._queue and oldest_us >= self._group_from_us
             if again:
                 self._awaits_group_us = self._reach_us = self._group_from_us
+                self._asked_us = self._came_us
             else:
                 self._lost(1, self._told_us)
             return again

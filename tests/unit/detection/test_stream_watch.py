@@ -206,6 +206,25 @@ def test_what_comes_later_waits_for_the_group_in_which_the_gate_opened():
     assert camera.watch.waiting_bytes == 0
 
 
+def test_a_group_is_as_old_as_it_is_long_when_it_comes_and_nobody_is_late_for_that():
+    camera = Camera(StreamWatch(5.0))
+    camera.send(65)
+    opened(camera)
+    now_us = camera.now_us()
+    watch = camera.watch
+    assert watch.behind_us(now_us) >= 4 * EACH_US, "the oldest picture that waits"
+    assert watch.late_us(now_us) <= EACH_US, "but it has only just come"
+    assert watch.late_us(now_us + 5_000_000) >= 5_000_000
+    job = watch.next_job()
+    assert job is not None
+    assert watch.late_us(now_us + 5_000_000) >= 5_000_000, "it is not done yet"
+    watch.died(by_it=False)
+    assert watch.late_us(now_us + 5_000_000) >= 5_000_000, "nor after a child's death"
+    while watch.next_job() is not None:
+        watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False)
+    assert watch.late_us(now_us + 5_000_000) == 0
+
+
 def test_up_to_when_it_was_looked_at_never_passes_what_waits():
     camera = Camera(StreamWatch(5.0))
     camera.send(100)

@@ -135,7 +135,7 @@ class RecorderSocket:
             beside = self._rounds.get(peer)
             if beside is None:
                 beside = self._rounds[peer] = Round(peer)
-                peer.on_gone.append(lambda: self._rounds.pop(peer, None))
+                peer.on_gone.append(lambda: self._forget_round(peer))
             look = self._looks[peer, key] = Look(peer, key, tap, 0, beside)
             peer.on_gone.append(lambda: self._forget_look(peer, key, look))
             look.begin()
@@ -160,6 +160,9 @@ class RecorderSocket:
     def _forget_notes(self, peer: Peer, key: StreamKey, notes: Notes) -> None:
         if self._notes.get((peer, key)) is notes:
             del self._notes[peer, key]
+
+    def _forget_round(self, peer: Peer) -> None:
+        self._rounds.pop(peer, None)
 
     def _forget_look(self, peer: Peer, key: StreamKey, look: Look) -> None:
         if self._looks.get((peer, key)) is look:

@@ -1,8 +1,8 @@
 """The child that decodes and looks: `python -m longwatch.node.watch.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, perhaps, from_us} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera},
-answered by `saved`; `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, perhaps, from_us} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
+answered by `saved` (what moved since, and with `learnt` what was learnt); `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
 """
@@ -137,18 +137,18 @@ class Looks:
         if frame.type == "job":
             return [self._job(frame)]
         if frame.type == "save":
-            return [self._saved(str(header["camera"]))]
+            return [self._saved(str(header["camera"]), learnt=header.get("learnt") is not False)]
         if frame.type == "forget":
             self._eyes.pop(str(header["camera"]), None)
             self._recent.pop(str(header["camera"]), None)
         return []
 
-    def _saved(self, camera: str) -> bytes:
+    def _saved(self, camera: str, *, learnt: bool) -> bytes:
         eye = self._eyes[camera]
         looked, heat = eye.looker.heat()
-        learnt = _learnt(eye) or self._again(eye).looker.saved()
+        knows = (_learnt(eye) or self._again(eye).looker.saved()) if learnt else b""
         told = {"type": "saved", "camera": camera, "looked": looked, "heat_bytes": len(heat)}
-        return encode(told, heat + learnt)
+        return encode(told, heat + knows)
 
     def _job(self, frame: Frame) -> bytes:
         header = frame.header
@@ -199,6 +199,7 @@ class Looks:
             eye.small.fresh()
         found: list[Sighting] = []
         eye.looker.again = header.get("again") is True
+        eye.looker.less = header.get("less") is True
         eye.looker.perhaps = tuple(int(ago_us) for ago_us in header.get("perhaps", ()))
         from_us = int(header.get("from_us", 0))
         for row in rows:

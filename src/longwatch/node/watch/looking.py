@@ -309,7 +309,8 @@ class Looking:
         if self._movement.add(camera, self._clock.wall_us(), now_us, int(frame.header["looked"]), heat):
             await asyncio.to_thread(self._movement.keep, camera)
         before_us = self._kept_us.get(camera)
-        if self._folder is not None and (before_us is None or now_us - before_us >= _KEEP_EVERY_US):
+        learnt = frame.header.get("learnt") is not False
+        if self._folder is not None and learnt and (before_us is None or now_us - before_us >= _KEEP_EVERY_US):
             self._kept_us[camera] = now_us
             await asyncio.to_thread(_write, self._folder, camera, gate_bytes, heat_bytes, frame.body)
 

@@ -40,10 +40,16 @@ from longwatch.wire.media import decode_format, encode_format
 
 MOST_WAITING_BYTES = 64 << 20
 """Of samples, over all cameras."""
-STATE_US = 2_000_000
-SAVE_US = 60_000_000
-_TICK_S = 0.5
-_ASK_AGAIN_US = 10_000_000
+STATE_US, CALM_STATE_US = 2_000_000, 4_000_000
+"""While something goes on, or did a moment ago; and while nothing does."""
+_CALM_AFTER_US = 15_000_000
+SAVE_US, LEARNT_US = 60_000_000, 150_000_000
+"""What moved is asked for each minute; what was learnt is fifteen times as much, and of use where something ends."""
+_TICK_S, _CALM_TICK_S = 0.5, 1.0
+_ASK_AGAIN_US, _SURE_US = 10_000_000, 60_000_000
+"""The recorder is asked anew: of a stream of which nothing is heard, and of any."""
+_HEARD_US = 5_000_000
+_TICK_AFTER_US = 2_000_000
 _MOST_UNREAD_BYTES = 4 << 20
 _MOST_JOB_US = 20_000_000
 _MOST_OF_A_JOB = 10_000
@@ -70,6 +76,7 @@ class Watcher:
         self._jobs = 0
         self._later: asyncio.TimerHandle | None = None
         self._told_us = 0
+        self._stir_us = 0  # when something went on last
         self._unsaid = 0
 
     async def run(self, pipe: asyncio.StreamReader) -> None:
@@ -223,7 +230,8 @@ class Watcher:
                 camera.watch.group(rows, frame.body, begin, offset_us)
             else:
                 camera.watch.batch(rows, frame.body, begin, int(frame.header.get("missed", 0)), offset_us)
-            self._bound()
+            if camera.watch.waiting_bytes:
+                self._bound()
         if camera.watch.wants_whole is not camera.asked_whole:
             self._ask(camera)
         if camera.watch.has_work:
@@ -277,8 +285,8 @@ class Watcher:
             running.known[name] = camera.generation
         self._jobs += 1
         now_us = self._clock.boottime_us()
-        wants, behind_us = bool(camera.watched.get("objects")), camera.watch.behind_us(now_us)
-        camera.granted = self._model.grant(name, wants, camera.watch.level, behind_us, now_us)
+        wants, late_us = bool(camera.watched.get("objects")), camera.watch.late_us(now_us)
+        camera.granted = self._model.grant(name, wants, camera.watch.level, late_us, now_us)
         slot.send(camera.job_frame(job, self._jobs))
         slot.began(self._jobs, name)
 
@@ -340,11 +348,13 @@ class Watcher:
             return
         if type(looked) is not int or not 0 <= looked <= MOST_TENTHS:
             return
-        camera.saved = frame.body[split:]
-        gate = camera.watch.gate.saved()
+        learnt = len(frame.body) > split
+        if learnt:
+            camera.saved = frame.body[split:]
+        gate = camera.watch.gate.saved() if learnt else b""
         told = {
             "type": "saved", "camera": camera.camera, "gate_bytes": len(gate), "looked": looked,
-            "heat_bytes": split,
+            "heat_bytes": split, "learnt": learnt,
         }  # fmt: skip
         self._say(encode(told, gate + frame.body))
 
@@ -361,29 +371,45 @@ class Watcher:
 
     async def _ticks(self) -> None:
         while True:
-            await self._clock.sleep(_TICK_S)
             now_us = self._clock.boottime_us()
+            # a child that hangs is found in time: with its job the steps are short from the next on
+            await self._clock.sleep(_TICK_S if now_us - self._stir_us < _TICK_AFTER_US else _CALM_TICK_S)
+            now_us = self._clock.boottime_us()
+            if self._stirs:
+                self._stir_us = now_us
             for slot in self._slots:
                 slot.check()
             if self._model.over(now_us):
                 self._tasks.start("model", self._use_model())
             for camera in self._cameras.values():
-                behind_us = camera.watch.behind_us(now_us)
-                camera.watch.level = self._scheduler.behind(camera.camera, behind_us, now_us)
-                if camera.watch.wants_whole is not camera.asked_whole or now_us - camera.asked_us > _ASK_AGAIN_US:
+                camera.watch.level = self._scheduler.behind(camera.camera, camera.watch.late_us(now_us), now_us)
+                if camera.watch.wants_whole is not camera.asked_whole or now_us - camera.asked_us > _ask_us(
+                    camera, now_us
+                ):
                     self._ask(camera)
                 if camera.unsaved and now_us - camera.saved_us > SAVE_US:
                     self._save(camera, now_us)
             self._turn()
-            if now_us - self._told_us >= STATE_US - 100_000:
+            each_us = STATE_US if now_us - self._stir_us < _CALM_AFTER_US else CALM_STATE_US
+            if now_us - self._told_us >= each_us - 100_000:
                 self._told_us = now_us
                 self._say(encode(self._state(now_us)))
 
+    @property
+    def _stirs(self) -> bool:
+        """Whether a child works, or is not there, or a gate is open."""
+        return any(not slot.is_idle for slot in self._slots) or any(
+            camera.watch.gate.is_open or camera.watch.level for camera in self._cameras.values()
+        )
+
     def _save(self, camera: Watching, now_us: int) -> None:
+        learnt = now_us - camera.learnt_us > LEARNT_US
         for slot in self._slots:
             if slot.is_idle and slot.running is not None and camera.camera in slot.running.known:
-                slot.send(encode({"type": "save", "camera": camera.camera}))
+                slot.send(encode({"type": "save", "camera": camera.camera, "learnt": learnt}))
                 camera.unsaved, camera.saved_us = False, now_us
+                if learnt:
+                    camera.learnt_us = now_us
 
     def _state(self, now_us: int) -> dict[str, Any]:
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -408,6 +434,11 @@ class Watcher:
             return False
         self._out.write(data)
         return True
+
+
+def _ask_us(camera: Watching, now_us: int) -> int:
+    """After how long the recorder is asked for a camera again."""
+    return _SURE_US if not camera.problem and now_us - camera.watch.told_us < _HEARD_US else _ASK_AGAIN_US
 
 
 def told_rss() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from longwatch.detection.gate import Why
 from longwatch.detection.scheduling import Level
 from longwatch.detection.stream_watch import Job, StreamWatch
 from longwatch.formats.codecs.h264_qp import SliceQp, parameter_sets
@@ -34,6 +35,7 @@ class Watching:
     asked_whole: bool = False
     asked_us: int = 0
     saved_us: int = 0
+    learnt_us: int = 0
     unsaved: bool = False
     problem: str = ""
     why: str = ""
@@ -58,7 +60,7 @@ class Watching:
         """For the child."""
         header = {
             "type": "job", "job": number, "camera": self.camera, "samples": len(job.rows), "fresh": job.fresh,
-            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "perhaps": list(job.perhaps), "from_us": job.from_us,
+            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "less": self.watch.gate.why is Why.LESS, "perhaps": list(job.perhaps), "from_us": job.from_us,
         }  # fmt: skip
         return encode(header, b"".join([*[ROW.pack(*row[:-1], 0) for row in job.rows], job.data]))
 

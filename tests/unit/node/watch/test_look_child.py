@@ -107,6 +107,8 @@ def test_what_it_learnt_comes_back_and_can_be_given_to_another():
         "nothing moved, of what was looked at since it knew the scene"
     )
     kept = saved.body[saved.header["heat_bytes"] :]
+    moved = asked(looks, encode({"type": "save", "camera": "gate", "learnt": False}))
+    assert len(moved.body) == moved.header["heat_bytes"], "what moved alone"
     assert len(kept) < 256 << 10
     other = Looks()
     begin(other, track, saved=kept)

@@ -194,6 +194,23 @@ async def test_what_was_learnt_is_kept_over_a_start(case: Case):
     assert not (case.folder / "kept" / "gone.movement").exists()
 
 
+async def test_what_moved_alone_is_added_and_replaces_nothing_that_was_learnt(case: Case):
+    moved = array("H", [20, *[0] * (CELLS - 1)]).tobytes()
+    saved = {
+        "type": "saved",
+        "camera": "gate",
+        "gate_bytes": 0,
+        "looked": 600,
+        "heat_bytes": len(moved),
+        "learnt": False,
+    }
+    case.says(saved, state("gate", [[10, 20]]), body=moved)
+    case.start()
+    await until(lambda: case.told.until)
+    assert (await case.looking.moved("gate", 24)).seconds[0] == 2.0
+    assert not (case.folder / "kept" / "gate.state").exists()
+
+
 async def test_where_nothing_is_to_be_looked_at_nothing_runs_and_a_change_is_heard_at_once(case: Case):
     wanted, case.orders = case.orders, LookOrders((), ("gate", "off"))
     case.looking.changed()

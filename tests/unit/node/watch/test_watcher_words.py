@@ -9,9 +9,10 @@ import pytest
 
 from longwatch.base.clock import ManualClock
 from longwatch.detection.stream_watch import StreamWatch
-from longwatch.node.watch.watcher import Watcher
+from longwatch.node.watch.watcher import Watcher, _ask_us
 from longwatch.node.watch.watcher_cameras import Watching
-from longwatch.wire.frames import Frame
+from longwatch.wire.frames import Decoder, Frame
+from longwatch.wire.looking import Row
 
 
 class Out:
@@ -53,6 +54,36 @@ def test_a_child_speaks_for_its_own_cameras_and_in_the_form_that_is_known(header
     made._answered(slot, Frame({"type": "saved", **header}, bytes(4608) + b"after"))
     assert bool(out.said) is taken
     assert made._cameras["gate"].saved == (b"after" if taken else b"before")
+
+
+def test_what_moved_is_told_each_minute_and_what_was_learnt_stays_as_it_was_known_last() -> None:
+    out = Out()
+    slot = SimpleNamespace(running=SimpleNamespace(known={"gate": 1}, job=None, camera=""))
+    made = watcher(out)
+    made._answered(slot, Frame({"type": "saved", "camera": "gate", "looked": 600, "heat_bytes": 4608}, bytes(4608)))
+    [told] = Decoder().feed(out.said[0])
+    assert (told.header["learnt"], told.header["gate_bytes"], len(told.body)) == (False, 0, 4608)
+    assert made._cameras["gate"].saved == b"before"
+
+
+def test_what_was_learnt_is_asked_for_more_rarely_than_what_moved() -> None:
+    made = watcher(Out())
+    asked: list[dict[str, Any]] = []
+    running = SimpleNamespace(known={"gate": 1}, job=None, camera="")
+    made._slots = [
+        SimpleNamespace(is_idle=True, running=running, send=lambda data: asked.append(Decoder().feed(data)[0].header))
+    ]
+    for minute in range(10):
+        made._save(made._cameras["gate"], 10_000_000_000 + minute * 60_000_000)
+    assert [each["learnt"] for each in asked] == [True, False, False] * 3 + [True]
+
+
+@pytest.mark.parametrize(("problem", "heard_s", "asked_s"), [("", 1, 60), ("", 9, 10), ("there is no stream", 1, 10)])
+def test_the_recorder_is_asked_soon_again_only_where_nothing_is_heard(problem: str, heard_s: int, asked_s: int) -> None:
+    camera = watcher(Out())._cameras["gate"]
+    camera.problem = problem
+    camera.watch.batch([Row(100_000_000, 0, 0, 900, 0, 0)], b"", 0, 0, 0)
+    assert _ask_us(camera, 100_000_000 + heard_s * 1_000_000) == asked_s * 1_000_000
 
 
 def test_what_was_seen_and_could_not_be_told_is_not_called_looked_at() -> None:
