@@ -60,6 +60,35 @@ interface Told {
   body?: string
   link?: string
   grave?: boolean
+  /** Of which there is a picture, for whoever is signed in here. */
+  event?: string
+}
+
+/** A picture is made some seconds after its event began. */
+const PICTURE_TRIES = 6
+const PICTURE_REST_MS = 1_000
+
+/** The picture of an event, fetched from the post as the page would, in the name of whoever is signed in; '' where there is none to be had from here. */
+async function picture(event: string): Promise<string> {
+  if (!/^[a-z0-9.-]{1,80}$/.test(event)) return ''
+  for (let n = 0; n < PICTURE_TRIES; n += 1) {
+    try {
+      const answer = await fetch(`/api/v1/events/${event}/picture.jpg`, { cache: 'no-store', signal: AbortSignal.timeout(PATIENCE_MS) })
+      if (answer.ok) return asText(new Uint8Array(await answer.arrayBuffer()))
+      if (answer.status !== 404) return ''
+    } catch {
+      return ''
+    }
+    await new Promise((done) => setTimeout(done, PICTURE_REST_MS))
+  }
+  return ''
+}
+
+/** Browsers fetch the picture of a notification without the login, so it is handed over whole. */
+function asText(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return `data:image/jpeg;base64,${btoa(text)}`
 }
 
 worker.addEventListener('push', (event) => {
@@ -71,8 +100,18 @@ worker.addEventListener('push', (event) => {
   }
   // The same key again is the same message: it takes the place of the first.
   const shown = { body: told.body ?? '', tag: told.key ?? 'longwatch', icon: '/favicon.svg', requireInteraction: told.grave === true, data: told.link ?? '' }
-  event.waitUntil(worker.registration.showNotification(told.title || 'Longwatch', shown))
+  event.waitUntil(tell(told, shown))
 })
+
+/** Words at once; where a picture comes, the same again with it, without a second sound: the tag is the same. */
+async function tell(told: Told, shown: NotificationOptions): Promise<void> {
+  const title = told.title || 'Longwatch'
+  await worker.registration.showNotification(title, shown)
+  const image = told.event ? await picture(told.event) : ''
+  if (!image) return
+  const there = await worker.registration.getNotifications({ tag: shown.tag ?? '' })
+  if (there.length) await worker.registration.showNotification(title, { ...shown, image } as NotificationOptions)
+}
 
 worker.addEventListener('notificationclick', (event) => {
   event.notification.close()

@@ -18,6 +18,8 @@ export interface SeenEvent {
   count: number
   /** held: where its picture is; null where none was made, or not yet. */
   best: { at: string; box: Box | null; picture: boolean; held: 'here' | 'post' | 'asked' | 'gone' | null }
+  /** The stretch that shows it: half a minute at most. */
+  clip: { from: string; to: string }
   detail: string
   twin: string | null
   reviewed: { at: string; by: string | null } | null
@@ -71,4 +73,9 @@ export function askPicture(id: string): Promise<SeenEvent> {
 /** It shows another moment when the best one has moved: the address changes with it. */
 export function pictureUrl(event: SeenEvent): string {
   return address(`events/${event.id}/picture.jpg`, { of: event.best.at })
+}
+
+/** A short film of it; as it goes on the address changes with it. */
+export function clipUrl(event: SeenEvent): string {
+  return address(`events/${event.id}/clip.mp4`, { of: event.clip.to })
 }

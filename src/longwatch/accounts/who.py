@@ -1,7 +1,8 @@
 """Of whom an entry speaks: the number that stands in the ledger, and the words that may be erased.
 
 The number (subject) is unique for ever over users and tokens of one post. 0 is the command line of the post, 1 is somebody who
-did not sign in, 2 whoever acts through a hub (the hub knows who it is), 3 whoever acts through the MQTT broker; accounts begin at 10. Names, addresses and programs go into `person` of a request to the recorder, which keeps
+did not sign in, 2 whoever acts through a hub (the hub knows who it is), 3 whoever acts through the MQTT broker, 4 whoever reads
+pictures that a message brought; accounts begin at 10. Names, addresses and programs go into `person` of a request to the recorder, which keeps
 them beside the ledger; the ledger itself gets the number and a commitment.
 """
 
@@ -14,7 +15,7 @@ from longwatch.base import process
 from longwatch.base.secrets import scrub
 from longwatch.ledger import canonical
 
-POST, STRANGER, AT_A_HUB, AT_A_BROKER, FIRST_ACCOUNT = 0, 1, 2, 3, 10
+POST, STRANGER, AT_A_HUB, AT_A_BROKER, BY_MESSAGE, FIRST_ACCOUNT = 0, 1, 2, 3, 4, 10
 MOST_NAME, MOST_ADDRESS, MOST_AGENT, MOST_REASON = 80, 60, 160, 500
 _LOOKED_AT = 8_000  # characters; a header or a reason may be longer
 

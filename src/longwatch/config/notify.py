@@ -83,6 +83,10 @@ class Channel(Section):
         default=None, description="A webhook's: what its messages are signed with; at least 16 characters."
     )
     ca: Path | None = Field(default=None, description="A webhook's: PEM file of a private authority.")
+    attach: Literal["nothing", "picture", "clip"] = Field(
+        default="nothing",
+        description="What goes with a message about events: `picture`, the best one of each; `clip`, a short film of the first too.",
+    )
 
 
 class Person(Section):

@@ -32,10 +32,12 @@ _COUNTERS = (
 )
 
 
-def detection_exposition(states: Sequence[DetectionState], watcher: WatcherState | None) -> bytes:
-    """Its part of `/metrics`; nothing where nothing is looked at. watcher: None for whom it is none of their business."""
+def detection_exposition(
+    states: Sequence[DetectionState], watcher: WatcherState | None, seen: Iterable[Metric] = ()
+) -> bytes:
+    """Its part of `/metrics`; nothing where nothing is looked at. watcher: None for whom it is none of their business. seen: of `seeing.Tally`."""
     registry = CollectorRegistry()
-    for family in _gauges(states, watcher):
+    for family in [*_gauges(states, watcher), *seen]:
         registry.register(_Family(family))
     return generate_latest(registry)
 

@@ -12,6 +12,7 @@ import importlib
 import logging
 import threading
 from concurrent.futures import Future
+from typing import Any
 
 from longwatch.base import secrets
 from longwatch.notify.apprise_addresses import plugin_of
@@ -69,13 +70,23 @@ class AppriseChannel:
             kind = self._apprise.NotifyType.WARNING if letter.grave else self._apprise.NotifyType.INFO
             text = letter.body + (f"\n\n{letter.whole_link}" if letter.whole_link else "")
             done = self._plugin.notify(
-                body=text, title=letter.title, notify_type=kind, body_format=self._apprise.NotifyFormat.TEXT
-            )
+                body=text, title=letter.title, notify_type=kind, body_format=self._apprise.NotifyFormat.TEXT, attach=self._attached(letter)
+            )  # fmt: skip
         finally:
             logger.removeHandler(said)
             self._busy = False
         if not done:
             raise SendingError("; ".join(said.lines) or "it was not accepted")
+
+    def _attached(self, letter: Letter) -> Any:
+        """As Apprise takes them; None for a service that takes none."""
+        if not letter.enclosed or not self._plugin.attachment_support:
+            return None
+        memory = importlib.import_module("apprise.attachment.memory").AttachMemory
+        all_of_it = self._apprise.AppriseAttachment()
+        for one in letter.enclosed:
+            all_of_it.add(memory(content=one.data, name=one.name, mimetype=one.media_type))
+        return all_of_it
 
     async def aclose(self) -> None:
         """What hangs is left behind."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from longwatch.model.said import Words
 from longwatch.notify.browsers import Browsers
 from longwatch.notify.feeds import AlarmFeed, ConditionFeed, Wrong
 from longwatch.notify.happening import Happening, Phase
-from longwatch.notify.letter import Channel, Letter, SendingError
-from longwatch.notify.options import DAY_US, PUSH, ChannelOptions, Options
+from longwatch.notify.letter import Channel, Enclose, Enclosure, Letter, SendingError
+from longwatch.notify.options import DAY_US, NOTHING, PUSH, ChannelOptions, Options
 from longwatch.notify.rules import MOST_OF_MESSAGE, Message, Recipient, Rules
 from longwatch.notify.sending import Pulse, Sender
 from longwatch.notify.store import ChannelCounts, Draft, NotifyStore
@@ -56,6 +57,8 @@ class Desk:
     def __init__(
         self, db: ServerDb, key: Path, options: Options, clock: Clock, says: Callable[[Alarm], Words], make: Make | None = None
     ) -> None:  # fmt: skip
+        self.enclose: Enclose | None = None
+        """Set before `start`, where there is footage to go with messages."""
         self._db = db
         self._store = NotifyStore(db)
         self.browsers = Browsers(db)
@@ -126,16 +129,23 @@ class Desk:
             except (LongwatchError, OSError) as error:
                 _log.error("a channel cannot be made", channel=one.name, reason=str(error))
                 channel = _Broken(str(error))
-            sender = Sender(one.name, channel, self._db, self._clock)
+            enclose = None if one.attach == NOTHING or self.enclose is None else partial(self._enclosed, one.attach)
+            sender = Sender(one.name, channel, self._db, self._clock, enclose=enclose)
             self._senders[one.name] = sender
             self._sending[one.name] = self._tasks.start(f"channel {one.name}", sender.run())
+
+    async def _enclosed(self, attach: str, letter: Letter) -> tuple[Enclosure, ...]:
+        assert self.enclose is not None
+        return await self.enclose(letter, attach)
 
     def _channel(self, one: ChannelOptions) -> Channel:
         """Each kind is imported with its first channel: most posts have none, and an HTTP client is 90 modules."""
         if one.kind == "webhook":
             from longwatch.notify.webhook import Webhook
 
-            return Webhook(one.url, one.secret, lambda: self.options.post, self._clock, one.ca)
+            return Webhook(
+                one.url, one.secret, lambda: self.options.post, self._clock, one.ca, lambda: self.options.address
+            )  # fmt: skip
         if one.kind == PUSH:
             from longwatch.notify.push import Push
 

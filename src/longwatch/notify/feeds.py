@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from longwatch.base.rfc3339 import format_us
 from longwatch.model import events
 from longwatch.model.alarms import Alarm, AlarmKind
 from longwatch.model.causes import Cause
+from longwatch.model.clips import clip_of
 from longwatch.model.events import Event, EventChange
 from longwatch.model.said import Said, Words, as_json, first_of, from_json
 from longwatch.notify.happening import Happening, Phase
@@ -33,6 +35,12 @@ def moment_link(camera: str, at_us: int) -> str:
     return f"camera/{camera}/{format_us(at_us // 1000 * 1000)}" if camera else "health"
 
 
+def event_link(event: Event) -> str:
+    """Behind `#/`: the page for review, which plays it from a few seconds before, and where it is marked."""
+    at = format_us(clip_of(event)[0] // 1000 * 1000)
+    return f"review/{at}?{urlencode({'camera': event.camera, 'event': event.id})}"
+
+
 def of_event(change: EventChange, name: str = "") -> Happening:
     """name: of the camera, for people."""
     event = change.event
@@ -48,7 +56,7 @@ def of_event(change: EventChange, name: str = "") -> Happening:
         _event_says(event, name or event.camera),
         lasts=blind,
         grave=blind or event.kind in _GRAVE,
-        link=moment_link(event.camera, event.best_us or event.from_us),
+        link=event_link(event),
     )
 
 

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """Footage that goes with a message: the best picture of an event, or its short film. kind: picture or clip. at_us, to_us: what it shows."""
+
+    event: str
+    camera: str
+    stream: str
+    kind: str
+    name: str
+    media_type: str
+    at_us: int
+    to_us: int
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
     """One message on its way by one channel. key: the same at each attempt. facts: for machines (webhooks), as JSON. target: what the
-    channel knows it by (a browser's subscription); "" where it has one.
+    channel knows it by (a browser's subscription); "" where it has one. enclosed: made for this attempt, and kept nowhere.
     """
 
     delivery: int
@@ -22,11 +38,21 @@ class Letter:
     grave: bool
     made_us: int
     facts: dict[str, Any]
+    enclosed: tuple[Enclosure, ...] = ()
+
+    @property
+    def events(self) -> list[str]:
+        """Ids of the events that it speaks of."""
+        return [thread.removeprefix("event/") for thread in self.facts.get("about", ()) if thread.startswith("event/")]
 
     @property
     def whole_link(self) -> str:
         """An address that anybody can follow; "" where the settings name none for the console."""
         return "" if self.link.startswith("/") else self.link
+
+
+Enclose = Callable[[Letter, str], Awaitable[tuple[Enclosure, ...]]]
+"""What goes with a message by a channel whose settings say `attach`: picture or clip. Whoever makes it enters that it leaves. May raise anything."""
 
 
 class SendingError(Exception):

@@ -27,7 +27,7 @@ from longwatch.base.secrets import scrub
 from longwatch.model.events import EventChange, Phase
 from longwatch.notify import discovery
 from longwatch.notify import mqtt_topics as topics
-from longwatch.notify.feeds import moment_link
+from longwatch.notify.feeds import event_link
 from longwatch.notify.mqtt_topics import PostFacts, Seen
 from longwatch.notify.options import MqttOptions
 
@@ -125,8 +125,7 @@ class Bridge:
             self._events.popleft()
             self.pulse.dropped += 1
         address = "" if self._facts is None else self._facts.address
-        link = moment_link(change.event.camera, change.event.from_us)
-        self._events.append(topics.event(change, f"{address}/#/{link}" if address else ""))
+        self._events.append(topics.event(change, address, event_link(change.event)))
         if self._options.pictures and change.phase is not Phase.UPDATE:
             self._pictures_due[change.event.camera] = change.event.id
             self._picture_wanted.set()

@@ -132,9 +132,14 @@ def _camera(under: str, camera: CameraFacts, seen: Seen) -> dict[str, str]:
     }  # fmt: skip
 
 
-def event(change: EventChange, link: str = "") -> str:
-    """What goes to `PREFIX/POST/events`: not retained; `type` is new, update or end, `id` the same over all of them."""
-    return _json({"type": str(change.phase), **_event(change.event), "link": link})
+def event(change: EventChange, address: str = "", link: str = "") -> str:
+    """What goes to `PREFIX/POST/events`: not retained; `type` is new, update or end, `id` the same over all of them. address: of the console; link: behind its
+    `#/`.
+    """
+    at = f"{address}/api/v1/events/{change.event.id}"
+    places = {"link": f"{address}/#/{link}", "picture": f"{at}/picture.jpg", "clip": f"{at}/clip.mp4"}
+    known = places if address else dict.fromkeys(places, "")
+    return _json({"type": str(change.phase), **_event(change.event), **known})
 
 
 def _event(event: Event) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from longwatch.notify.rules import Recipient, Rule
 DAY_US = 86_400_000_000
 PUSH = "push"
 """The channel that is there without being named: the browsers that people switched it on for."""
+NOTHING, PICTURE, CLIP = "nothing", "picture", "clip"
+"""What goes with a message about events: words alone, the best picture, or that and the short film."""
 PUSH_SERVICES = (
     "fcm.googleapis.com", "*.push.services.mozilla.com", "*.push.apple.com", "*.notify.windows.com",
 )  # fmt: skip
@@ -26,6 +28,7 @@ class ChannelOptions:
     url: str = field(default="", repr=False)
     secret: str = field(default="", repr=False)
     ca: Path | None = None
+    attach: str = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def payload(letter: Letter) -> bytes:
     """What the browser reads, as JSON. Letters of other alphabets take up to four bytes each: the body gives way."""
     told = {
         "key": letter.key, "title": letter.title, "body": letter.body[:MOST_TEXT], "link": letter.link.partition("#")[2], "grave": letter.grave,
+        "event": next(iter(letter.events), ""),
     }  # fmt: skip
     while (
         len(made := json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()) > MOST_BYTES and told["body"]

@@ -2,6 +2,8 @@
 
 Behaviour over time: an attempt has `LIMIT_S`. One that failed is made again after 10 s, then twice as long each time, up to an hour, drawn
 from between half and all of that, so that posts that lost the same receiver do not come back all at once. After `GIVE_UP_US` it is given up.
+What a channel is to attach is made anew for an attempt, and left out after two that failed: the
+message matters more than its pictures, and they may be why it was refused.
 A failure of one letter holds back the letters behind it (they go the same way) unless it was that letter's own fault. Before each turn what has
 become too old or too much is summarised. A channel is dead when nothing came through for `DEAD_AFTER` attempts in a row.
 """
@@ -11,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 
 import structlog
 
 from longwatch.base.clock import Clock
 from longwatch.base.secrets import scrub
-from longwatch.notify.letter import Channel, Letter, SendingError
+from longwatch.notify.letter import Channel, Enclosure, Letter, SendingError
 from longwatch.notify.store import NotifyStore
 from longwatch.server_db import ServerDb
 
@@ -26,6 +29,9 @@ FIRST_WAIT_US = 10_000_000
 MOST_WAIT_US = 3_600_000_000
 GIVE_UP_US = 7 * 86_400_000_000
 DEAD_AFTER = 3
+ENCLOSED_TRIES = 2
+ENCLOSE_S = 20.0
+"""So long an attempt waits for pictures; then it goes without."""
 _LOOK_S = 30.0
 _log = structlog.get_logger(__name__)
 
@@ -57,8 +63,10 @@ class Sender:
     """See the module. Owner of the channel."""
 
     def __init__(
-        self, name: str, channel: Channel, db: ServerDb, clock: Clock, draw: random.Random | None = None, limit_s: float = LIMIT_S
+        self, name: str, channel: Channel, db: ServerDb, clock: Clock, draw: random.Random | None = None, limit_s: float = LIMIT_S,
+        enclose: Callable[[Letter], Awaitable[tuple[Enclosure, ...]]] | None = None,
     ) -> None:  # fmt: skip
+        self._enclose = enclose
         self.name = name
         self.pulse = Pulse()
         self._channel = channel
@@ -99,6 +107,7 @@ class Sender:
 
     async def _try(self, letter: Letter) -> bool:
         """Whether the channel is good for the next one."""
+        letter = await self._with_enclosures(letter)
         began_us = self._clock.boottime_us()
         try:
             async with asyncio.timeout(self._limit_s):
@@ -113,6 +122,18 @@ class Sender:
             await self._sent(letter, began_us)
             return True
         return await self._failed(letter, error, began_us)
+
+    async def _with_enclosures(self, letter: Letter) -> Letter:
+        if self._enclose is None or not letter.events:
+            return letter
+        if await self._db.call(self._store.attempts_of, letter.delivery) >= ENCLOSED_TRIES:
+            return letter
+        try:
+            async with asyncio.timeout(ENCLOSE_S):
+                return replace(letter, enclosed=await self._enclose(letter))
+        except Exception as error:  # noqa: BLE001  the boundary: whatever keeps a picture from being made, people are told in words
+            _log.warning("a message goes without its pictures", channel=self.name, reason=str(error) or repr(error))
+            return letter
 
     async def _sent(self, letter: Letter, began_us: int) -> None:
         now_us = self._clock.wall_us()

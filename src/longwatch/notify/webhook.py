@@ -23,6 +23,7 @@ from longwatch.base.rfc3339 import format_us
 from longwatch.notify.letter import Letter, SendingError
 
 PATIENCE_S = 20.0
+_TOO_LARGE = 413
 _FINAL = frozenset({400, 404, 405, 410, 413, 414, 415, 422})
 """What no repetition mends. 401 and 403 are tried again: a receiver's key is often put in later."""
 
@@ -43,13 +44,23 @@ def signature(secret: str, identity: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest()).decode()
 
 
-def body_of(letter: Letter, post: str) -> bytes:
-    """JSON, as docs/ref/webhooks.md has it."""
+def body_of(letter: Letter, post: str, address: str = "") -> bytes:
+    """JSON, as docs/ref/webhooks.md has it. address: of the console."""
+    places = [
+        {"id": event, "picture": f"{address}/api/v1/events/{event}/picture.jpg", "clip": f"{address}/api/v1/events/{event}/clip.mp4"}
+        for event in letter.events
+    ]  # fmt: skip
+    enclosed = [
+        {"event": one.event, "camera": one.camera, "kind": one.kind, "name": one.name, "type": one.media_type, "at": format_us(one.at_us),
+         "data": base64.b64encode(one.data).decode()}
+        for one in letter.enclosed
+    ]  # fmt: skip
     told = {
         "type": "longwatch.message",
         "timestamp": format_us(letter.made_us),
         "data": {
-            "post": post, "title": letter.title, "body": letter.body, "link": letter.whole_link, "grave": letter.grave, **letter.facts,
+            "post": post, "title": letter.title, "body": letter.body, "link": letter.whole_link, "grave": letter.grave, **letter.facts, "events": places,
+            "enclosed": enclosed,
         },
     }  # fmt: skip
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
@@ -71,9 +82,11 @@ def reason(error: Exception) -> str:
 
 
 class Webhook:
-    """One receiver. post: asked at each letter."""
+    """One receiver. post, address (of the console): asked at each letter."""
 
-    def __init__(self, url: str, secret: str, post: Callable[[], str], clock: Clock, ca: Path | None = None) -> None:
+    def __init__(
+        self, url: str, secret: str, post: Callable[[], str], clock: Clock, ca: Path | None = None, address: Callable[[], str] = str
+    ) -> None:  # fmt: skip
         verify = ssl.create_default_context(cafile=str(ca) if ca is not None else None)
         self._client = httpx.AsyncClient(
             verify=verify,
@@ -85,11 +98,12 @@ class Webhook:
         self._url = url
         self._secret = secret
         self._post = post
+        self._address = address
         self._clock = clock
 
     async def send(self, letter: Letter) -> None:
         """2xx is accepted. Raises SendingError."""
-        body, timestamp = body_of(letter, self._post()), self._clock.wall_us() // 1_000_000
+        body, timestamp = body_of(letter, self._post(), self._address()), self._clock.wall_us() // 1_000_000
         headers = {
             "content-type": "application/json",
             "webhook-id": letter.key,
@@ -105,9 +119,8 @@ class Webhook:
             return
         if 300 <= status < 400:
             raise SendingError(f"the receiver answered {status}, and no redirect is followed")
-        raise SendingError(
-            f"the receiver answered {status}", final=status in _FINAL, after_s=after_s(retry, datetime.now(UTC))
-        )
+        final = status in _FINAL and not (status == _TOO_LARGE and letter.enclosed)  # it may take the words alone
+        raise SendingError(f"the receiver answered {status}", final=final, after_s=after_s(retry, datetime.now(UTC)))
 
     async def aclose(self) -> None:
         """Close what is open."""

@@ -28,6 +28,14 @@ class Reviewed(Model):
     by: str | None
 
 
+class Clip(Model):
+    """The stretch that shows it: five seconds before and after it, at most half a minute. While it goes on the end moves."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    from_: Moment = Field(alias="from")
+    to: Moment
+
+
 class Event(Model):
     """Something seen. from, to: where it was seen first and last; to is null while it lasts. zones: names of zones and lines, as in the settings. twin: the event
     of the other camera of a pair. At a hub id, camera and twin have the post's id and a dot before them.
@@ -44,6 +52,7 @@ class Event(Model):
     zones: list[str]
     count: int
     best: Best
+    clip: Clip
     detail: str
     twin: str | None
     reviewed: Reviewed | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import stat
 import time
@@ -21,10 +22,11 @@ from longwatch.base.clock import ManualClock, SystemClock
 from longwatch.base.secrets import scrub
 from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule
 from longwatch.notify.desk import Desk
+from longwatch.notify.letter import Enclose, Enclosure, Letter
 from longwatch.notify.options import PUSH
 from longwatch.notify.push_key import key_at, public_text
 from longwatch.notify.sending import Sender
-from longwatch.notify.store import NotifyStore
+from longwatch.notify.store import Draft, NotifyStore
 from longwatch.notify.webhook import Webhook
 from longwatch.server_db import ServerDb
 from longwatch.server_db.schema import notify_deliveries, users
@@ -32,6 +34,7 @@ from longwatch.server_db.schema import notify_deliveries, users
 pytestmark = pytest.mark.slow
 SECRET = "a-secret-of-a-receiver"
 HOUR_US = 3_600_000_000
+JPEG, MP4 = b"\xff\xd8 a picture", b"....ftyp a film"
 
 
 def options(*channels: ChannelOptions, to: tuple[str, ...], most: int = 100) -> Options:
@@ -93,6 +96,101 @@ async def test_a_mail_and_a_webhook_arrive(tmp_path: Path, db: ServerDb) -> None
     assert (told["data"]["key"], told["data"]["post"], told["data"]["count"]) == (headers["webhook-id"], "ridge", 2)
     rows = await desk.listed(None, 10)
     assert [way["attempts"] for row in rows for way in row["deliveries"]] != []
+
+
+def enclosing(asked: list[str]) -> Enclose:
+    """As the server's, with pictures of its own."""
+
+    async def enclose(letter: Letter, attach: str) -> tuple[Enclosure, ...]:
+        asked.append(attach)
+        picture = Enclosure("e1", "gate", "main", "picture", "gate-1.jpg", "image/jpeg", 1_000_000, 1_000_000, JPEG)
+        clip = Enclosure("e1", "gate", "main", "clip", "gate-1.mp4", "video/mp4", 1_000_000, 9_000_000, MP4)
+        return (picture, clip) if attach == "clip" else (picture,)
+
+    return enclose
+
+
+def moved(number: int) -> Happening:
+    now_us = time.time_ns() // 1000
+    return Happening(
+        f"event/e{number}", ("motion", "event"), Phase.BEGAN, now_us, now_us, "gate", (), "It moves.", link="events"
+    )
+
+
+async def test_a_mail_carries_the_picture_and_a_webhook_the_film_too(tmp_path: Path, db: ServerDb) -> None:
+    mailbox = Mailbox()
+    server = await asyncio.get_running_loop().create_server(mailbox.protocol, "127.0.0.1", 0)
+    url = f"mailto://127.0.0.1:{server.sockets[0].getsockname()[1]}?mode=insecure&from=post@example.org&to=ada@example.org"
+    mail = ChannelOptions("mail", "apprise", url, attach="picture")
+    asked: list[str] = []
+    with HttpReceiver() as receiver:
+        hook = ChannelOptions("hook", "webhook", f"{receiver.address}/hook", SECRET, attach="clip")
+        plain = ChannelOptions("plain", "webhook", f"{receiver.address}/plain", SECRET)
+        desk = desk_of(tmp_path, db, options(mail, hook, plain, to=("mail", "hook", "plain")))
+        desk.enclose = enclosing(asked)
+        await desk.start()
+        desk.take(moved(1))
+        await until(lambda: mailbox.mails and len(receiver.taken) == 2)
+        desk.take(happening(2))  # an alarm has none
+        await until(lambda: len(mailbox.mails) == 2 and len(receiver.taken) == 4)
+        await desk.aclose()
+        told = {body["data"]["key"]: body["data"] for _, text in receiver.taken for body in [json.loads(text)]}
+        assert all(signed(SECRET, headers, body) for headers, body in receiver.taken)
+    server.close()
+    assert sorted(asked) == ["clip", "picture"]
+    attached = [part for part in mailbox.mails[0].walk() if part.get_filename()]
+    assert [(one.get_filename(), one.get_content_type(), one.get_payload(decode=True)) for one in attached] == [
+        ("gate-1.jpg", "image/jpeg", JPEG)
+    ]
+    assert "It moves." in str(mailbox.mails[0])
+    assert not [part for part in mailbox.mails[1].walk() if part.get_filename()]
+    of_event = {data["to"]: data for data in told.values() if data["about"] == ["event/e1"]}
+    place = "https://ridge.lan/api/v1/events/e1"
+    assert of_event["hook"]["events"] == [{"id": "e1", "picture": f"{place}/picture.jpg", "clip": f"{place}/clip.mp4"}]
+    carried = [(one["kind"], one["type"], base64.b64decode(one["data"])) for one in of_event["hook"]["enclosed"]]
+    assert carried == [("picture", "image/jpeg", JPEG), ("clip", "video/mp4", MP4)]
+    assert of_event["plain"]["enclosed"] == []
+
+
+async def test_who_refuses_pictures_gets_the_words(tmp_path: Path, db: ServerDb) -> None:
+    """A message is not given up because of what goes with it: from the third attempt on it goes without."""
+    asked: list[str] = []
+    clock = ManualClock(wall_us=time.time_ns() // 1000)
+    with HttpReceiver() as receiver:
+        carried: list[int] = []
+
+        def answer(_headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+            carried.append(len(json.loads(body)["data"]["enclosed"]))
+            return (413 if carried[-1] else 204), {}
+
+        receiver.answer = answer
+        webhook = Webhook(receiver.address, SECRET, lambda: "ridge", clock)
+        made = enclosing(asked)
+        sender = Sender("hook", webhook, db, clock, enclose=lambda letter: made(letter, "picture"))
+        draft = Draft(
+            "k-1",
+            "r",
+            "hook",
+            "new",
+            "t",
+            "b",
+            "",
+            False,
+            1,
+            0,
+            clock.wall_us(),
+            ("event/e1",),
+            ("gate",),
+            (("hook", "", "en"),),
+        )
+        await db.call(NotifyStore(db).keep, [draft], {})
+        for _ in range(3):
+            await sender.run_once()
+            clock.tick(HOUR_US)
+        await sender.aclose()
+    assert carried == [1, 1, 0]
+    assert asked == ["picture", "picture"]
+    assert (sender.pulse.sent, sender.pulse.failing) == (1, 0)
 
 
 async def test_web_push_is_encrypted_for_one_browser_and_signed_for_its_service(tmp_path: Path, db: ServerDb) -> None:

@@ -20,6 +20,7 @@ from longwatch.health import (
     exposition,
 )
 from longwatch.health.detecting import detection_exposition
+from longwatch.health.seeing import Tally
 from longwatch.model.sessions import StreamKey
 from longwatch.model.watching import DetectionState, Doing, WatcherState
 
@@ -51,7 +52,8 @@ def said() -> set[str]:
         snapshot, [], [StreamTotals(GATE, 1, 1)], [GapSeconds("gate", "unknown", 1.0)], [LiveCounts(GATE, 1, 1)],
         [AlarmCounts("storage", "gate", 1, 0)], strips=StripWork(), link=link,
     ).decode()  # fmt: skip
-    text += detection_exposition([DetectionState("gate", Doing.LOOKING)], WatcherState(running=True)).decode()
+    states = [DetectionState("gate", Doing.LOOKING)]
+    text += detection_exposition(states, WatcherState(running=True), Tally().families(["gate"], None)).decode()
     return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from longwatch.base.rfc3339 import format_us
 from longwatch.model.alarms import Acknowledgement, Alarm, AlarmKind
 from longwatch.model.events import KINDS, Event, EventChange
 from longwatch.model.events import Phase as EventPhase
@@ -86,7 +87,7 @@ def test_every_kind_of_event_is_told_in_words() -> None:
         found = of_event(EventChange(EventPhase.NEW, event), "Main gate")
         assert (found.phase, found.words[0], found.zones) == (Phase.BEGAN, kind, ("yard",))
         assert "Main gate" in in_words(found.says)
-        assert found.link.startswith("camera/gate/2026-01-01T")
+        assert found.link == f"review/{format_us(NOW - 5_000_000)}?camera=gate&event=e"
 
 
 def test_what_is_wrong_is_told_once_it_lasts_and_over_once_it_is_well() -> None:

@@ -84,6 +84,7 @@ async def test_the_newest_first_with_all_that_is_known(site: Running) -> None:
         "id": items[3]["id"], "camera": "gate", "kind": "motion", "level": "motion", "from": format_us(T0_US - 300 * S),
         "to": format_us(T0_US - 300 * S), "score": 0.5, "zones": [], "count": 1, "detail": "", "twin": None, "reviewed": None,
         "best": {"at": format_us(T0_US - 300 * S), "box": [0.1, 0.2, 0.3, 0.4], "picture": False, "held": None},
+        "clip": {"from": format_us(T0_US - 305 * S), "to": format_us(T0_US - 295 * S)},
     }  # fmt: skip
     assert (items[0]["to"], items[0]["level"]) == (None, "alert")
     assert await get(site, path=f"/{items[3]['id']}") == items[3]

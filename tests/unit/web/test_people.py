@@ -22,8 +22,10 @@ from longwatch.archive import Mention
 from longwatch.base import secrets
 from longwatch.base.rfc3339 import format_us
 from longwatch.ledger import kinds
+from longwatch.model.events import Sighting
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import Provenance, RecordedSpan
+from longwatch.node.watch.watching import Watching
 
 S = 1_000_000
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -284,6 +286,34 @@ async def test_reading_the_audit_is_an_entry_and_a_forged_cursor_does_not_avoid_
         assert answer.status_code == 200
         [read] = await drained(site)
         assert read["body"]["kinds"] == ["login", "viewing"]
+
+
+async def test_the_clip_of_an_event_is_that_stretch_of_the_footage_and_a_look_at_it(site: Running) -> None:
+    assert isinstance(site.deps.events, Watching)
+    await site.deps.events.sightings([Sighting("gate", "motion", T0_US + n * S) for n in (8, 9)])
+    async with site.client("viewer") as client, site.client("gate-only") as gate:
+        await site.deps.events.sightings([Sighting("yard", "motion", T0_US + 8 * S)])
+        [event] = (await client.get("/api/v1/events", params=span(0, 50) | {"camera": "gate"})).json()["items"]
+        [other] = (await client.get("/api/v1/events", params=span(0, 50) | {"camera": "yard"})).json()["items"]
+        assert event["clip"] == {"from": format_us(T0_US + 3 * S), "to": format_us(T0_US + 13 * S)}
+        assert (await gate.get(f"/api/v1/events/{other['id']}/clip.mp4")).status_code == 403
+        await drained(site)
+        clip = await client.get(f"/api/v1/events/{event['id']}/clip.mp4", headers={"Sec-Fetch-Dest": "video"})
+        same = await gate.get("/api/v1/cameras/gate/video.mp4", params=span(3, 13))
+        assert (clip.status_code, clip.headers["content-type"]) == (200, "video/mp4")
+        assert (clip.content, clip.headers["etag"]) == (same.content, same.headers["etag"])
+        some = await client.get(f"/api/v1/events/{event['id']}/clip.mp4", headers={"Range": "bytes=0-99"})
+        assert (some.status_code, some.content) == (206, clip.content[:100])
+        head = await client.head(f"/api/v1/events/{event['id']}/clip.mp4")
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(clip.content)))
+        [looked, exported] = await drained(site)
+        assert (looked["kind"], exported["kind"]) == (kinds.VIEWING, kinds.EXPORT_BEGUN)
+        site.index.spans.clear()
+        site.index.segments = lambda *_, **__: []  # type: ignore[attr-defined]
+        site.index.until_us = T0_US + 200 * S
+        assert (await client.get("/api/v1/events/ffffffffffffffffffffff/clip.mp4")).status_code == 404
+        gone = await client.get(f"/api/v1/events/{event['id']}/clip.mp4")
+        assert (gone.status_code, "what" in gone.json()) == (404, True)
 
 
 async def test_entries_by_the_thousand_are_429_and_nobody_elses_are(

@@ -19,7 +19,8 @@ def options_of(settings: Settings) -> Options:
     given = settings.notify
     channels = [ChannelOptions(PUSH, PUSH)]
     channels += [
-        ChannelOptions(name, one.kind, one.url, one.secret or "", one.ca) for name, one in given.channels.items()
+        ChannelOptions(name, one.kind, one.url, one.secret or "", one.ca, one.attach)
+        for name, one in given.channels.items()
     ]
     recipients = [Recipient(one.name, (one.name,)) for one in channels]
     recipients += [

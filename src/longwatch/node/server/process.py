@@ -51,6 +51,7 @@ from longwatch.node.post.obeying import Obeying, stand_in_key
 from longwatch.node.post.uplink_log import PostLog, own_last_words
 from longwatch.node.sd_notify import notify
 from longwatch.node.server.commands import handler, take_lock
+from longwatch.node.server.enclosing import Enclosing, may_leave
 from longwatch.node.server.exports import desk_of
 from longwatch.node.server.http import http_server, listen
 from longwatch.node.server.masked_places import urls_of
@@ -244,6 +245,11 @@ class ServerProcess:
         media = self._media(deps, hub_part, uplink, own, hub, rough, strips, watching)
         if deps.events is not None:
             notifying.best_picture = partial(best_picture, deps.events, deps.read)
+            enclosing = Enclosing(
+                deps.events, index, accounts.journal, deps.read, self.clock,
+                lambda camera: may_leave(camera, deps.site(), self.settings.uplink.withhold),
+            )  # fmt: skip
+            notifying.desk.enclose = enclosing.enclose
         if hub_part is not None:
             notifying.name_of = hub_part.view.name_of
         more = commands_of(joining) | ({} if hub_part is None else hub_part.commands)

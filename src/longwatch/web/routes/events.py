@@ -17,6 +17,7 @@ from longwatch.base.errors import UsageError
 from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.base.tasks import Tasks
+from longwatch.model.clips import clip_of
 from longwatch.model.event_levels import level_of
 from longwatch.model.event_rows import Asked, Crowd, Stored
 from longwatch.model.events import Event, EventChange
@@ -142,7 +143,7 @@ def register(api: Api, deps: Deps) -> None:
     @api.get("/api/v1/events/{id}", SIGNED_IN, responses={200: {"model": models.Event}, **_KNOWN})
     async def event(request: Request, number: EventId) -> Response:
         """One event."""
-        stored = await _one(deps, request, number, Right.VIEW)
+        stored = await event_for(deps, request, number, Right.VIEW)
         return JSONResponse(told(stored, _principal(request)))
 
     @api.get(
@@ -151,7 +152,7 @@ def register(api: Api, deps: Deps) -> None:
     )  # fmt: skip
     async def picture(request: Request, number: EventId) -> Response:
         """Its picture: of the moment where it is seen best. It is footage: as long as that is held, and whoever looks is entered."""
-        stored = await _one(deps, request, number, Right.VIEW)
+        stored = await event_for(deps, request, number, Right.VIEW)
         jpeg = await desk_of(deps).pictures.of(stored)
         if jpeg is None or stored.pictured_us is None:
             raise RefusedError(
@@ -174,7 +175,7 @@ def register(api: Api, deps: Deps) -> None:
     )
     async def ask(request: Request, number: EventId) -> Response:
         """At a hub: the picture lies at its post, and is wanted here. It is asked for until it has come; `best.held` says how that stands."""
-        await _one(deps, request, number, Right.OPERATE)
+        await event_for(deps, request, number, Right.OPERATE)
         principal = _principal(request)
         stored = await desk_of(deps).ask(number, principal.name)
         if stored is None:
@@ -184,7 +185,7 @@ def register(api: Api, deps: Deps) -> None:
     @api.put("/api/v1/events/{id}/review", OPERATE, responses={200: {"model": models.Event}, **_KNOWN})
     async def review(request: Request, number: EventId, body: models.ReviewRequest) -> Response:
         """Somebody looked at it and is done with it, or takes that back. It is kept who did, and when."""
-        await _one(deps, request, number, Right.OPERATE)
+        await event_for(deps, request, number, Right.OPERATE)
         principal = _principal(request)
         who = who_of(request)
         stored = await desk_of(deps).reviewed(number, done=body.reviewed, subject=who.subject, by=principal.name)
@@ -252,7 +253,7 @@ async def _asked(
     )
 
 
-async def _one(deps: Deps, request: Request, number: str, right: Right) -> Stored:
+async def event_for(deps: Deps, request: Request, number: str, right: Right) -> Stored:
     """Raises RefusedError: 403 where the camera is not the caller's, and for whoever may not see all cameras also where there is no such event."""
     principal = _principal(request)
     stored: Stored | None = await deps.read(desk_of(deps).store.one, number)
@@ -285,7 +286,7 @@ def _plain(event: Event, held: str | None) -> dict[str, Any]:
         "to": written(event.to_us), "score": round(event.score, 3), "zones": list(event.zones), "count": event.count,
         "best": {"at": format_us(event.best_us), "box": None if event.best_box is None else [round(part, 4) for part in event.best_box],
                  "picture": held == "here", "held": held},
-        "detail": scrub(event.detail), "twin": event.twin or None,
+        "clip": dict(zip(("from", "to"), map(format_us, clip_of(event)), strict=True)), "detail": scrub(event.detail), "twin": event.twin or None,
     }  # fmt: skip
 
 

@@ -23,7 +23,9 @@ from longwatch.health import (
     is_ready,
 )
 from longwatch.health.detecting import detection_exposition
+from longwatch.health.seeing import Tally
 from longwatch.model.sessions import StreamKey
+from longwatch.model.watching import Doing
 from longwatch.strips import Strips
 from longwatch.web.api import Api
 from longwatch.web.deps import Deps
@@ -36,6 +38,9 @@ _DAY_US = 86_400 * 1_000_000
 
 def register(api: Api, deps: Deps) -> None:
     """healthz, readyz, metrics."""
+    tally = Tally()
+    if deps.events is not None:
+        deps.events.on_change.append(tally.take)
 
     @api.get("/healthz", ALWAYS, responses={200: {"model": Alive}})
     async def healthz() -> Response:
@@ -86,14 +91,16 @@ def register(api: Api, deps: Deps) -> None:
             _strips(deps, allowed),
             None if allowed is not None or deps.link is None else deps.link.describe(),
         )
-        return Response(body + _detection(deps, allowed), media_type=CONTENT_TYPE_LATEST)
+        return Response(body + _detection(deps, allowed, tally), media_type=CONTENT_TYPE_LATEST)
 
 
-def _detection(deps: Deps, allowed: frozenset[str] | None) -> bytes:
-    if deps.detection is None:  # a hub looks at nothing
-        return b""
-    states = [state for state in deps.detection.states() if allowed is None or state.camera in allowed]
-    return detection_exposition(states, deps.detection.watcher if allowed is None else None)
+def _detection(deps: Deps, allowed: frozenset[str] | None, tally: Tally) -> bytes:
+    """A hub looks at nothing itself, and hears of the events of its posts."""
+    every = [] if deps.detection is None else deps.detection.states()
+    states = [state for state in every if allowed is None or state.camera in allowed]
+    seen = tally.families([state.camera for state in every if state.doing is not Doing.OFF], allowed)
+    watcher = deps.detection.watcher if deps.detection is not None and allowed is None else None
+    return detection_exposition(states, watcher, seen)
 
 
 def _transcodes(deps: Deps) -> TranscodeCounts | None:

@@ -15,33 +15,31 @@ from longwatch.accounts import Grant, Right
 from longwatch.accounts.signing import VALID_US
 from longwatch.base.rfc3339 import format_us
 from longwatch.live.remote import RemoteLive
+from longwatch.model.clips import clip_of
 from longwatch.model.sessions import StreamKey
-from longwatch.model.stores import GapSpan
 from longwatch.playback import (
     PART_PARAMETERS,
     HeldBytes,
     StoredBytes,
     TableCache,
-    VideoFile,
     VideoRequest,
     open_part,
     open_playlist,
-    open_video,
     part_span,
 )
 from longwatch.strips.distant import DistantStrips
-from longwatch.timeline import State
 from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
+from longwatch.web.footage import open_footage
 from longwatch.web.guard import grant_of, principal_of
 from longwatch.web.models import SignedUrl, SignedUrlRequest
 from longwatch.web.people import enter_look, enter_part, enter_video
 from longwatch.web.places import CameraId, StreamName, check_grant, check_part_grant, stream_key
-from longwatch.web.policy import PLAY_CAMERA, VIEW_CAMERA
+from longwatch.web.policy import PLAY_CAMERA, SIGNED_IN, VIEW_CAMERA
 from longwatch.web.ranges import serve
+from longwatch.web.routes.events import EventId, event_for
 from longwatch.web.routes.masks import recoder_of
-from longwatch.web.routes.timeline import tiles_of
 from longwatch.web.times import From, To, moment_us, span_us
 from longwatch.wire.strip_pack import StripPicture
 
@@ -61,7 +59,7 @@ Transcode = Annotated[Literal["h264"] | None, Query(description="for a browser t
 
 
 def register(api: Api, deps: Deps) -> None:
-    """video.mp4, playlist.m3u8 and its segment.mp4, still.jpg, signed-url."""
+    """video.mp4, playlist.m3u8 and its segment.mp4, still.jpg, signed-url; clip.mp4 of an event."""
     cache = TableCache()
 
     @api.get("/api/v1/cameras/{id}/video.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
@@ -72,7 +70,7 @@ def register(api: Api, deps: Deps) -> None:
         from_us, to_us = span_us(from_, to)
         check_grant(request, from_us, to_us)
         key = await stream_key(deps, camera, stream)
-        file = await deps.read(_open, deps, cache, VideoRequest(key, from_us, to_us, run))
+        file = await deps.read(open_footage, deps.index, cache, VideoRequest(key, from_us, to_us, run))
         headers = {"X-Longwatch-Start": format_us(file.start_wall_us), "X-Longwatch-Gaps": file.gaps_header}
         answer = serve(deps, request, file, headers, camera, ahead=file)
         await enter_video(deps, request, answer, key, from_us, to_us)
@@ -162,6 +160,26 @@ def register(api: Api, deps: Deps) -> None:
             return Response(status_code=304, headers=headers)
         return Response(picture.jpeg, media_type="image/jpeg", headers=headers)
 
+    @api.get(
+        "/api/v1/events/{id}/clip.mp4",
+        SIGNED_IN,
+        head=True,
+        response_class=Response,
+        responses=_MP4 | {404: {"model": Problem}},
+    )
+    async def clip(request: Request, number: EventId, stream: StreamName = "main") -> Response:
+        """An event as a short film: `clip` of what is said of it, with five seconds before and after, at most half a minute. It is footage, as video.mp4
+        of that stretch: as long as that is held, and whoever looks is entered. While the event goes on it grows.
+        """
+        event = (await event_for(deps, request, number, Right.VIEW)).event
+        from_us, to_us = clip_of(event)
+        key = await stream_key(deps, event.camera, stream)
+        file = await deps.read(open_footage, deps.index, cache, VideoRequest(key, from_us, to_us))
+        headers = {"X-Longwatch-Start": format_us(file.start_wall_us), "X-Longwatch-Gaps": file.gaps_header}
+        answer = serve(deps, request, file, headers, event.camera, ahead=file)
+        await enter_video(deps, request, answer, key, from_us, to_us)
+        return answer
+
     @api.post("/api/v1/cameras/{id}/signed-url", VIEW_CAMERA, responses={200: {"model": SignedUrl}})
     async def signed_url(request: Request, camera: CameraId, body: SignedUrlRequest) -> Response:
         """A URL for a player that sends no header: ten minutes, this camera and span."""
@@ -235,16 +253,6 @@ def _part_signer(deps: Deps, request: Request, stream: str, transcode: str | Non
         return f"{path}?{query}&{urlencode(more)}"
 
     return signed
-
-
-def _open(deps: Deps, cache: TableCache, request: VideoRequest) -> VideoFile:
-    tiles, accounted_until_us = tiles_of(deps.index, request.key, request.from_us, request.to_us)
-    gaps = [
-        GapSpan(item.from_us, item.to_us, item.cause, dict(item.evidence))
-        for item in tiles
-        if item.state is State.GAP and item.cause is not None
-    ]
-    return open_video(deps.index, request, accounted_until_us=accounted_until_us, gaps=gaps, cache=cache)
 
 
 def _playlist(deps: Deps, cache: TableCache, request: VideoRequest, part_url: Callable[[str], str]) -> str:
