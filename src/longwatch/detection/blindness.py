@@ -21,6 +21,12 @@ LOOK_S, DOUBT_S = 0.9, 0.35
 BLACK = 20
 MOVED_CLEAR, MOVED_MOST = 0.25, 0.22
 """A shift of the view counts as moved where its peak stands out so far, and up to this part of the picture."""
+BURNT_OR_BLACK = 0.6
+"""Part of the picture; where more is burnt out or black while the filter moves, it is the filter's doing. With less, three of five blocks kept their edges."""
+BLACK_S = 2.0
+"""So long it makes it black at most; tape stays."""
+VEIL = 8.0
+"""Levels by which a picture may be lighter than its weaker contrast explains, for the reference to follow it: what lies between, fog or rime, weakens contrast and lifts what is dark. An exposure lifts all or nothing."""
 OTHER_GAIN, OTHER_LEVELS = 0.02, 1.2
 """By how much the broad shades must be stronger, weaker or lighter for the light to be asked about: half of what counts as changed (`light.Light.changed`)."""
 NEW_VIEW_S = 1800.0
@@ -36,6 +42,7 @@ class Blindness:
         self._standing = tamper.Standing()
         self._last_us = 0
         self._said_us = 0
+        self._moves_us = 0
         self.likeness: Likeness | None = None
 
     @property
@@ -48,35 +55,47 @@ class Blindness:
         """Whether something is wrong with the view, and not for long enough to say it."""
         return bool(self._standing.doubt)
 
-    def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None) -> str:
-        """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand."""
+    def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None, *, filter_moves: bool = False) -> str:
+        """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand. filter_moves: the infra-red filter may, or
+        did a moment ago: that burns a picture white or makes it black, and softens it, and leaves its edges where they are.
+        """
         passed_s = (now_us - self._last_us) / 1e6
         if 0 <= passed_s < (DOUBT_S if self.doubts or self.kind else LOOK_S):
             return self.kind
         passed_s = min(max(passed_s, 0.05), 60.0)
         self._last_us = now_us
         glare, dark = (np.count_nonzero(part) / luma.size for part in (luma >= GLARE, luma < BLACK))
+        if self._is_excused(glare, dark, now_us, filter_moves=filter_moves):
+            if self.doubts and not self.kind:
+                self._standing = tamper.Standing()
+            return self.kind
         if not self._view.known:
             self._view.learn(cells, glare, passed_s)
             return self.kind
         seen = self.likeness = self._view.likeness(cells, glare, dark, hidden)
         doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
-        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0)
+        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None)
+        if filter_moves and seen.kept >= tamper.GONE:
+            said = ""
         was = self.kind
         kind = self._standing.next(said, now_us, passed_s, well=not said and self._is_back(seen))
         if kind != was:
             self._said_us = now_us
-        if not said and not kind:
+        if not said and not kind and not filter_moves:
             self._learn(cells, glare, seen, passed_s)
         elif kind in _TAKEN and now_us - self._said_us > NEW_VIEW_S * 1e6:
             self._view.replace(cells, glare)
             self._standing = tamper.Standing()
         return self.kind
 
-    def waits(self) -> None:
-        """The infra-red filter moves: what was doubted is forgotten, what is said still stands."""
-        if self.doubts and not self.kind:
-            self._standing = tamper.Standing()
+    def _is_excused(self, glare: float, dark: float, now_us: int, *, filter_moves: bool) -> bool:
+        """Whether nothing is to be seen since the filter moves: then what was doubted is forgotten, and what is said still stands."""
+        if not filter_moves:
+            self._moves_us = 0
+            return False
+        self._moves_us = self._moves_us or now_us
+        black = dark if now_us - self._moves_us < BLACK_S * 1e6 else 0.0
+        return glare + black > BURNT_OR_BLACK or not self._view.known
 
     def _is_back(self, seen: Likeness) -> bool:
         """Whether it is surely the view again. After a great light that takes the strength of its edges too: exposure answers, and the lamp is still there."""
@@ -86,7 +105,8 @@ class Blindness:
     def _learn(self, cells: F32, glare: float, seen: Likeness, passed_s: float) -> None:
         other = abs(seen.broad - 1) > OTHER_GAIN or abs(seen.raised) > OTHER_LEVELS
         lit = light.between(self._view.usual, cells) if other else light.Light()
-        if lit.changed and lit.explained > 0.6 and seen.kept > 0.8 and lit.gain > 0.7:
+        veiled = lit.gain < 1 and seen.raised > VEIL
+        if lit.changed and lit.explained > 0.6 and seen.kept > 0.8 and lit.gain > 0.7 and not veiled:
             part = min(0.1 * passed_s, 0.4)
             self._view.relight(1 + part * (lit.gain - 1), part * lit.offset)
         self._view.learn(cells, glare, passed_s)

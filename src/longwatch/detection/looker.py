@@ -47,6 +47,7 @@ RESTED_S = 2.0
 """And for so long after the exposure has come to rest."""
 BEFORE_S, MOST_HIDDEN, MOST_COVERED = 30.0, 0.5, 0.7
 """What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it. By its box; or, where that is more, by the cells it hides."""
+MOVED_S = 1.5
 LEAST_BEFORE = 0.2
 """Part of the picture: what hides more is left out where the light is told from the rest; of less the fit takes care."""
 ARRIVES_S = 2.0
@@ -92,9 +93,9 @@ class Looker:
         self._sameness = Sameness()
         self._replay = Replay()
         self._said: list[str] = []
-        self.again = False
+        self.again = self.less = False
         self.perhaps: tuple[int, ...] = ()
-        """Set by whoever hands over the pictures (`repeats`): the stream sends the very bytes of before; how long ago it may have sent something like it."""
+        """Set by whoever hands over the pictures (`repeats`, `gate`): the stream sends the very bytes of before; its sizes are far smaller than usual; how long ago it may have sent something like it."""
         self._curiosity, self._wonders = Curiosity(), False
         self._edges: steadiness.Edges | None = None
         self._edges_us = 0
@@ -128,7 +129,7 @@ class Looker:
         cells = planes.shrunk(levels, self._shape[1], self._shape[0])
         luma = picture.luma if self._span is None else np.clip(levels, 0, 255).astype(np.uint8)
         settles = self._settles(picture, cells, self._background)
-        blind = self._view(luma, cells, picture.wall_us)
+        blind = self._view(luma, cells, picture.wall_us, key=picture.key)
         if settles:
             self._wonders, self._upset = False, 0
             sightings += self._end(self._tracker.drop(), picture.wall_us)
@@ -140,17 +141,19 @@ class Looker:
         """What is looked at: luma, or of a thermal camera its 16-bit values."""
         return picture.luma if picture.raw is None or self._span is None else self._span.levels(picture.raw)
 
-    def _view(self, luma: U8, cells: F32, now_us: int) -> bool:
+    def _view(self, luma: U8, cells: F32, now_us: int, *, key: bool) -> bool:
         """Whether something is wrong with the view, or may be."""
         if self._blindness is None or not self.watched.tamper:
             return False
-        if self._settling.excuses(now_us):
-            self._blindness.waits()
-            return bool(self._blindness.kind)
-        kind = self._blindness.look(luma, cells, now_us, self._before_view(now_us))
-        if not kind and not self._blindness.doubts:
-            self._sameness.look(luma, now_us)
+        moves = self._settling.excuses(now_us)
+        kind = self._blindness.look(luma, cells, now_us, self._before_view(now_us), filter_moves=moves)
+        if not kind and not moves and not self._blindness.doubts:
+            self._sameness.look(luma, now_us, key=key and not self._moves(now_us), less=self.less)
         return bool(kind)
+
+    def _moves(self, now_us: int) -> bool:
+        """Whether something moved a moment ago: no picture in which it does is frozen."""
+        return any(track.confirmed and now_us - track.moved_us < MOVED_S * 1e6 for track in self._tracker.tracks)
 
     def _before_view(self, now_us: int) -> U8 | None:
         """Where things stand that came on their own feet, unless they are most of what is seen: that may be a hand. None: nowhere."""
@@ -194,6 +197,7 @@ class Looker:
             or self._upset > 0
             or self._settling.on
             or (self._blindness is not None and self._blindness.doubts)
+            or self._sameness.doubts
         )
 
     @property

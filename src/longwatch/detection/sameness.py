@@ -4,19 +4,25 @@ No sensor gives the same picture twice: its noise differs, and after the encoder
 differs is *dead*. Where a camera's pictures usually have few dead blocks and now nearly all are dead, the picture is frozen. Where many blocks were always dead (a picture without noise,
 burnt out or black), nothing is said: that needs evidence.
 
+An encoder needs some groups of pictures to refine what stands still, ten seconds and more at a low rate; until then pictures of a frozen camera differ, though by much less than its noise made them differ before. So sync samples,
+which each say all anew, are compared with each other as well: where nearly all blocks differ by less than half of what is the least usual, two times in a row, the noise is gone and the picture is frozen.
+Other pictures are left out of that: an encoder that has little to say of a group does not say it, and they are alike in a live camera too.
+
 A thermal camera holds its picture for a second or two while it calibrates; that is shorter than SPAN_S.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from longwatch.detection import planes
-from longwatch.detection.planes import U8
+from longwatch.detection.planes import F32, U8
 
 POINTS = (80, 45)
 BLOCKS = (16, 9)
@@ -31,6 +37,19 @@ MOVING, MOST_MOVING = 4.0, 0.05
 FIRST_RISE, RISE, FALL = 0.6, 0.05, 0.001
 """How fast the usual part of dead blocks is learnt, by comparison: it is rather the most than the mean of the last hours."""
 LEAST_COMPARED = 4
+COLLAPSED, MOSTLY = 0.5, 0.75
+"""Of the noise by which sync samples differed lately, in so large a part of the blocks. What a whole block differs by is light, and left out."""
+LEAST_KNOWN, KEPT_NOISE, STEADY, LEAST_NOISE = 4, 12, 1.4, 0.6
+"""So many of the last comparisons must have found the same noise, give or take so much, and none of the last twelve less than so many grey levels; what is gone is gone from the least of them: what falls since
+somebody walked there, or since a lamp swayed, is no noise that is gone.
+"""
+COLLAPSES, AGAIN_S = 2, 1.0
+"""So often in a row it must be so, and so far apart."""
+COLLAPSED_TOLD, LESS_S = 0.75, 12.0
+"""Where the sizes of the stream became far smaller at most so long ago, less of it must be gone, and once is enough: they are another witness."""
+REFINED_S = 20.0
+"""After so long nothing is left to refine: what still differs is live, and its noise less than it was."""
+KEPT_KEYS = 4
 SPAN_S, LONGEST_S = 3.4, 30.0
 KEPT = 5
 SPACING_S = 0.85
@@ -45,49 +64,76 @@ class Sameness:
         self._pictures: list[tuple[int, U8]] = []
         self._usual = 0.0
         self._compared = 0
+        self._keys: list[tuple[int, U8]] = []
+        self._noise: list[float] = []
+        self._collapses = 0
+        self._since_us = self._collapsed_us = 0  # the first and the last of them
+        self._less_us = -(1 << 62)
 
-    def look(self, luma: U8, now_us: int) -> bool:
-        """Whether the picture is frozen."""
+    @property
+    def doubts(self) -> bool:
+        """Whether the noise seems to be gone, and another sync sample is waited for."""
+        return self._collapses > 0 and not self.frozen
+
+    def look(self, luma: U8, now_us: int, *, key: bool = False, less: bool = False) -> bool:
+        """Whether the picture is frozen. key: it is a sync sample. less: the sizes of the stream are far smaller than usual."""
+        if less:
+            self._less_us = now_us
         soon = bool(self._pictures) and 0 <= now_us - self._pictures[-1][0] < SPACING_S * 1e6
-        if soon and self._size == luma.shape:
+        if soon and self._size == luma.shape and not key:
             return self.frozen
         self._size = luma.shape
         points = np.ascontiguousarray(
             luma[:: max(luma.shape[0] // POINTS[1], 1), :: max(luma.shape[1] // POINTS[0], 1)][: POINTS[1], : POINTS[0]]
         )
         if self._pictures and (now_us < self._pictures[-1][0] or points.shape != self._pictures[-1][1].shape):
-            self._pictures = []
-        if self._pictures and now_us - self._pictures[-1][0] < SPACING_S * 1e6:
-            return self.frozen
-        before = self._before(now_us)
+            self._pictures, self._keys = [], []
+        before = earlier = None
+        if key and not (self._keys and now_us - self._keys[-1][0] < SPACING_S * 1e6):
+            earlier = _before(self._keys, now_us)
+            self._keys = [*self._keys[-(KEPT_KEYS - 1) :], (now_us, points)]
+        if not soon:
+            before = _before(self._pictures, now_us)
+            self._pictures = [*self._pictures[-(KEPT - 1) :], (now_us, points)]
+        apart = None if earlier is None else _apart(points, earlier)
+        if apart is not None:
+            self._refines(apart, now_us)
         if before is not None:
-            self._compare(points, before)
-        self._pictures = [*self._pictures[-(KEPT - 1) :], (now_us, points)]
+            self._compare(apart if apart is not None and before is earlier else _apart(points, before), now_us)
         return self.frozen
 
-    def _before(self, now_us: int) -> U8 | None:
-        """The youngest picture that is old enough."""
-        for at_us, points in reversed(self._pictures):
-            if now_us - at_us >= SPAN_S * 1e6:
-                return points if now_us - at_us <= LONGEST_S * 1e6 else None
-        return None
-
-    def _compare(self, points: U8, before: U8) -> None:
-        apart = planes.shrunk(planes.apart(points, before).astype(np.float32), *BLOCKS)
-        level = planes.shrunk(points, *BLOCKS)
-        lit = (level > 20) & (level < 240)
-        count = int(lit.sum())
-        if count < LEAST_LIT * lit.size:
+    def _refines(self, made: _Apart, now_us: int) -> None:
+        """Of two sync samples: whether the noise is gone from between them."""
+        if not made.tells:
             return
-        dead = float((lit & (apart < DEAD)).sum()) / count
-        moving = float((apart > MOVING).mean()) > MOST_MOVING
-        if self.frozen and (dead < LIVE or moving):
+        differ = made.noise
+        least = min(self._noise, default=0.0)
+        lately = self._noise[-LEAST_KNOWN:]
+        steady = len(lately) == LEAST_KNOWN and max(lately) <= STEADY * min(lately) and least >= LEAST_NOISE
+        told = 0 <= now_us - self._less_us < LESS_S * 1e6
+        if not steady or differ >= (COLLAPSED_TOLD if told else COLLAPSED) * least or made.moving:
+            self._collapses = 0
+            self._noise = [*self._noise[-(KEPT_NOISE - 1) :], differ]
+        elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
+            self._since_us = self._since_us if self._collapses else now_us
+            self._collapses += 1
+            self._collapsed_us = now_us
+            if (told or self._collapses >= COLLAPSES) and self._usual < MOST_USUAL:
+                self.frozen = True
+
+    def _compare(self, made: _Apart, now_us: int) -> None:
+        if not made.tells:
+            return
+        dead = float((made.lit & (made.apart < DEAD)).sum()) / made.count
+        if self._collapses and dead < LIVE and now_us - self._since_us > REFINED_S * 1e6:
+            self._collapses, self._noise = 0, []  # it stands no stiller than that: its noise is less than it was
+        if self.frozen and (made.moving or (dead < LIVE and not self._collapses)):
             self.frozen = False
             self._usual = max(self._usual, dead)
         elif (
             not self.frozen
             and dead >= FROZEN
-            and not moving
+            and not made.moving
             and self._compared >= LEAST_COMPARED
             and self._usual < MOST_USUAL
         ):
@@ -116,6 +162,48 @@ class Sameness:
         self._pictures = [
             (int(at_us), _points(arrays[f"points{k}"])) for k, at_us in enumerate(list(head["at"])[:KEPT])
         ]
+
+
+def _before(pictures: list[tuple[int, U8]], now_us: int) -> U8 | None:
+    """The youngest that is old enough."""
+    for at_us, points in reversed(pictures):
+        if now_us - at_us >= SPAN_S * 1e6:
+            return points if now_us - at_us <= LONGEST_S * 1e6 else None
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Apart:
+    """By how much each block of two pictures differs. lit: which of them are neither black nor burnt out, count: how many."""
+
+    now: U8
+    before: U8
+    apart: F32
+    lit: NDArray[np.bool_]
+    count: int
+
+    @property
+    def tells(self) -> bool:
+        return self.count >= LEAST_LIT * self.lit.size
+
+    @property
+    def moving(self) -> bool:
+        return float((self.apart > MOVING).mean()) > MOST_MOVING
+
+    @property
+    def noise(self) -> float:
+        """By how much points differ within a block, at most, in most of the blocks; what a whole block differs by is light."""
+        signed = self.now.astype(np.float32) - self.before
+        strays = (planes.shrunk(signed * signed, *BLOCKS) - np.square(planes.shrunk(signed, *BLOCKS)))[self.lit]
+        place = int(MOSTLY * (strays.size - 1))
+        return math.sqrt(max(float(np.partition(strays, place)[place]), 0.0))
+
+
+def _apart(points: U8, before: U8) -> _Apart:
+    apart = planes.shrunk(planes.apart(points, before).astype(np.float32), *BLOCKS)
+    level = planes.shrunk(points, *BLOCKS)
+    lit = (level > 20) & (level < 240)
+    return _Apart(points, before, apart, lit, int(lit.sum()))
 
 
 def _points(array: NDArray[Any]) -> U8:

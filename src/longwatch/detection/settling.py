@@ -28,7 +28,7 @@ MOST_S = 15.0
 
 
 FILTER_S = 5.0
-"""So long a moving filter excuses what is burnt, flat or soft. A light held into the lens takes the colours as a filter does, and stays."""
+"""So long a moving filter excuses what is burnt or black, soft or pale. A light held into the lens takes the colours as a filter does, and stays; so does a hand."""
 
 
 class Settling:

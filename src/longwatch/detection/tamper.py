@@ -36,11 +36,17 @@ RELIT, UNSHARP_RELIT = 1.3, 0.45
 """Where shades are so much stronger than they were, the light is another (dusk, infra-red), and fine edges are not what they were for that alone: then less of them must be left."""
 STRANGE = 0.25
 """With more blocks that show other edges than the reference, and a clear shift, it was moved, even where half of its blocks are like before by chance."""
+STRANGE_BESIDE, FINE_BESIDE = 0.15, 0.3
+"""What is beside a thing is as before, or that is no thing: a view that turns comes in from one side as a lorry does, and of the few blocks beside it many are alike by chance. Of 4,500 looks
+past things of live scenes one had less of its fine edges there, for less than a second."""
 SPRAYING = 3
 """Looks that said `sprayed` before the last stroke made it a cover: paint comes little by little, a hand does not."""
 VEILED = 0.55
 SAY_S, SAY_SPARSE_S = 4.2, 3.2
 """For so long looks must agree before it is said; the shorter where they come seconds apart."""
+SAY_VIEW_S = 3.0
+"""The same where the view itself is another (`OF_THE_VIEW`): nothing that stops before the lens, and no exposure, does that."""
+OF_THE_VIEW = frozenset({"moved", "defocused"})
 MANY = 5
 """Looks that said something: then a view that is not back is said as well by a look that names nothing."""
 LAPSE_S = 1.5
@@ -49,8 +55,10 @@ CLEAR_S = 2.0
 CHANGE_S = 8.0
 
 
-def judged(seen: Likeness, moved_cells: float) -> str:
-    """What one look says: a word of `model.events.TAMPERS`, or "" where nothing is wrong. moved_cells: how far the view is shifted, 0 where it cannot be told."""
+def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
+    """What one look says: a word of `model.events.TAMPERS`, or "" where nothing is wrong. moved_cells: how far the view is shifted, 0 where it cannot be told. beside: it is only what
+    is to be seen beside a thing.
+    """
     if seen.blocks < LEAST_BLOCKS:
         return ""
     lit = seen.more_glare > BLIND_GLARE or (seen.calm > max(GLOW, GLOWS * seen.usual_calm) and seen.sharp < LEFT)
@@ -58,6 +66,8 @@ def judged(seen: Likeness, moved_cells: float) -> str:
         return "blinded"
     if seen.kept < GONE:
         return _lost(seen, moved_cells)
+    if beside and seen.strange > STRANGE_BESIDE and seen.fine < FINE_BESIDE * min(max(seen.broad, 0.3), 1.0):
+        return "turned"
     if moved_cells and seen.strange > max(seen.flat, STRANGE) and seen.fine < UNSHARP:
         return "moved"
     sure = seen.alike > 0.95 and 0.8 < seen.broad < 1.25 and seen.kept > 0.95
@@ -129,7 +139,8 @@ class Standing:
         self.looks += 1
         self.names[said] = self.names.get(said, 0) + 1
         lasted = (now_us - self.since_us) / 1e6
-        if self.looks >= 2 and (lasted >= SAY_S or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
+        least_s = SAY_VIEW_S if self.names.keys() <= OF_THE_VIEW else SAY_S
+        if self.looks >= 2 and (lasted >= least_s or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
             self._say(said)
         return self.kind
 

@@ -133,6 +133,48 @@ def test_what_is_over_in_two_seconds_is_not_said():
     }
 
 
+def test_fog_that_comes_slowly_is_not_followed_as_a_light():
+    """A veil weakens contrast and lifts what is dark; an exposure lifts all or nothing."""
+
+    def veiled(at: float):
+        share = np.float32(min(0.75, (at - 20) / 50))
+        return PLACE * (1 - share) + 150 * share
+
+    looker = learnt()
+    said = looked(looker, pictures(veiled, 60, from_s=20, step_s=2))
+    assert kinds(said) == {"tamper.fogged"}
+    assert (said[0].at_us - START_US) / 1e6 < 20 + 0.65 * 50, "two thirds of what it becomes"
+
+
+def test_a_light_that_fades_as_slowly_is_followed():
+    looker = learnt()
+    assert not looked(
+        looker, pictures(lambda at: PLACE * np.float32(max(0.3, 1 - (at - 20) / 60)), 60, from_s=20, step_s=2)
+    )
+
+
+def beside(strange: float, fine: float) -> Likeness:
+    return Likeness(48, 0.67, 0.1, strange, fine, 0.54, 0.47, 46.0, 0.0, 0.0, 0.0, 30.0, 26.0, 100.0, 0.8)
+
+
+def test_what_is_beside_a_thing_is_as_before_or_it_is_no_thing():
+    assert tamper.judged(beside(0.23, 0.12), 0.0, beside=True) == "turned"
+    assert tamper.judged(beside(0.23, 0.12), 0.0) == ""
+    assert tamper.judged(beside(0.12, 0.12), 0.0, beside=True) == ""
+    assert tamper.judged(beside(0.23, 0.4), 0.0, beside=True) == ""
+
+
+def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
+    for kind, least_s in (("moved", tamper.SAY_VIEW_S), ("defocused", tamper.SAY_VIEW_S), ("covered", tamper.SAY_S)):
+        standing = tamper.Standing()
+        said = [standing.next(kind, START_US + n * 400_000, 0.4, well=False) for n in range(20)]
+        assert said.index(kind) == -(-least_s // 0.4)
+    mixed = tamper.Standing()
+    words = ["covered", *["moved"] * 19]
+    said = [mixed.next(word, START_US + n * 400_000, 0.4, well=False) for n, word in enumerate(words)]
+    assert next(n for n, word in enumerate(said) if word) * 0.4 >= tamper.SAY_S
+
+
 def test_dusk_and_the_switch_to_infra_red_are_none():
     looker = learnt()
     dusk = looked(

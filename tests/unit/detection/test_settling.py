@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from tests.unit.detection.drawn import HEIGHT, START_US, WIDTH, boxed, ground, kinds, learnt, looked, noisy
 
+from longwatch.detection.blindness import BLACK_S
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
 from longwatch.detection.settling import FILTER_S, MOST_S, STEADY_S, Settling
+from longwatch.detection.tamper import SAY_S
 
 PLACE = ground()
 FROM_S = 20.0
@@ -111,3 +113,31 @@ def test_no_sabotage_is_doubted_while_the_filter_moves():
 
     said = switch(looker, white, 18, from_s=FROM_S + 2)
     assert not [each for each in said if each.kind.startswith("tamper.")]
+
+
+def told_s(said: list) -> float | None:
+    """Seconds from FROM_S + 2 to the first word of sabotage."""
+    return min(((each.at_us - START_US) / 1e6 - FROM_S - 2 for each in said if each.kind[:6] == "tamper"), default=None)
+
+
+def by_day(looker: Looker):
+    """Two seconds in colour, so that it is known when colours go."""
+    return switch(looker, lambda _: PLACE, 2, colour=100)
+
+
+@pytest.mark.parametrize(("tone", "within_s"), [(90.0, SAY_S + 1), (8.0, 1.5 + BLACK_S + SAY_S + 0.5)])
+def test_what_covers_the_lens_takes_the_colours_as_a_filter_does_and_is_said_all_the_same(tone: float, within_s: float):
+    """A hand that exposure lifts; and black tape, as black as a filter that moves for a moment: colours are asked each 1.5 s."""
+    looker = learnt()
+    by_day(looker)
+    told = told_s(switch(looker, lambda _: np.full_like(PLACE, tone), 10, from_s=FROM_S + 2))
+    assert told is not None
+    assert told < within_s
+
+
+def test_a_filter_that_softens_what_is_kept_is_excused_for_its_time_only():
+    looker = learnt()
+    by_day(looker)
+    pale = PLACE * np.float32(0.5) + np.float32(70)
+    said = switch(looker, lambda at: pale if at < FROM_S + 6 else PLACE, 12, from_s=FROM_S + 2)
+    assert told_s(said) is None

@@ -1,0 +1,109 @@
+"""A picture that stands still: at once where an encoder leaves it alone, and soon where it still refines it. Live pictures are none, however much noise they lose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.detection.drawn import START_US, boxed, ground, noisy
+
+from longwatch.detection.sameness import REFINED_S, Sameness
+
+PLACE = ground()
+LIVE, REFINED = 3.0, 1.0
+"""Noise of a camera; and by how much the sync samples of what stands still differ while an encoder refines them."""
+
+
+class Camera:
+    """Sync samples for one `Sameness`, each some seconds after the last."""
+
+    def __init__(self) -> None:
+        self.same = Sameness()
+        self.at_s = 0.0
+        self.rng = np.random.default_rng(3)
+        self.held = noisy(PLACE, self.rng, LIVE).astype(np.float32)
+
+    def look(self, picture: np.ndarray, *, step_s: float = 2.0, key: bool = True, less: bool = False) -> bool:
+        self.at_s += step_s
+        return self.same.look(picture, START_US + round(self.at_s * 1e6), key=key, less=less)
+
+    def live(self, many: int, sigma: float = LIVE, place: np.ndarray = PLACE) -> list[bool]:
+        return [self.look(noisy(place, self.rng, sigma)) for _ in range(many)]
+
+    def refined(self, many: int, sigma: float = REFINED, *, less: bool = False) -> list[bool]:
+        return [self.look(noisy(self.held, self.rng, sigma), less=less) for _ in range(many)]
+
+
+def test_what_an_encoder_still_refines_is_frozen_when_its_noise_is_gone_twice():
+    camera = Camera()
+    assert not any(camera.live(12))
+    said = camera.refined(6)
+    assert said.index(True) <= 4, "two comparisons, each against the picture 3.4 s before"
+    assert all(said[said.index(True) :])
+    assert not any(camera.live(6)[2:]), "and over when it lives"
+
+
+def test_one_such_comparison_makes_doubt_and_no_more():
+    camera = Camera()
+    camera.live(12)
+    said = camera.refined(6)
+    first = said.index(True)
+    other = Camera()
+    other.live(12)
+    assert not any(other.refined(first))
+    assert other.same.doubts
+    assert not any(other.live(6))
+    assert not other.same.doubts
+
+
+def test_where_the_sizes_say_so_too_once_is_enough_and_less_of_it():
+    camera, alone = Camera(), Camera()
+    camera.live(12)
+    alone.live(12)
+    assert True in camera.refined(5, 2.0, less=True)
+    assert not any(alone.refined(5, 2.0))
+
+
+def test_who_walked_there_leaves_no_noise_that_could_be_gone():
+    camera = Camera()
+    for n in range(8):
+        camera.look(noisy(boxed(PLACE, 30.0 * n, 40, 90, 120), camera.rng, LIVE))
+    assert not any(camera.live(8, 1.2))
+
+
+def test_a_lamp_that_goes_out_takes_the_noise_along_and_freezes_nothing():
+    camera = Camera()
+    camera.live(12)
+    assert not any(camera.live(8, 1.2, PLACE * np.float32(0.6)))
+
+
+def test_who_moves_is_not_frozen():
+    camera = Camera()
+    camera.live(12)
+    for n in range(6):
+        assert not camera.look(noisy(boxed(camera.held, 40.0 * n, 40, 60, 90), camera.rng, REFINED))
+
+
+def test_noise_that_is_less_for_good_is_believed_after_some_seconds():
+    """A camera that was told to smooth its pictures: called frozen for some seconds at most, and never again."""
+    camera = Camera()
+    camera.live(12)
+    said = camera.live(40, REFINED)
+    assert said.count(True) * 2 <= REFINED_S + 6
+    assert not any(said[20:])
+
+
+@pytest.mark.parametrize("sigma", [0.2, 0.4])
+def test_a_camera_without_noise_has_none_to_lose(sigma: float):
+    camera = Camera()
+    camera.live(12, sigma)
+    assert not camera.same.doubts
+
+
+def test_pictures_between_sync_samples_are_not_held_against_their_noise():
+    """An encoder that has nothing to say of a group of pictures repeats itself."""
+    camera = Camera()
+    camera.live(12)
+    for n in range(10):
+        shown = noisy(camera.held, camera.rng, REFINED) if n % 3 else noisy(PLACE, camera.rng, LIVE)
+        assert not camera.look(shown, key=n % 3 == 0)
+        assert not camera.same.doubts
