@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import re
@@ -17,11 +18,15 @@ REALM, NONCE = "thermal", "f00d"
 
 
 class ThermalCamera:
-    """body: what it gives from now on. status: of its answers. asked: requests that were let in; refused: those without a login."""
+    """body: what it gives from now on. status: of its answers. asked: requests that were let in; refused: those without a login. logins: how each request
+    wanted to be let in.
+    """
 
-    def __init__(self, body: bytes = b"", login: tuple[str, str] | None = None) -> None:
+    def __init__(self, body: bytes = b"", login: tuple[str, str] | None = None, scheme: str = "Digest") -> None:
         self.body = body
         self.login = login
+        self.scheme = scheme
+        self.logins: list[str] = []
         self.status = 200
         self.headers: dict[str, str] = {}
         self.asked = 0
@@ -35,8 +40,11 @@ class ThermalCamera:
 
     def lets_in(self, method: str, path: str, authorization: str) -> bool:
         """Digest without qop (RFC 2069), as many cameras speak it."""
+        self.logins.append(authorization.partition(" ")[0])
         if self.login is None:
             return True
+        if self.scheme == "Basic":
+            return authorization == "Basic " + base64.b64encode(":".join(self.login).encode()).decode()
         said = dict(re.findall(r'(\w+)="?([^",]+)"?', authorization))
 
         def hashed(text: str) -> str:
@@ -47,16 +55,19 @@ class ThermalCamera:
 
 
 @contextmanager
-def thermal_camera(body: bytes = b"", login: tuple[str, str] | None = None) -> Iterator[ThermalCamera]:
+def thermal_camera(
+    body: bytes = b"", login: tuple[str, str] | None = None, scheme: str = "Digest"
+) -> Iterator[ThermalCamera]:
     """It runs until the block ends."""
-    camera = ThermalCamera(body, login)
+    camera = ThermalCamera(body, login, scheme)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if not camera.lets_in("GET", self.path, self.headers.get("Authorization", "")):
                 camera.refused += 1
                 self.send_response(401)
-                self.send_header("WWW-Authenticate", f'Digest realm="{REALM}", nonce="{NONCE}"')
+                nonce = f', nonce="{NONCE}"' if camera.scheme == "Digest" else ""
+                self.send_header("WWW-Authenticate", f'{camera.scheme} realm="{REALM}"{nonce}')
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return

@@ -57,6 +57,8 @@ export interface Camera {
   masks?: number
   /** What is hidden when it is shown; the recording contains it. */
   shades?: PictureArea[]
+  /** It gives thermal stills, of which each pixel can be read. */
+  stills?: boolean
   streams: StreamInfo[]
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from longwatch.events.temperatures import STALE_US, Limit, Options, Temperatures
 from longwatch.formats.onvif_radiometry import Radiometry, Reading, RuleState
 from longwatch.model.events import COLD, HOT
+from longwatch.model.heat import StillOptions
 
 S = 1_000_000
 
@@ -83,3 +84,12 @@ def test_the_cameras_own_rule_stands_until_it_says_otherwise() -> None:
     assert [each.on for each in one.read(off, 2 * S)] == [False]
     assert one.read(said(20), 3 * S) == []
     assert watched(own=False).read(on, 0) == []
+
+
+def test_what_stills_say_is_known_for_three_times_as_long_as_there_is_between_them() -> None:
+    one = Temperatures("oven", Options((Limit("too hot", above=80),), stills=StillOptions(every_us=60 * S)))
+    assert one.read(said(90), 0, celsius=True) != [], "of a camera whose documents say kelvin, a still says degrees"
+    assert one.idle(179 * S) == []
+    assert one.now(179 * S)["a"].highest == 90
+    assert [(each.kind, each.on) for each in one.idle(180 * S)] == [(HOT, False)]
+    assert one.now(180 * S) == {}
