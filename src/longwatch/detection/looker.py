@@ -356,7 +356,11 @@ class Looker:
             passed_s,
             learns=background.age_s > (RESTED_S if self._relit else SETTLED_S),
         )
-        self._wonders = self._wonders and not (self._relit and background.age_s < RESTED_S)
+        self._wonders = (
+            self._wonders
+            and not (self._relit and background.age_s < RESTED_S)
+            and any(not track.missed and self._deserves(track, background) for track in self._tracker.tracks)
+        )
         held = self._held(picture.wall_us)
         self._covered = None if held is None else planes.both(mask, held)
         background.learn(level, new, passed_s, held)
@@ -377,6 +381,13 @@ class Looker:
             if track.confirmed:
                 sightings += self._rules(track, picture.wall_us)
         return sightings + self._end(over, picture.wall_us)
+
+    def _deserves(self, track: Track, background: Background) -> bool:
+        """Whether a closer look could tell it from what passes."""
+        if track.confirmed:
+            return track.hits < LEAST_HITS
+        young = background.age_s <= SETTLED_S
+        return self._tracker.outdoes(track, young=young) and self._curiosity.is_worth(track, self._shape)
 
     def _compared(self, cells: F32, background: Background, factor: float) -> tuple[light.Light, F32, U8]:
         """(how light has changed, the picture in the background's light, what is new in it)."""

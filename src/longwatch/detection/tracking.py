@@ -46,6 +46,8 @@ PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
 CROWD = 0.5
 """Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
 CROWD_S = 8.0
+CLEAR_LOOKS = 6
+"""So many key frames in a row, seconds apart, in which nothing passes say that it snows no more, or that the insects are gone, though no close look came to see it."""
 OVER_CROWD, MOST_FLAKE = 1.4, 24.0
 """So much larger than what passes, or than so many cells: no flake or drop is as large, whatever branches and lamps have added to the crowd."""
 STRAIGHT_IN_CROWD = 4.0
@@ -152,6 +154,9 @@ class Tracker:
         """Set by whoever looks: much of the picture is new, or was a moment ago."""
         self.crowd = 0.0
         self.crowd_cells = 0.0
+        self._clear = 0
+        self._looked, self._passing, self._passing_cells = 0, 0.0, 0
+        """Close looks so far; how many passed in them, on average, and how large the second largest of one was at most. Known from the first look on, and held against nobody who is told."""
         self._counts: int | None = None
         self._next = 1
 
@@ -200,8 +205,15 @@ class Tracker:
     def _count(self, passing: Sequence[int], passed_s: float) -> None:
         """Learn how much comes and goes, and how large it is: the second largest of a look, so that one thing on its way counts for nothing."""
         if passed_s >= SPARSE_S:
+            self._clear = 0 if passing else self._clear + 1
+            if self._clear >= CLEAR_LOOKS:
+                self.crowd *= math.exp(-min(passed_s, CROWD_S) / CROWD_S)
             return
         part = 1 - math.exp(-passed_s / CROWD_S)
+        second = sorted(passing)[-2] if len(passing) > 1 else 0
+        self._looked += 1
+        self._passing += max(part, 1 / self._looked) * (len(passing) - self._passing)
+        self._passing_cells = max(self._passing_cells, second)
         if self._counts is not None:
             self._counts += 1
             if 1 / self._counts > part:
@@ -209,7 +221,7 @@ class Tracker:
             else:
                 self._counts = None
         self.crowd += part * (len(passing) - self.crowd)
-        size = min(sorted(passing)[-2] if len(passing) > 1 else 0, MOST_BURST * self.crowd_cells + FIRST_BURST)
+        size = min(second, MOST_BURST * self.crowd_cells + FIRST_BURST)
         self.crowd_cells += part * (3.0 if size > self.crowd_cells else 0.5) * (size - self.crowd_cells)
 
     def count_anew(self) -> None:
@@ -228,6 +240,14 @@ class Tracker:
         for track in made:
             track.confirmed, track.moved_us = True, now_us
         return made
+
+    def outdoes(self, track: Track, *, young: bool) -> bool:
+        """Whether it is larger than what passes. Where that is much, a close look tells nothing else from it. young: it is little known yet what comes to nothing; then what the first
+        looks saw pass speaks for that.
+        """
+        if young:
+            return self._passing < CROWD or track.cells >= OVER_CROWD * min(self._passing_cells, MOST_FLAKE)
+        return self.crowd < DENSE or track.cells >= self._over_crowd()
 
     def drop(self) -> list[Track]:
         """End all: the pictures before and after have nothing to do with each other."""
@@ -310,8 +330,15 @@ class Tracker:
         """Whether it has moved from where it was when it last did: its middle, and both sides of it, or it grew. What only flickers at one side stays where it is."""
         dx, dy = track.x - track.anchor_x, track.y - track.anchor_y
         if math.hypot(dx, dy) <= max(2.0, 0.15 * min(track.box[2:])):
-            return False
+            return self._has_grown(track)
         return going.is_elsewhere(track.box, track.anchor, (dx, dy), self._size)
+
+    @staticmethod
+    def _has_grown(track: Track) -> bool:
+        """Whether it comes straight on, or goes straight away: then its middle stays where it is."""
+        was = track.anchor[2] * track.anchor[3] + 1
+        changed = abs(math.log((track.box[2] * track.box[3] + 1) / was)) > going.GROWN
+        return changed and going.grows(_close(track.steps))
 
     def _over_crowd(self) -> float:
         """How many cells it takes to be none of what falls."""

@@ -1,0 +1,93 @@
+"""Where much passes: what is worth a closer look, and who is told among it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.unit.detection.drawn import ground, noisy
+from tests.unit.detection.test_ghosts import SIZE, START, boxed, looked_at
+
+from longwatch.detection.looker import Looker
+from longwatch.detection.pictures import Picture
+from longwatch.detection.tracking import Tracker
+from longwatch.model.events import Watched
+
+GROUND = ground()
+FLAKES = 8
+
+
+def tracker() -> Tracker:
+    made = Tracker(SIZE[0])
+    made.height = SIZE[1]
+    return made
+
+
+def snowing(number: int, flakes: int = FLAKES) -> Picture:
+    """A look at snow: flakes of 3 x 4 cells, elsewhere in each."""
+    drawn = np.random.default_rng(number)
+    picture = GROUND.copy()
+    for left, top in drawn.integers((4, 4), (300, 160), (flakes, 2)):
+        picture[top : top + 8, left : left + 6] += 70
+    return Picture(noisy(np.clip(picture, 0, 255), drawn), START + number * 200_000, number % 10 == 0)
+
+
+@pytest.mark.parametrize(("crowd", "small"), [(1.5, True), (5.0, False)])
+def test_among_many_flakes_only_what_is_larger_deserves_a_closer_look(crowd: float, small: bool):
+    made = tracker()
+    made.follow([boxed(20, 20, 3, 3), boxed(90, 40, 6, 8)], START, 0.2)
+    made.crowd, made.crowd_cells = crowd, 9.0
+    assert [made.outdoes(track, young=False) for track in made.tracks] == [small, True]
+
+
+@pytest.mark.parametrize(("flakes", "small"), [(0, True), (6, False)])
+def test_one_that_knows_little_learns_from_its_first_looks_what_passes(flakes: int, small: bool):
+    made = tracker()
+    drawn = np.random.default_rng(4)
+    for number in range(4):
+        passing = [boxed(*drawn.uniform((5, 5), (140, 70)), 3, 4) for _ in range(flakes)]
+        made.follow(passing, START + number * 200_000, 0.2)
+    made.drop()
+    made.follow([boxed(20, 20, 3, 4), boxed(90, 40, 6, 8)], START + 800_000, 0.2)
+    assert [made.outdoes(track, young=True) for track in made.tracks] == [small, True]
+    assert made.crowd < 2.5
+
+
+@pytest.mark.parametrize(("still", "crowd"), [(0, 0.5), (1, 2.4)])
+def test_key_frames_in_which_nothing_passes_end_a_crowd(still: int, crowd: float):
+    made = tracker()
+    made.crowd, made.crowd_cells = 2.4, 20.0
+    drawn = np.random.default_rng(1)
+    for number in range(12):
+        passing = [boxed(*drawn.uniform((5, 5), (140, 70)), 3, 4) for _ in range(still)]
+        made.follow(passing, START + number * 4_000_000, 4.0)
+    assert made.crowd == pytest.approx(crowd) if still else made.crowd < crowd
+
+
+def test_who_comes_straight_on_is_told_though_his_middle_stays():
+    looks = [boxed(70 - 0.5 * n, 40 - 0.5 * n, 8 + n, 8 + n) for n in range(30)]
+    made = looked_at(*looks)
+    one = made.tracks[0]
+    assert one.confirmed
+    assert one.last_us - one.moved_us <= 1_000_000
+    stays = looked_at(*looks, *[looks[-1]] * 30)
+    assert stays.tracks[0].last_us - stays.tracks[0].moved_us > 3_000_000
+
+
+def test_a_looker_that_begins_in_snow_is_soon_curious_no_more():
+    looker = Looker(Watched("snow"))
+    curious = []
+    for number in range(40):
+        looker.look(snowing(number))
+        curious.append(looker.curious)
+    assert any(curious[:5])
+    assert sum(curious[10:]) < 6
+
+
+def test_whoever_comes_into_that_snow_makes_it_curious():
+    looker = Looker(Watched("snow"))
+    for number in range(40):
+        looker.look(snowing(number))
+    picture = snowing(40)
+    picture.luma[60:110, 100:124] = 235
+    looker.look(picture)
+    assert looker.curious
