@@ -42,8 +42,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: str = "", detect: bool = False) -> Path:
-    """The settings of a post that records these cameras below `folder`. detect: and looks at them."""
+def write_settings(
+    folder: Path,
+    urls: Sequence[str],
+    *,
+    port: int,
+    retention: str = "",
+    detect: bool = False,
+    thermal: Sequence[int] = (),
+) -> Path:
+    """The settings of a post that records these cameras below `folder`. detect: and looks at them. thermal: which of them are."""
     lines = [
         "post: {id: bench, name: Bench, timezone: UTC}",
         f"data: {folder / 'data'}",
@@ -51,7 +59,11 @@ def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: s
         f"defaults: {{detect: {str(detect).lower()}}}",  # mostly recording is what is measured; looking has an exam of its own
         "cameras:" if urls else "cameras: {}",
     ]
-    lines += [f"  camera-{n}: {{name: Camera {n}, streams: {{main: '{url}'}}}}" for n, url in enumerate(urls)]
+    kinds = ["thermal" if n in thermal else "visible" for n in range(len(urls))]
+    lines += [
+        f"  camera-{n}: {{name: Camera {n}, kind: {kinds[n]}, streams: {{main: '{url}'}}}}"
+        for n, url in enumerate(urls)
+    ]
     if retention:
         lines.append(retention)
     path = folder / "longwatch.yml"
@@ -61,10 +73,12 @@ def write_settings(folder: Path, urls: Sequence[str], *, port: int, retention: s
 
 
 @contextlib.contextmanager
-def post(folder: Path, urls: Sequence[str], *, retention: str = "", detect: bool = False) -> Iterator[Post]:
+def post(
+    folder: Path, urls: Sequence[str], *, retention: str = "", detect: bool = False, thermal: Sequence[int] = ()
+) -> Iterator[Post]:
     """A post that runs, with a token, until the block ends."""
     port = free_port()
-    config = write_settings(folder, urls, port=port, retention=retention, detect=detect)
+    config = write_settings(folder, urls, port=port, retention=retention, detect=detect, thermal=thermal)
     added = subprocess.run(
         [*CLI, "token", "add", f"bench-{port}", "--role", "admin", "--config", str(config)],
         capture_output=True,

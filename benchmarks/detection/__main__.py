@@ -73,7 +73,7 @@ def main() -> None:
         if chosen.what == "processes":
             from benchmarks.detection import processes  # it starts a post
 
-            print(processes.run(chosen.seconds, folder))
+            print(processes.run(chosen.seconds, chosen.seed if chosen.seed is not None else fresh(), folder))
             return
         if chosen.what == "develop":
             recipes = plan(size, DEVELOPMENT)

@@ -68,7 +68,7 @@ def watch(stream: Stream, changes: dict[str, str] | None = None) -> Run:
         process = subprocess.Popen(
             ["motion", "-n", "-c", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder
         )
-        _punctual(process)
+        punctual(process.pid)
         told: list[tuple[float, str]] = []
         reader = threading.Thread(target=_read, args=(process, told), daemon=True)
         reader.start()
@@ -85,10 +85,10 @@ def watch(stream: Stream, changes: dict[str, str] | None = None) -> Run:
     return Run([Found(e.kind, e.from_s * pace, e.to_s * pace, e.told_s * pace) for e in found], cpu)
 
 
-def _punctual(process: subprocess.Popen[str]) -> None:
+def punctual(pid: int) -> None:
     """Before all others, where that is allowed: it follows the clock, and on a busy machine it found half of what it finds on a quiet one, at a priority of -10 too."""
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 def _read(process: subprocess.Popen[str], told: list[tuple[float, str]]) -> None:

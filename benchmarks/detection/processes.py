@@ -1,6 +1,8 @@
-"""The real processes: a post with simulated cameras over RTSP, watched and not.
+"""The real processes: posts with simulated cameras over RTSP, watched and not, and `motion` on the very same streams. All at once, so that whatever else the machine does
+falls on all of them alike.
 
-- What looking costs: processor time of the watcher and its child, and how much more recorder and server take than without, a camera, for quiet and busy streams.
+- What looking costs: processor time of all processes of a post that watches, less that of a post beside it that records the same streams and does not watch. So sockets, event loops
+  and wake-ups are in it, and what recorder and server do more. `motion`: one process for each stream, with the committed configuration, from the same simulated camera.
 - Recording while detection starves: the watcher and its children are stopped nine tenths of the time (SIGSTOP and SIGCONT, 450 ms and 50 ms). The age of
   what is durable, by the recorder's own metrics, is to be what it is otherwise, and no gap is to be made.
 """
@@ -14,20 +16,31 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.scenes import BUSY, QUIET, Recipe, draw
 
-from benchmarks.detection import tables
-from benchmarks.detection.exam import DEVELOPMENT, file_of, render_all
+from benchmarks.detection import peer, tables
+from benchmarks.detection.exam import LOOKS, file_of, render_all
 from benchmarks.post import Post, free_port, percentile, post, wait_until_recording
-from benchmarks.processes import children, cpu_seconds
+from benchmarks.processes import children
 
-CAMERAS = 4
+CAMERAS = len(LOOKS)
+"""Of each family: one by each look of the exam."""
+RATES = (5.0, 6.25, 8.0, 10.0, 12.5, 5.0)
+"""Pictures a second of these: every rate that scenes are drawn with, and on average as many, so that chance makes them neither slow nor quick."""
+GOALS = {QUIET: 10, BUSY: 3}
+WARM_S = 45.0
+"""Until backgrounds and gates know their scene."""
 _STOPPED_S, _RUNNING_S = 0.45, 0.05
+_PARTS = (
+    ("recorder", "node.recorder"), ("server", "node.server"), ("watcher", "node.watch.watcher"), ("child", "node.watch.look_child"),
+)  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -63,29 +76,78 @@ def _url(line: str) -> str:
     return found.group() if found else ""
 
 
+@contextlib.contextmanager
+def peers(urls: Sequence[str], recipes: Sequence[Recipe], folder: Path) -> Iterator[list[int]]:
+    """A `motion` on each of these streams; its process ids."""
+    started = []
+    try:
+        for url, recipe in zip(urls, recipes, strict=True):
+            rate = max(2, round(recipe.fps))
+            own = {"netcam_url": url, "width": str(recipe.width), "height": str(recipe.height), "framerate": str(rate)}
+            place = Path(tempfile.mkdtemp(dir=folder))
+            file = place / "motion.conf"
+            file.write_text("".join(f"{name} {value}\n" for name, value in (peer.settings() | own).items()))
+            log = (place / "log").open("wb")
+            started.append(subprocess.Popen(["motion", "-n", "-c", str(file)], stdout=log, stderr=log, cwd=place))
+            peer.punctual(started[-1].pid)
+        yield [process.pid for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 def parts(running: Post) -> dict[str, list[int]]:
-    """Process ids by part."""
-    made: dict[str, list[int]] = {"recorder": [], "server": [], "watcher": [], "child": []}
+    """Process ids by part; `other` is what the supervisor itself and short errands take."""
+    made: dict[str, list[int]] = {name: [] for name in (*(name for name, _ in _PARTS), "other")}
     for pid in children(running.process.pid):
         with contextlib.suppress(OSError):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-            for name, sign in (
-                ("recorder", "node.recorder"),
-                ("server", "node.server"),
-                ("watcher", "node.watch.watcher"),
-                ("child", "node.watch.look_child"),
-            ):
-                if sign in command:
-                    made[name].append(pid)
+            made[next((name for name, sign in _PARTS if sign in command), "other")].append(pid)
     return made
 
 
-def measured(running: Post, seconds: float) -> dict[str, float]:
-    """Seconds of a core that each part took, an hour and camera."""
-    before = {name: sum(cpu_seconds(pid) for pid in pids) for name, pids in parts(running).items()}
-    time.sleep(seconds)
-    after = {name: sum(cpu_seconds(pid) for pid in pids) for name, pids in parts(running).items()}
-    return {name: (after[name] - before[name]) / seconds * 3600 / CAMERAS for name in after}
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What processes took since they began: seconds of a core, and how often they woke, by part. Errands that are over are among `other`."""
+
+    took: dict[str, float]
+    woke: dict[str, float]
+
+    @staticmethod
+    def of(found: dict[str, list[int]]) -> Account:
+        """As it is now."""
+        took = {name: sum(_took(pid)[0] for pid in pids) for name, pids in found.items()}
+        if "other" in took:
+            took["other"] += sum(_took(pid)[1] for pids in found.values() for pid in pids)
+        return Account(took, {name: float(sum(_wakes(pid) for pid in pids)) for name, pids in found.items()})
+
+    def less(self, before: Account, seconds: float) -> Account:
+        """Seconds of a core an hour and camera, and wakes a second and camera, since then."""
+        hours, all_s = seconds / 3600 * CAMERAS, seconds * CAMERAS
+        return Account(
+            {name: (value - before.took[name]) / hours for name, value in self.took.items()},
+            {name: (value - before.woke[name]) / all_s for name, value in self.woke.items()},
+        )
+
+
+def _took(pid: int) -> tuple[float, float]:
+    """Seconds of a core of a process, and of those of its children that are over."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0.0
+    own, over = int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
+    return own / os.sysconf("SC_CLK_TCK"), over / os.sysconf("SC_CLK_TCK")
+
+
+def _wakes(pid: int) -> int:
+    """How often the threads of a process waited for something and were woken."""
+    found = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(OSError):
+            found += int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.MULTILINE)[0])
+    return found
 
 
 def gaps(running: Post) -> int:
@@ -136,30 +198,68 @@ def _all(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def run(seconds: float, folder: Path) -> str:
-    """Both tables, as Markdown."""
-    rows, starved = [], []
-    for family in (QUIET, BUSY):
-        recipes: list[Recipe] = [draw(DEVELOPMENT + 500 + n, family, look="day", seconds=180.0) for n in range(CAMERAS)]
-        render_all(recipes, folder)
-        with cameras([file_of(folder, each) for each in recipes]) as urls:
+def run(seconds: float, first: int, folder: Path) -> str:
+    """All tables, as Markdown. first: where the seeds of the scenes begin."""
+    long_s = WARM_S + seconds + 60  # a camera that comes again from its beginning is a loop, and looked at more closely
+    recipes: dict[str, list[Recipe]] = {
+        family: [
+            draw(begin + n, family, look=look, fps=rate, seconds=long_s)
+            for n, (look, rate) in enumerate(zip(LOOKS, RATES, strict=True))
+        ]
+        for family, begin in ((QUIET, first + 300), (BUSY, first + 400))
+    }
+    render_all([each for some in recipes.values() for each in some], folder)
+    thermal = [n for n, look in enumerate(LOOKS) if look == "thermal"]
+    with tempfile.TemporaryDirectory(dir=folder) as temporary, contextlib.ExitStack() as stack:
+        posts: dict[tuple[str, bool], Post] = {}
+        beside: dict[str, list[int]] = {}
+        for family, some in recipes.items():
+            urls = stack.enter_context(cameras([file_of(folder, each) for each in some]))
             for watched in (False, True):
-                place = folder / f"{family}-{watched}"
+                place = Path(temporary) / f"{family}-{watched}"
                 place.mkdir()
-                with post(place, urls, detect=watched) as running:
-                    wait_until_recording(running, CAMERAS)
-                    time.sleep(45)
-                    took = measured(running, seconds)
-                    rows.append(
-                        {"streams": family, "detect": "on" if watched else "off"}
-                        | {name: f"{value:.1f}" for name, value in took.items()}
-                    )
-                    if watched and family == BUSY:
-                        starved += _starved(running, seconds)
+                posts[family, watched] = stack.enter_context(post(place, urls, detect=watched, thermal=thermal))
+            beside[family] = stack.enter_context(peers(urls, some, Path(temporary)))
+        for running in posts.values():
+            wait_until_recording(running, CAMERAS)
+        time.sleep(WARM_S)
+
+        def now() -> dict[tuple[str, bool | None], Account]:
+            made: dict[tuple[str, bool | None], Account] = {(f, w): Account.of(parts(p)) for (f, w), p in posts.items()}
+            return made | {(family, None): Account.of({"motion": pids}) for family, pids in beside.items()}
+
+        before, began = now(), time.monotonic()
+        time.sleep(seconds)
+        after, passed, load = now(), time.monotonic() - began, os.getloadavg()[0]
+        took = {which: account.less(before[which], passed) for which, account in after.items()}
+        starved = _starved(posts[BUSY, True], min(seconds, 60.0))
     return (
-        f"Seconds of a core an hour and camera, {CAMERAS} cameras of 640x360, {seconds:.0f} s each.\n\n{tables.rows(rows)}\n\n"
-        f"Detection stopped nine tenths of the time:\n\n{tables.rows(starved)}"
+        f"`python -m benchmarks.detection processes --seed {first}`: {CAMERAS} cameras of each kind, {passed:.0f} s, all beside each other, load {load:.1f}.\n\n{tables.rows(_ratios(took))}\n\n"
+        f"By process, seconds of a core an hour and camera, and in brackets how often it woke in a second for each camera:\n\n{tables.rows(_by_part(took))}\n\n"
+        f"Detection of the busy post stopped nine tenths of the time:\n\n{tables.rows(starved)}"
     )
+
+
+def _ratios(took: dict[tuple[str, bool | None], Account]) -> list[dict[str, object]]:
+    made: list[dict[str, object]] = []
+    for family, goal in GOALS.items():
+        ours = sum(took[family, True].took.values()) - sum(took[family, False].took.values())
+        theirs = sum(took[family, None].took.values())
+        made.append({
+            "streams": family, "Longwatch, CPU s a camera-hour": f"{ours:.1f}", "motion": f"{theirs:.1f}", "ratio": f"{theirs / max(ours, 1e-9):.1f}", "goal": goal,
+        })  # fmt: skip
+    return made
+
+
+def _by_part(took: dict[tuple[str, bool | None], Account]) -> list[dict[str, object]]:
+    made: list[dict[str, object]] = []
+    for (family, watched), account in took.items():
+        row: dict[str, object] = {"streams": family, "detection": {True: "on", False: "off", None: "motion"}[watched]}
+        for name in [*(name for name, _ in _PARTS), "other", "motion"]:
+            there = name in account.took and (account.took[name] or account.woke[name])
+            row[name] = f"{account.took[name]:.1f} ({account.woke[name]:.1f})" if there else ""
+        made.append(row)
+    return made
 
 
 def _starved(running: Post, seconds: float) -> list[dict[str, object]]:
