@@ -23,13 +23,15 @@ LOOK_S = 0.5  # each look is an answer of the post
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPost]:
-    """A post that looks: one camera at a car park, where cars drive."""
+    """A post that looks: one camera at a car park, where cars drive; and one that nobody looks at."""
     cameras = Cameras()
     post = RunningPost(tmp_path_factory.mktemp("events"), cameras)
     try:
         cameras.add("gate", lambda: SimulatedCamera({"main": LOT}))
-        post.write_settings({"gate": "Main gate"}, detect=True)
+        cameras.add("shed", lambda: SimulatedCamera({"main": LOT}))
+        post.write_settings({"gate": "Main gate", "shed": "Shed"}, detect=True)
         settings = json.loads(post.settings.read_text("utf-8"))
+        settings["cameras"]["shed"]["detect"] = False
         settings["defaults"] = {
             "detect": {"tamper": False}
         }  # a clip in a loop is a replayed picture, and rightly said to be
@@ -120,6 +122,17 @@ def test_the_clip_of_an_event_plays_where_it_stands_and_can_be_saved(watched: Wa
     assert b"ftyp" in Path(saved.value.path()).read_bytes()[:16]
     item.get_by_role("button", name="Close the clip").click()
     expect(video).to_have_count(0)
+
+
+def test_the_page_says_what_nobody_looked_at(watched: Watched) -> None:
+    page = watched.page
+    page.goto("/#/events?state=all")
+    note = page.locator("main details")
+    note.locator("summary").click()
+    expect(note).to_contain_text("Shed: detection is off")
+    assert violations(page) == []
+    page.get_by_label("Camera").select_option("gate")
+    expect(page.get_by_text("Shed: detection is off")).to_have_count(0)
 
 
 def test_a_new_event_comes_by_itself_and_the_timeline_has_it(watched: Watched) -> None:

@@ -61,6 +61,20 @@ export function review(id: string, reviewed: boolean): Promise<SeenEvent> {
   return json('PUT', address(`events/${id}/review`), { reviewed })
 }
 
+/** A camera that was recorded while nobody looked at it. off: the settings have it so. */
+export interface Unlooked {
+  camera: string
+  off: boolean
+  seconds: number
+  stretches: { from: string; to: string }[]
+}
+
+export async function unlooked(fromMs: number, toMs: number, cameras: readonly string[]): Promise<Unlooked[]> {
+  const query = new URLSearchParams({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() })
+  for (const camera of cameras) query.append('camera', camera)
+  return (await json<{ items: Unlooked[] }>('GET', `${address('detection/unlooked')}?${query.toString()}`)).items
+}
+
 export function event(id: string): Promise<SeenEvent> {
   return json('GET', address(`events/${id}`))
 }

@@ -13,6 +13,7 @@ from longwatch.accounts import Accounts, Who
 from longwatch.accounts.provider import ProviderOptions
 from longwatch.archive.published import PublishedLog
 from longwatch.base.clock import Clock
+from longwatch.events.looked import Looked
 from longwatch.exports import ExportDesk
 from longwatch.formats.onvif_radiometry import Reading
 from longwatch.health import RecorderLink, RecorderStatus, Snapshot
@@ -378,6 +379,7 @@ class Deps:
     remote: RemoteLive | None = None
     notify: Desk | None = None
     detection: Detection | None = None
+    looked: Looked | None = None
     temperatures: Thermometers | None = None
     heat_stills: HeatStills | None = None
     readers: ThreadPoolExecutor = field(

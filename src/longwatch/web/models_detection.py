@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from longwatch.web.model import Model
+from longwatch.web.models import Moment
 
 
 class CameraDetection(Model):
@@ -77,6 +78,31 @@ class Detection(Model):
     items: list[CameraDetection]
     model: ObjectModel
     watcher: WatcherProcess | None
+    next: str | None
+
+
+class Stretch(Model):
+    """A stretch of time."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    from_: Moment = Field(alias="from")
+    to: Moment
+
+
+class Unlooked(Model):
+    """Recorded, and not looked at: nothing is known of what moved then. off: the settings have it so for all of the camera's time."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    camera: str
+    off: bool
+    seconds: float
+    stretches: list[Stretch]
+
+
+class UnlookedCameras(Model):
+    """Those of which there is something to say."""
+
+    items: list[Unlooked]
     next: str | None
 
 

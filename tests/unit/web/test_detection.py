@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.support.site import Running, running_site
+from tests.support.site import GATE, Running, running_site
 
+from longwatch.base.rfc3339 import format_us
+from longwatch.events.looked import Looked
+from longwatch.model.stores import Provenance, RecordedSpan
 from longwatch.model.watching import DetectionState, Doing, Moved, WatcherState
 
+S = 1_000_000
 STATES = (
     DetectionState(
         "gate", Doing.LOOKING, "sub", gate="more", behind_us=1_500_000, looked_until_us=1_767_225_600_000_000, told=100, pictures=7, skipped=3,
@@ -55,6 +59,32 @@ async def site(tmp_path: Path):
     async with running_site(tmp_path) as running:
         running.deps.detection = Looking()
         yield running
+
+
+async def test_what_was_recorded_and_looked_at_by_nobody_is_told_to_whom_the_camera_is_theirs(
+    site: Running, tmp_path: Path
+) -> None:
+    now_us = site.clock.wall_us()
+    spans = [(now_us - 500 * S, now_us - 300 * S)]
+    log = Looked(tmp_path / "looked.json", lambda: ["gate", "yard"], lambda _: spans, lambda: 86_400 * S, site.clock)
+    site.deps.looked = log
+    log.take()
+    site.index.spans[GATE] = [RecordedSpan(now_us - 900 * S, now_us, 1, Provenance.NTP)]
+    stretch = {"from": format_us(now_us - 900 * S), "to": format_us(now_us)}
+    asked = "/api/v1/detection/unlooked"
+    async with site.client("admin") as client, site.client("gate-only") as one:
+        told = (await client.get(asked, params=stretch)).json()["items"]
+        assert told == [
+            {
+                "camera": "gate",
+                "off": False,
+                "seconds": 240.0,
+                "stretches": [{"from": format_us(now_us - 300 * S), "to": format_us(now_us - 60 * S)}],
+            }
+        ]
+        assert (await one.get(asked, params=stretch | {"camera": "gate"})).json()["items"] == told
+        assert (await one.get(asked, params=stretch | {"camera": "yard"})).status_code == 403
+        assert (await client.get(asked, params={"from": stretch["to"], "to": stretch["from"]})).status_code == 422
 
 
 async def test_who_is_behind_and_by_how_much(site: Running) -> None:

@@ -36,10 +36,12 @@ from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
 from longwatch.config import Settings, load, load_kept
+from longwatch.events.looked import Looked
 from longwatch.health import RecorderStatus, Snapshot
 from longwatch.live import Hub
 from longwatch.model.alarms import Alarm
 from longwatch.model.silence import Stop
+from longwatch.model.watching import Doing
 from longwatch.node.host_state import is_going_down
 from longwatch.node.link import LinkClient, LinkServer, socket_path
 from longwatch.node.post.confirming import Confirming
@@ -242,6 +244,13 @@ class ServerProcess:
         if self._looking is not None:
             looking = self._looking
             notifying.detection, notifying.model = looking.states, lambda: looking.watcher.model
+            deps.looked = Looked(
+                data / "derived" / "looked.json",
+                lambda: [state.camera for state in looking.states() if state.doing is not Doing.OFF],
+                looking.looked,
+                lambda: self.settings.events.keep * 1_000_000,
+                self.clock,
+            )
         media = self._media(deps, hub_part, uplink, own, hub, rough, strips, watching)
         if deps.events is not None:
             notifying.best_picture = partial(best_picture, deps.events, deps.read)
@@ -304,6 +313,8 @@ class ServerProcess:
                 self._tasks.start("temperatures-asked", heat.ask())
             if self._looking is not None:
                 self._tasks.start("looking", self._looking.run())
+            if deps.looked is not None:
+                self._tasks.start("looked", deps.looked.run())
             if self._looking is not None and watching is not None:
                 keeping = Keeping(
                     self.clock,

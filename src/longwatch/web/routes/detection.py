@@ -9,17 +9,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from longwatch.accounts import Right
+from longwatch.base.rfc3339 import format_us
 from longwatch.base.secrets import scrub
 from longwatch.detection.heat_hours import HOURS
+from longwatch.model.sessions import StreamKey
 from longwatch.model.watching import DetectionState, Doing, ModelState, Moved, WatcherState
 from longwatch.web.api import Api
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
-from longwatch.web.models_detection import Detection, Movement
+from longwatch.web.models_detection import Detection, Movement, UnlookedCameras
 from longwatch.web.places import CameraId
-from longwatch.web.policy import SIGNED_IN, VIEW_CAMERA
-from longwatch.web.times import written
+from longwatch.web.policy import SIGNED_IN, VIEW_ASKED, VIEW_CAMERA
+from longwatch.web.times import From, To, span_us, written
+
+MOST_STRETCHES = 50
 
 
 def register(api: Api, deps: Deps) -> None:
@@ -36,6 +40,26 @@ def register(api: Api, deps: Deps) -> None:
         watcher = None if known is None or principal.cameras is not None else _watcher(known.watcher)
         model = _model(ModelState() if known is None else known.watcher.model)
         return JSONResponse({"items": items, "model": model, "watcher": watcher, "next": None})
+
+    @api.get("/api/v1/detection/unlooked", VIEW_ASKED, responses={200: {"model": UnlookedCameras}})
+    async def unlooked(
+        request: Request,
+        from_: From,
+        to: To,
+        camera: Annotated[
+            list[str] | None, Query(description="may be repeated; none: all that the caller may see")
+        ] = None,
+    ) -> Response:
+        """When a camera was recorded and nobody looked at it: the newest of it, at most 50 stretches a camera. The newest minute is not judged yet. At a hub, empty."""
+        from_us, to_us = span_us(from_, to)
+        principal = principal_of(request)
+        assert principal is not None
+        states = [] if deps.detection is None else deps.detection.states()
+        asked = [
+            each for each in states if principal.may(Right.VIEW, each.camera) and (not camera or each.camera in camera)
+        ]
+        items = [await _unlooked(deps, state, from_us, to_us) for state in asked]
+        return JSONResponse({"items": [item for item in items if item["off"] or item["stretches"]], "next": None})
 
     @api.get("/api/v1/cameras/{id}/movement", VIEW_CAMERA, responses={200: {"model": Movement}})
     async def movement(
@@ -55,6 +79,20 @@ def register(api: Api, deps: Deps) -> None:
                 "seconds": [round(each, 1) for each in moved.seconds], "hours": moved.hours,
             }
         )  # fmt: skip
+
+
+async def _unlooked(deps: Deps, state: DetectionState, from_us: int, to_us: int) -> dict[str, Any]:
+    found: list[tuple[int, int]] = []
+    if deps.looked is not None and state.doing is not Doing.OFF:
+        key = StreamKey(state.camera, "main")
+        recorded = [
+            (span.from_us, span.to_us) for span in await deps.read_long(deps.index.recorded_spans, key, from_us, to_us)
+        ]
+        found = deps.looked.unlooked(state.camera, recorded, from_us, to_us)
+    return {
+        "camera": state.camera, "off": state.doing is Doing.OFF, "seconds": round(sum(b - a for a, b in found) / 1e6, 3),
+        "stretches": [{"from": format_us(a), "to": format_us(b)} for a, b in found[-MOST_STRETCHES:]],
+    }  # fmt: skip
 
 
 def _told(state: DetectionState) -> dict[str, Any]:
