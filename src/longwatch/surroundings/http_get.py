@@ -24,6 +24,7 @@ from longwatch.surroundings.options import HttpAddress
 WITHIN_S = 4.0
 MAX_BODY = 65_536
 _MAX_HEADERS = 32_768
+_MAX_CHALLENGE = 2048
 _CHUNK = 16_384
 _HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 
@@ -134,19 +135,25 @@ class Reading:
         self._body: list[bytes] = []
         self._size = 0
         self._raw = 0
+        self._body_begun = False
+        self._with_length = False
         self._challenge = ""
 
     def take(self, data: bytes) -> None:
-        """What arrived; empty where the device hung up."""
+        """What arrived; empty where the device hung up. Half of an answer is none: of a picture it would be a cold half."""
         if not data:
-            if self._raw == 0 or not self._parser.get_status_code():
+            if not self._body_begun:
                 raise ValueError("the device hung up")
+            if self._with_length:
+                raise ValueError("the device hung up in the midst of its answer")
             self.whole = True  # an answer without length ends with its connection
             return
         self._raw += len(data)
         if self._raw > self._most + _MAX_HEADERS:
             raise ValueError(f"an answer of more than {self._most + _MAX_HEADERS} bytes")
         self._parser.feed_data(data)
+        if not self._body_begun and self._raw > _MAX_HEADERS:
+            raise ValueError(f"headers of more than {_MAX_HEADERS} bytes")
         if self._size > self._most:
             raise ValueError(f"a body of more than {self._most} bytes")
 
@@ -156,9 +163,16 @@ class Reading:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Of httptools."""
-        said = value.decode("latin-1")
-        if name.lower() == b"www-authenticate" and said.lower().startswith("digest ") and not self._challenge:
+        known = name.lower()
+        if known in {b"content-length", b"transfer-encoding"}:
+            self._with_length = True
+        said = value[:_MAX_CHALLENGE].decode("latin-1")
+        if known == b"www-authenticate" and said.lower().startswith("digest ") and not self._challenge:
             self._challenge = said[7:]
+
+    def on_headers_complete(self) -> None:
+        """Of httptools."""
+        self._body_begun = True
 
     def on_body(self, body: bytes) -> None:
         """Of httptools."""
@@ -207,7 +221,8 @@ def digest(address: HttpAddress, challenge: str, client_nonce: str) -> str:
     return f"Digest {quoted}{tail}, algorithm={algorithm}"
 
 
-_PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.){0,500})"|([^\s",]{1,200}))')
+# No step back over a name or over spaces: a challenge of letters alone would cost the square of its length, on the loop that records.
+_PARAMETER = re.compile(r'(?<![A-Za-z])([A-Za-z]++)\s*+=\s*+(?:"((?:[^"\\]|\\.){0,500}+)"|([^\s",]{1,200}+))')
 
 
 def _escaped(value: str) -> str:
