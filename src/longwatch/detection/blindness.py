@@ -74,6 +74,7 @@ class Blindness:
             return self.kind
         seen = self.likeness = self._view.likeness(cells, glare, dark, hidden)
         doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
+        doubtful = doubtful or tamper.is_soft_shift(seen)
         said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None)
         if filter_moves and seen.kept >= tamper.GONE:
             said = ""

@@ -33,7 +33,7 @@ OVER_US = 4_000_000
 """So long after the last run the loop is over."""
 FRESH_US = 60_000_000
 """Of a stream that was a file from its beginning: for so long nothing must have come again until it counts as a camera."""
-PERHAPS_S, PERHAPS, LEAST_KNOWN_S, FARTHEST = 6.0, 4, 45.0, 6_000
+PERHAPS_S, PERHAPS, LEAST_KNOWN_S, FARTHEST = 6.0, 12, 45.0, 6_000
 """Seconds that are compared with all before, how many of the most alike are told, after how many seconds that begins, and how many sizes back it goes."""
 LEVEL_PART, CLIP = 0.25, 1.25
 """How fast what is usual at a place in the group is learnt, by sample; sizes farther off than so many mean deviations count as if they were not: one lamp that is switched must not speak for all."""

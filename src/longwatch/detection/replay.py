@@ -31,7 +31,8 @@ AWAY, LEARN = 6.0, 0.06
 """A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
 FIRST_STRAY = 0.012
 STRONG, HINT_S = 0.68, 0.35
-"""A match of so many bits counts for one more (where nothing is new in the picture: whoever enters makes an encoder of constant rate answer as it did when another entered), and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`)."""
+"""A match of so many bits counts for one more, and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`). Not where something is new in the picture: whoever enters makes an encoder of constant rate answer as it did when another entered,
+in pictures and sizes. Both together are no more than one of them: a single picture is never enough."""
 ENOUGH, RESTLESS = 3, 0.555
 """So many points, all equally long ago; a match is one. And how alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
 LEARNT = 8
@@ -93,7 +94,7 @@ class Replay:
         if matched_us:
             ago_us = now_us - matched_us
             hinted = any(abs(each - ago_us) <= HINT_S * 1e6 for each in perhaps)
-            self._count(made, now_us, ago_us, 1 + (self.alike >= STRONG and not stirs) + hinted)
+            self._count(made, now_us, ago_us, 2 if not stirs and (hinted or self.alike >= STRONG) else 1)
         elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
             self.replayed, self._match_us = False, 0
         self._prints = np.concatenate((self._prints[-(MOST - 1) :], made[None]))

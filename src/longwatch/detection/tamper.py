@@ -36,6 +36,8 @@ RELIT, UNSHARP_RELIT = 1.3, 0.45
 """Where shades are so much stronger than they were, the light is another (dusk, infra-red), and fine edges are not what they were for that alone: then less of them must be left."""
 STRANGE = 0.25
 """With more blocks that show other edges than the reference, and a clear shift, it was moved, even where half of its blocks are like before by chance."""
+STRANGE_SOFT, FINE_SOFT, KEPT_SOFT = 0.15, 0.85, 0.8
+"""The same of a soft view, whose few broad edges a small shift hardly leaves: a field in a thermal picture. Of 15,000 looks at live scenes four were so, and then the shift has to be clear."""
 STRANGE_BESIDE, FINE_BESIDE = 0.15, 0.3
 """What is beside a thing is as before, or that is no thing: a view that turns comes in from one side as a lorry does, and of the few blocks beside it many are alike by chance. Of 4,500 looks
 past things of live scenes one had less of its fine edges there, for less than a second."""
@@ -70,6 +72,8 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
         return "turned"
     if moved_cells and seen.strange > max(seen.flat, STRANGE) and seen.fine < UNSHARP:
         return "moved"
+    if moved_cells and is_soft_shift(seen):
+        return "moved"
     sure = seen.alike > 0.95 and 0.8 < seen.broad < 1.25 and seen.kept > 0.95
     unsharp = UNSHARP_SURE if sure else UNSHARP if seen.broad < RELIT else UNSHARP_RELIT
     if seen.alike > 0.6 and seen.broad > 0.3 and seen.fine < unsharp * min(seen.broad, 1.2 if sure else 1.0):
@@ -79,6 +83,12 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
     if seen.broad < VEILED and seen.fine < VEILED and seen.raised > 20 and seen.alike > 0.5:
         return "fogged"
     return ""
+
+
+def is_soft_shift(seen: Likeness) -> bool:
+    """Whether so much of a soft view is at another place that its shift is to be asked."""
+    weaker = seen.fine < FINE_SOFT * min(max(seen.broad, 0.3), 1.0)
+    return weaker and seen.strange > max(seen.flat, STRANGE_SOFT) and seen.kept < KEPT_SOFT
 
 
 def faint(seen: Likeness) -> bool:

@@ -213,6 +213,32 @@ def test_two_strong_matches_are_a_loop_only_where_nothing_is_new_in_the_picture(
     assert said == [True, False]
 
 
+def test_a_match_whose_time_the_sizes_guessed_too_needs_one_other_and_never_none():
+    rng = np.random.default_rng(8)
+    noise = [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(40)]
+    spread, guessed = np.ones(CELLS.shape, np.float32), 20 * 4_000_000
+    weaker = [
+        each + rng.normal(0, 1.7, CELLS.shape).astype(np.float32) for each in noise[20:23]
+    ]  # as a converter leaves it
+    for perhaps, stirs, expected in (
+        ((), True, [False, False, True]),
+        ((guessed + 200_000, 9), True, [False, False, True]),
+        ((guessed + 200_000, 9), False, [False, True, True]),
+    ):
+        replay = Replay()
+        for number, shown in enumerate(noise):
+            replay.look(CELLS + shown, CELLS, spread, number * 4_000_000)
+        said = [
+            replay.look(CELLS + shown, CELLS, spread, (40 + number) * 4_000_000, perhaps, stirs=stirs)
+            for number, shown in enumerate(weaker)
+        ]
+        assert said == expected
+    strong = Replay()
+    for number, shown in enumerate([*noise, noise[20]]):
+        found = strong.look(CELLS + shown, CELLS, spread, number * 4_000_000, (guessed,))
+    assert not found, "one picture alone, as like as can be and guessed"
+
+
 def test_what_was_asked_of_a_background_is_not_believed_for_another_view():
     spread, replay = np.ones(CELLS.shape, np.float32), Replay()
     rng = np.random.default_rng(6)

@@ -164,6 +164,29 @@ def test_what_is_beside_a_thing_is_as_before_or_it_is_no_thing():
     assert tamper.judged(beside(0.23, 0.4), 0.0, beside=True) == ""
 
 
+FIELD = cv2.GaussianBlur(ground(9, 3.0), (0, 0), 6)
+"""Broad shades and hardly an edge: a field, as a thermal camera shows it."""
+
+
+def test_a_soft_view_that_is_shifted_a_little():
+    looker = learnt(Watched("mast", thermal=True), base=FIELD, sigma=1.0)
+    said = looked(looker, pictures(lambda _: np.roll(FIELD, (6, 18), (0, 1)), 8, from_s=20, step_s=0.5, sigma=1.0))
+    assert kinds(said) == {"tamper.moved"}
+
+
+def soft(kept: float, strange: float, fine: float) -> Likeness:
+    return Likeness(
+        64, kept, 1 - kept - strange, strange, fine, 1.02, 0.94, -2.0, 0.0, 0.0, 0.0, 18.0, 16.0, 164.0, 1.0
+    )
+
+
+def test_of_a_soft_view_less_need_be_strange_where_its_shift_is_clear():
+    assert tamper.judged(soft(0.67, 0.2, 0.7), 5.5) == "moved"
+    assert tamper.judged(soft(0.67, 0.2, 0.7), 0.0) == ""
+    assert tamper.judged(soft(0.85, 0.15, 0.7), 5.5) == ""
+    assert tamper.judged(soft(0.67, 0.2, 0.95), 5.5) == ""
+
+
 def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
     for kind, least_s in (("moved", tamper.SAY_VIEW_S), ("defocused", tamper.SAY_VIEW_S), ("covered", tamper.SAY_S)):
         standing = tamper.Standing()
