@@ -44,6 +44,8 @@ past things of live scenes one had less of its fine edges there, for less than a
 SPRAYING = 3
 """Looks that said `sprayed` before the last stroke made it a cover: paint comes little by little, a hand does not."""
 VEILED = 0.55
+LIFTED = 25.0
+"""Levels by which fog lifts a picture at least, over what its weaker contrast explains. The same shades, weak and not lifted, are a place whose lamp went out."""
 SAY_S, SAY_SPARSE_S = 4.2, 3.2
 """For so long looks must agree before it is said; the shorter where they come seconds apart."""
 SAY_VIEW_S = 3.0
@@ -110,7 +112,9 @@ def _lost(seen: Likeness, moved_cells: float) -> str:
     if seen.strange > seen.flat:
         return "moved" if moved_cells else "turned"
     if seen.alike > 0.75 and seen.broad > 0.2:
-        return "fogged" if seen.broad < VEILED else "defocused"
+        if seen.broad >= VEILED:
+            return "defocused"
+        return "fogged" if seen.raised > LIFTED else ""
     if seen.kept < 0.15 and seen.dark > 0.6:
         return "covered"
     return "sprayed" if seen.kept > 0.12 else "covered"

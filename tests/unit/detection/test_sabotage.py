@@ -187,6 +187,14 @@ def test_of_a_soft_view_less_need_be_strange_where_its_shift_is_clear():
     assert tamper.judged(soft(0.67, 0.2, 0.95), 5.5) == ""
 
 
+@pytest.mark.parametrize(("raised", "said"), [(54.0, "fogged"), (15.0, "")])
+def test_the_same_shades_but_weak_are_fog_where_they_are_lifted_and_else_a_room_whose_lamp_went_out(
+    raised: float, said: str
+):
+    seen = Likeness(73, 0.3, 0.6, 0.1, 0.4, 0.27, 0.83, raised, 0.0, 0.0, 0.0, 15.0, 17.0, 40.0, 0.2)
+    assert tamper.judged(seen, 0.0) == said
+
+
 def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
     for kind, least_s in (("moved", tamper.SAY_VIEW_S), ("defocused", tamper.SAY_VIEW_S), ("covered", tamper.SAY_S)):
         standing = tamper.Standing()
