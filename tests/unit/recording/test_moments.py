@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tests.support.recording import VIDEO, Studio
+
+from longwatch.formats.bmff import scan_fragments
+from longwatch.formats.codecs import thermal_still
 from longwatch.formats.media import Sample
 from longwatch.recording.moments import MomentLine
 
@@ -33,3 +39,47 @@ def test_two_at_once_follow_one_another() -> None:
     assert first is not None
     assert second is not None
     assert second[0] == first[0] + first[2]
+
+
+def beside(studio: Studio) -> list[tuple[float, float, list[int], bytes]]:
+    """Of each fragment with stills: when they begin, in seconds of the run, when its video does, how long each lasts, and their bytes."""
+    found = []
+    for rows in studio.index.fragments.values():
+        for row in rows:
+            data = b"".join(row.parts)
+            for each in scan_fragments(lambda at, size, data=data: data[at : at + size], 0, len(data)):
+                runs = {run.track_index: run for run in each.runs}
+                if 1 in runs:
+                    held = data[runs[1].data_offset : runs[1].data_offset + sum(runs[1].sizes)]
+                    found.append((runs[1].dts / 90_000, runs[0].dts / 90_000, list(runs[1].durations), held))
+    return found
+
+
+def test_a_still_is_durable_with_the_tick_that_it_came_in() -> None:
+    studio = Studio()
+    studio.open()
+    studio.recorder.formats_changed((replace(VIDEO, fps=5.0), thermal_still.track_format()))
+    studio.play(3.05)
+    studio.recorder.samples([Sample(1, 0, 0, True, b"a still", studio.boot_us)])
+    studio.play(0.7)
+    ((at, video, _, held),) = beside(studio)
+    assert held == b"a still"
+    assert abs(at - 3.05) < 0.02
+    assert 0 <= at - video < 0.8
+    studio.play(20)
+    studio.recorder.samples([Sample(1, 0, 0, True, b"another", studio.boot_us)])
+    studio.tick(final=True)
+    assert [held for *_, held in beside(studio)] == [b"a still", b"another"]
+
+
+def test_two_within_one_tick_keep_their_moments() -> None:
+    studio = Studio()
+    studio.open()
+    studio.recorder.formats_changed((replace(VIDEO, fps=5.0), thermal_still.track_format()))
+    studio.play(3.11)
+    studio.recorder.samples([Sample(1, 0, 0, True, b"one", studio.boot_us)])
+    studio.recorder.samples([Sample(1, 0, 0, True, b"two", studio.boot_us + 200_000)])
+    studio.play(0.7)
+    ((_, _, durations, held),) = beside(studio)
+    assert held == b"onetwo"
+    assert durations[0] == 18_000, "the second begins where it came"
