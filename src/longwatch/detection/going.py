@@ -23,6 +23,8 @@ LONG_STEPS, GROW_STEPS = 8, 12
 GROWN = math.log(1.6)
 JUMPED = 0.6
 """Of all that its height grew or shrank, in one step: it did not come nearer, it was taken for something else."""
+STILL_GROWS = 0.15
+"""Of all that it grew or shrank, from the middle third of the time to the last: half of what steady growth makes."""
 BROADER = 0.2
 """In parts of how its height grows or shrinks (as logarithms), so much at least its width does: of a person who goes away, few cells wide, a little less than of his height."""
 STEADY = 0.3
@@ -72,10 +74,19 @@ def grows(steps: Sequence[Step]) -> bool:
     if abs(slope) < GROWN or float(np.abs(np.diff(height)).max()) > JUMPED * abs(slope):
         return False
     stray = float(np.sqrt(((height - height.mean() - slope * at) ** 2).mean()))
-    if abs(slope) < STRAIGHT * stray:
+    if abs(slope) < STRAIGHT * stray or not _goes_on(at, height, slope):
         return False
     width = np.log(np.maximum(taken[:, 5] - taken[:, 4], 0.5))
     return float(at @ width) / (float(at @ at) or 1.0) * math.copysign(1.0, slope) >= BROADER * abs(slope)
+
+
+def _goes_on(at: NDArray[np.float64], height: NDArray[np.float64], slope: float) -> bool:
+    """Whether it still grows, or shrinks, in the last third of the time: a glow that shrank once and stays has gone nowhere."""
+    thirds = at - at[0] > 2 / 3, (at - at[0] > 1 / 3) & (at - at[0] <= 2 / 3)
+    if not all(third.any() for third in thirds):
+        return False
+    last, middle = (float(height[third].mean()) for third in thirds)
+    return (last - middle) * math.copysign(1.0, slope) >= STILL_GROWS * abs(slope)
 
 
 def is_elsewhere(box: Box, was: Box, way: tuple[float, float], size: tuple[int, int]) -> bool:

@@ -47,6 +47,12 @@ def test_who_comes_nearer_grows_in_both_ways_and_what_fades_from_one_end_does_no
     assert not going.grows(steps(*[(22, 25, 24, 41 - n) for n in range(12)]))
 
 
+def test_a_glow_that_shrank_and_stays_has_not_gone_away():
+    shrinking = [8, 7.2, 6.5, 5.8, 5.2, 4.6, 4.1, 3.6]
+    assert going.grows(steps(*[(50, 40 - each, 50 + each, 40) for each in [*shrinking, 3.3, 3, 2.7, 2.4]]))
+    assert not going.grows(steps(*[(50, 40 - each, 50 + each, 40) for each in [*shrinking, *[3.6] * 8]]))
+
+
 def test_a_side_that_flickers_is_not_elsewhere():
     was = (40.0, 20.0, 10.0, 10.0)
     assert not going.is_elsewhere((40.0, 20.0, 16.0, 10.0), was, (3.0, 0.0), SIZE)
