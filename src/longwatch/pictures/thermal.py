@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from longwatch.formats import flir_jpeg, hikvision_thermal
+from longwatch.formats import flir_jpeg, hikvision_thermal, whole_still
 from longwatch.formats.flir_jpeg import Calibration, FlirStill
 from longwatch.model.heat import WHOLE, HeatPart, HeatRead, HeatScale
 
@@ -100,6 +100,11 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _grey(data: bytes, codec: str) -> Levels:
+    """A decoder gives zeros for rows that are missing: a file that is not whole is none, and not a cold one."""
+    if codec == "png":
+        data = whole_still.plain_png(data, MOST_PIXELS)
+    else:
+        whole_still.check_tiff(data, MOST_PIXELS)
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
