@@ -80,30 +80,47 @@ class _Listener:
             self.missed = True
 
 
-def register(api: Api, deps: Deps) -> None:
-    """events, crowds, one, picture (here, or asked for), review; WS live."""
-    listeners: set[_Listener] = set()
-    tasks = Tasks("web-events")
-    if deps.events is not None:
-        deps.events.on_change.append(lambda change: _spread(listeners, change))
+class _Listeners:
+    """All of them. Whoever loses rights meanwhile, or gets others, hears no more: the page asks anew, with those it has."""
 
-    async def check_rights() -> None:
-        for one in list(listeners):
-            await recheck(one)
+    def __init__(self, deps: Deps) -> None:
+        self.all: set[_Listener] = set()
+        self.tasks = Tasks("web-events")
+        self._accounts = deps.accounts
+        if deps.events is not None:
+            deps.events.on_change.append(lambda change: _spread(self.all, change))
+        deps.accounts.on_revoked(self._revoked)
 
-    async def recheck(one: _Listener) -> None:
-        now = await deps.accounts.still(one.principal)
-        # With fewer rights or others it ends too: the page asks anew, with those it has.
+    def reviewed(self, stored: Stored) -> None:
+        """Somebody reviewed it, or took that back. Each is told as much of who as he may know."""
+        for one in self.all:
+            one.put(stored.event.camera, _ENCODER.encode({"phase": "reviewed", "event": told(stored, one.principal)}))
+
+    async def recheck(self, one: _Listener) -> None:
+        """What the listener may now."""
+        now = await self._accounts.still(one.principal)
         if now is None or (now.cameras, now.role) != (one.principal.cameras, one.principal.role):
             one.over.set()
         else:
             one.principal = now
 
-    def revoked() -> None:
-        tasks.start("check", check_rights())
+    def _revoked(self) -> None:
+        self.tasks.start("check", self._check_rights())
 
-    deps.accounts.on_revoked(revoked)
+    async def _check_rights(self) -> None:
+        for one in list(self.all):
+            await self.recheck(one)
 
+
+def register(api: Api, deps: Deps) -> None:
+    """events, crowds, one, picture (here, or asked for), review; WS live."""
+    listeners = _Listeners(deps)
+    _of_many(api, deps)
+    _of_one(api, deps, listeners)
+    _live(api, deps, listeners)
+
+
+def _of_many(api: Api, deps: Deps) -> None:
     @api.get("/api/v1/events", VIEW_ASKED, responses={200: {"model": models.Events}, **_KNOWN})
     async def events(
         request: Request,
@@ -140,6 +157,8 @@ def register(api: Api, deps: Deps) -> None:
         asked = await _asked(deps, request, from_, to, camera, kind, None, None, None)
         return Response(await deps.read_long(_crowds, desk, asked, width), media_type="application/json")
 
+
+def _of_one(api: Api, deps: Deps, listeners: _Listeners) -> None:
     @api.get("/api/v1/events/{id}", SIGNED_IN, responses={200: {"model": models.Event}, **_KNOWN})
     async def event(request: Request, number: EventId) -> Response:
         """One event."""
@@ -191,10 +210,11 @@ def register(api: Api, deps: Deps) -> None:
         stored = await desk_of(deps).reviewed(number, done=body.reviewed, subject=who.subject, by=principal.name)
         if stored is None:
             raise RefusedError(404, "there is no such event any more", remedy="see /api/v1/events")
-        for one in listeners:
-            one.put(stored.event.camera, _ENCODER.encode({"phase": "reviewed", "event": told(stored, one.principal)}))
+        listeners.reviewed(stored)
         return JSONResponse(told(stored, principal))
 
+
+def _live(api: Api, deps: Deps, listeners: _Listeners) -> None:
     @api.websocket("/api/v1/events/live", SIGNED_IN)
     async def live(socket: WebSocket) -> None:
         """Each change as it happens, of the cameras that the caller may see: `{phase: new|update|end|reviewed, event}`; `{phase: missed}` where
@@ -203,22 +223,22 @@ def register(api: Api, deps: Deps) -> None:
         principal = principal_of(socket)
         assert principal is not None
         try:
-            _check_room(deps, listeners, principal)
+            _check_room(deps, listeners.all, principal)
         except RefusedError as refusal:
             await socket.send_denial_response(errors.answer_to(refusal))
             return
         await socket.accept()
         one = _Listener(principal)
-        listeners.add(one)
+        listeners.all.add(one)
         expiry = None
         if principal.expires_us is not None:
             left_s = (principal.expires_us - deps.clock.wall_us()) / 1e6
             expiry = asyncio.get_running_loop().call_later(left_s, one.over.set)
         try:
-            await recheck(one)  # again, now that whoever takes rights away knows of it
-            await _serve(tasks, socket, one)
+            await listeners.recheck(one)  # again, now that whoever takes rights away knows of it
+            await _serve(listeners.tasks, socket, one)
         finally:
-            listeners.discard(one)
+            listeners.all.discard(one)
             if expiry is not None:
                 expiry.cancel()
 
