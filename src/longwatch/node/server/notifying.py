@@ -25,6 +25,7 @@ from longwatch.health.notifying import BrokerState, ChannelState, Telling
 from longwatch.model.alarms import Alarm
 from longwatch.model.events import Event, EventChange
 from longwatch.model.events import Phase as EventPhase
+from longwatch.model.heat import StillTrouble
 from longwatch.model.said import Words
 from longwatch.model.watching import DetectionState, ModelState
 from longwatch.node.server.condition_words import says
@@ -92,6 +93,7 @@ class Notifying:
         self.desk = Desk(db, data / "push-key.pem", options_of(settings()), clock, self._says)
         self.bridge: Bridge | None = None
         self.detection: Callable[[], Sequence[DetectionState]] = tuple
+        self.stills: Callable[[], Sequence[StillTrouble]] = tuple
         self.model: Callable[[], ModelState] = ModelState
         self.best_picture: Callable[[str], Awaitable[bytes | None]] | None = None
         self._mqtt: MqttOptions | None = None
@@ -188,7 +190,13 @@ class Notifying:
 
     async def added(self, snapshot: Snapshot) -> Snapshot:
         """With what the server knows itself."""
-        return replace(snapshot, telling=await self.telling(), watching=tuple(self.detection()), model=self.model())
+        return replace(
+            snapshot,
+            telling=await self.telling(),
+            watching=tuple(self.detection()),
+            model=self.model(),
+            stills=tuple(self.stills()),
+        )
 
     async def telling(self) -> Telling:
         """How the ways to people are; counted at most every five seconds."""
@@ -270,7 +278,7 @@ class Notifying:
         return None
 
 
-async def best_picture(desk: EventDesk, read: Read, event: str) -> bytes | None:
-    """Of an event that is known; None while it is not here."""
+async def best_picture(desk: EventDesk, read: Read, may_leave: Callable[[str], bool], event: str) -> bytes | None:
+    """Of an event that is known; None while it is not here, and of a camera whose pictures may not leave."""
     stored = await read(desk.store.one, event)
-    return None if stored is None else await desk.pictures.of(stored)
+    return None if stored is None or not may_leave(stored.event.camera) else await desk.pictures.of(stored)

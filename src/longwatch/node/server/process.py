@@ -253,11 +253,12 @@ class ServerProcess:
             )
         media = self._media(deps, hub_part, uplink, own, hub, rough, strips, watching)
         if deps.events is not None:
-            notifying.best_picture = partial(best_picture, deps.events, deps.read)
-            enclosing = Enclosing(
-                deps.events, index, accounts.journal, deps.read, self.clock,
-                lambda camera: may_leave(camera, deps.site(), self.settings.uplink.withhold),
-            )  # fmt: skip
+
+            def leaves(camera: str) -> bool:
+                return may_leave(camera, deps.site(), self.settings.uplink.withhold)
+
+            notifying.best_picture = partial(best_picture, deps.events, deps.read, leaves)
+            enclosing = Enclosing(deps.events, index, accounts.journal, deps.read, self.clock, leaves)
             notifying.desk.enclose = enclosing.enclose
         if hub_part is not None:
             notifying.name_of = hub_part.view.name_of
@@ -310,6 +311,7 @@ class ServerProcess:
                 )
                 self._tasks.start("temperatures", heat.run())
                 self._tasks.start("thermal-stills", heat.run_stills())
+                notifying.stills = heat.troubles
                 self._tasks.start("temperatures-asked", heat.ask())
             if self._looking is not None:
                 self._tasks.start("looking", self._looking.run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.shelf import Shelf, load_clip
 from tests.support.site import GATE, T0_US, Running, running_site
 
 from longwatch.accounts.who import BY_MESSAGE
+from longwatch.base.clock import ManualClock
 from longwatch.ledger import kinds
 from longwatch.model.areas import Area
 from longwatch.model.event_rows import Asked
@@ -21,6 +23,7 @@ from longwatch.model.events import Sighting
 from longwatch.model.stores import Provenance, RecordedSpan
 from longwatch.node.server import enclosing
 from longwatch.node.server.enclosing import Enclosing, may_leave
+from longwatch.node.server.notifying import best_picture
 from longwatch.node.watch.watching import Watching
 from longwatch.notify.letter import Enclosure, Letter
 from longwatch.notify.options import CLIP, PICTURE
@@ -69,10 +72,10 @@ def letter(*threads: str) -> Letter:
     return Letter(1, "k", "mail", "", "title", "body", "", False, 0, {"about": list(threads)})
 
 
-def made(site: Running, *, leave: bool = True) -> Enclosing:
+def made(site: Running, *, leave: bool = True, clock: ManualClock | None = None) -> Enclosing:
     assert site.deps.events is not None
     return Enclosing(
-        site.deps.events, site.index, site.accounts.journal, site.deps.read, site.clock, lambda _camera: leave
+        site.deps.events, site.index, site.accounts.journal, site.deps.read, clock or site.clock, lambda _camera: leave
     )
 
 
@@ -118,13 +121,26 @@ async def test_what_may_not_leave_does_not_and_nothing_is_entered(site: Running)
 
 
 async def test_a_picture_that_does_not_come_is_not_waited_for_without_an_end(site: Running) -> None:
-    assert await made(site).enclose(letter(f"event/{event_of(site, 'yard')}"), CLIP) == ()
+    clock = ManualClock()
+    work = asyncio.create_task(made(site, clock=clock).enclose(letter(f"event/{event_of(site, 'yard')}"), CLIP))
+    while not work.done():
+        await clock.advance(0.5)
+        await asyncio.wait({work}, timeout=0.02)  # it reads on threads
+    assert work.result() == ()
+    assert clock.boottime_us() >= int(enclosing.PATIENCE_S * S), "it was waited for"
 
 
 async def test_a_film_that_is_too_large_for_a_mail_stays(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enclosing, "MOST_CLIP_BYTES", 1_000)
     found = await made(site).enclose(letter(f"event/{event_of(site, 'gate')}"), CLIP)
     assert [one.kind for one in found] == ["picture"]
+
+
+async def test_the_broker_gets_the_picture_too_where_it_may_leave(site: Running) -> None:
+    assert site.deps.events is not None
+    event = event_of(site, "gate")
+    assert await best_picture(site.deps.events, site.deps.read, lambda _: True, event) == JPEG
+    assert await best_picture(site.deps.events, site.deps.read, lambda _: False, event) is None
 
 
 async def test_nothing_leaves_of_a_camera_with_shades_or_that_is_withheld_or_unknown() -> None:
