@@ -55,6 +55,12 @@ def events(post: Post) -> list[dict[str, Any]]:
     return said.json()["items"]
 
 
+def issues(post: Post) -> list[tuple[str, str]]:
+    said = post.get("/readyz")
+    assert said.status_code == 200, said.text
+    return [(each["rule"], each["subject"]) for each in said.json()["issues"] if each["rule"] == "thermal_stills"]
+
+
 def live_through(post: Post, camera: ThermalCamera) -> None:
     assert post.get("/api/v1/cameras/oven/thermal").status_code == 404, "none is given that was not asked for"
     text = post.config.read_text()
@@ -97,6 +103,8 @@ def live_through(post: Post, camera: ThermalCamera) -> None:
     camera.status = 302
     camera.headers = {"Location": camera.url("/elsewhere")}
     until_now(lambda: temperatures(post)["stills"]["trouble"] == "none comes", "that none comes is said", SOON_S)
+    remarks = until_now(lambda: issues(post), "and a remark of health", SOON_S)
+    assert remarks == [("thermal_stills", "oven")]
     assert post.recorded_until("oven") > event["to"], "and the video goes on"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from longwatch.health.around import Around
 from longwatch.health.doors import DoorState
 from longwatch.health.notifying import Telling
+from longwatch.model.heat import StillTrouble
 from longwatch.model.sessions import StreamKey
 from longwatch.model.watching import DetectionState, ModelState
 
@@ -91,7 +92,7 @@ class LedgerState:
 class Snapshot:
     """Everything at once. running: the recorder answered; where it did not, nothing else of it is filled in but `why_not`.
 
-    telling, watching, doors: what the server knows itself.
+    telling, watching, doors, stills: what the server knows itself.
     """
 
     wall_us: int
@@ -112,6 +113,7 @@ class Snapshot:
     watching: tuple[DetectionState, ...] = ()
     model: ModelState = field(default_factory=ModelState)
     doors: tuple[DoorState, ...] = ()
+    stills: tuple[StillTrouble, ...] = ()
 
     @staticmethod
     def silent(wall_us: int, why_not: str) -> Snapshot:
@@ -132,6 +134,7 @@ class Snapshot:
             watching=tuple(one for one in self.watching if one.camera in cameras),
             model=ModelState(),
             doors=(),
+            stills=tuple(one for one in self.stills if one.camera in cameras),
         )
 
     @staticmethod

@@ -54,3 +54,11 @@ class StillNews:
     at_us: int | None
     trouble: str
     hottest: dict[str, _Point]
+
+
+@dataclass(frozen=True, slots=True)
+class StillTrouble:
+    """A camera that is to give stills, and none comes, or none can be read. why: in words."""
+
+    camera: str
+    why: str

@@ -17,6 +17,7 @@ from longwatch.health.rules import (
     reported,
     space,
     streams,
+    thermal_stills,
     volumes,
 )
 from longwatch.health.rules.issue import Issue
@@ -35,6 +36,7 @@ RULES: tuple[Callable[[Snapshot], list[Issue]], ...] = (
     space.rule,
     detection.rule,
     objects.rule,
+    thermal_stills.rule,
     channels.rule,
     broker.rule,
     doors.rule,

@@ -20,7 +20,7 @@ from longwatch.formats import onvif_radiometry
 from longwatch.formats.media import Codec
 from longwatch.formats.onvif_radiometry import Radiometry, Reading
 from longwatch.model.events import Sighting
-from longwatch.model.heat import WHOLE, StillNews, StillOptions
+from longwatch.model.heat import WHOLE, StillNews, StillOptions, StillTrouble
 from longwatch.node.link import LinkClient
 from longwatch.playback.heat import HeatStill, HeatStills
 from longwatch.wire.frames import Frame
@@ -82,6 +82,11 @@ class Heat:
         if not news.trouble and self._clock.wall_us() - since_us >= options.stale_us:
             return StillNews(news.at_us, "none comes", news.hottest)
         return news
+
+    def troubles(self) -> tuple[StillTrouble, ...]:
+        """Of all cameras."""
+        found = ((camera, self.still_news(camera)) for camera in self._options())
+        return tuple(StillTrouble(camera, news.trouble) for camera, news in found if news is not None and news.trouble)
 
     async def ask(self) -> None:
         """For ever: the recorder is asked for what it is to send, and what nothing is heard of is over."""
