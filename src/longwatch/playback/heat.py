@@ -26,6 +26,8 @@ _SECONDS_TO_START = 60.0
 _IDLE_SECONDS = 120.0
 _MOST_WAITING = 32
 _REST_TIMES = 10
+_MOST_BUSY_SECONDS = 500.0
+"""After so much work a child is replaced: its processor time is limited, and a still that came then would be blamed for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class HeatStill:
 class HeatStills:
     """Reads stills through one child, started when one is first wanted and ended after two idle minutes. Owner of the child.
 
-    One that dies or takes longer than five seconds is killed, and its camera's stills rest for ten times as long as it took.
+    One that dies or takes longer than five seconds is killed, and its camera's stills rest for ten times as long as it took. What is read for alarms (without its
+    picture) waits for one at most that somebody looks at, however many ask.
     """
 
     def __init__(self, cache: TableCache | None = None, *, seconds_a_still: float = _SECONDS_A_STILL) -> None:
@@ -51,6 +54,9 @@ class HeatStills:
         self._seconds = seconds_a_still
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._lookers = asyncio.Lock()
+        self._busy_s = 0.0
+        self._left: asyncio.subprocess.Process | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._waiting = 0
         self._resting: dict[str, float] = {}
@@ -83,6 +89,8 @@ class HeatStills:
             "gain": scale.gain, "offset": scale.offset, "picture": picture,
             "parts": [[part.name, [list(point) for point in part.points]] for part in parts],
         }  # fmt: skip
+        if not picture:
+            return await self._in_turn(camera, packed(said, data))
         if self._waiting >= _MOST_WAITING:
             raise SlotsFullError(
                 "too many thermal stills are asked for at once",
@@ -91,22 +99,27 @@ class HeatStills:
             )
         self._waiting += 1
         try:
-            async with self._turn:
-                loop = asyncio.get_running_loop()
-                if loop.time() < self._resting.get(camera, 0.0):
-                    raise LongwatchError(
-                        "the still could not be read",
-                        why="stills of this camera take too long",
-                        remedy="try again later",
-                    )
-                return await self._asked(camera, packed(said, data))
+            async with self._lookers:
+                return await self._in_turn(camera, packed(said, data))
         finally:
             self._waiting -= 1
+
+    async def _in_turn(self, camera: str, request: bytes) -> HeatStill:
+        async with self._turn:
+            if asyncio.get_running_loop().time() < self._resting.get(camera, 0.0):
+                raise LongwatchError(
+                    "the still could not be read",
+                    why="stills of this camera take too long",
+                    remedy="try again later",
+                )
+            return await self._asked(camera, request)
 
     async def _asked(self, camera: str, request: bytes) -> HeatStill:
         try:
             child = await self._running()
+            began = asyncio.get_running_loop().time()
             told, levels = await asyncio.wait_for(_ask(child, request), self._seconds)
+            self._busy_s += asyncio.get_running_loop().time() - began
         except (OSError, ValueError, asyncio.IncompleteReadError) as error:
             await self._stop()
             self._resting[camera] = asyncio.get_running_loop().time() + _REST_TIMES * self._seconds
@@ -124,7 +137,10 @@ class HeatStills:
     async def _running(self) -> asyncio.subprocess.Process:
         if self._idle is not None:
             self._idle.cancel()
+        if self._busy_s > _MOST_BUSY_SECONDS:
+            await self._stop()
         if self._child is None or self._child.returncode is not None:
+            self._busy_s = 0.0
             self._child = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "longwatch.playback.heat_child",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
@@ -135,16 +151,24 @@ class HeatStills:
 
     def _rest(self) -> None:
         if self._child is not None and self._child.stdin is not None:
-            self._idle = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._child.stdin.close)
+            self._idle = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        """The child has nothing to do and may end. A still that comes in this very moment gets another one."""
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+        self._left, self._child = self._child, None
 
     async def _stop(self) -> None:
         child, self._child = self._child, None
+        left, self._left = self._left, None
         if self._idle is not None:
             self._idle.cancel()
-        if child is not None:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+        for each in (child, left):
+            if each is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    each.kill()
+                await each.wait()
 
     async def aclose(self) -> None:
         """End the child."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -13,7 +14,9 @@ from tests.support.thermal_camera import centikelvin, png, scene
 
 from longwatch.base.errors import LongwatchError
 from longwatch.model.heat import HeatPart, HeatScale
-from longwatch.playback.heat import HeatStills
+from longwatch.pictures import SlotsFullError
+from longwatch.playback import heat
+from longwatch.playback.heat import HeatStill, HeatStills
 from longwatch.playback.heat_wire import MOST_STILL
 
 KELVIN = HeatScale(0.01, -273.15)
@@ -57,6 +60,42 @@ async def test_a_child_that_dies_costs_its_camera_a_rest_and_others_nothing(stil
     with pytest.raises(LongwatchError, match="take too long"):
         await stills.read("oven", png(LEVELS), KELVIN, [])
     assert (await stills.read("kiln", png(LEVELS), KELVIN, [])).width == 160
+
+
+async def test_what_alarms_wait_for_is_read_before_all_but_one_that_people_ask_for(stills: HeatStills) -> None:
+    await stills.read("oven", png(LEVELS), KELVIN, [])
+    read: list[str] = []
+
+    async def ask(name: str, *, picture: bool) -> HeatStill:
+        still = await stills.read(name, png(LEVELS), KELVIN, [], picture=picture)
+        read.append(name)
+        return still
+
+    crowd = [asyncio.create_task(ask(f"looker {n}", picture=True)) for n in range(heat._MOST_WAITING)]
+    await asyncio.sleep(0)  # each begins
+    with pytest.raises(SlotsFullError):
+        await ask("one more", picture=True)
+    assert (await ask("alarm", picture=False)).levels == b""
+    assert len(read) <= 2, "at most the one that was being read came first"
+    await asyncio.gather(*crowd)
+
+
+async def test_a_still_that_comes_as_the_idle_child_ends_is_read(stills: HeatStills) -> None:
+    await stills.read("oven", png(LEVELS), KELVIN, [])
+    stills._leave()  # what the idle timer does
+    assert (await stills.read("oven", png(LEVELS), KELVIN, [])).width == 160
+
+
+async def test_a_child_that_has_worked_for_long_is_replaced_before_its_time_is_up(
+    stills: HeatStills, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stills.read("oven", png(LEVELS), KELVIN, [])
+    assert stills._child is not None
+    before = stills._child
+    monkeypatch.setattr(heat, "_MOST_BUSY_SECONDS", 0.0)
+    await stills.read("oven", png(LEVELS), KELVIN, [])
+    assert stills._child is not before
+    assert before.returncode is not None
 
 
 async def test_the_child_can_open_nothing(stills: HeatStills) -> None:
