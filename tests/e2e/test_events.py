@@ -131,7 +131,7 @@ def test_the_page_says_what_nobody_looked_at(watched: Watched) -> None:
     note.locator("summary").click()
     expect(note).to_contain_text("Shed: detection is off")
     assert violations(page) == []
-    page.get_by_label("Camera").select_option("gate")
+    page.get_by_label("Camera", exact=True).select_option("gate")
     expect(page.get_by_text("Shed: detection is off")).to_have_count(0)
 
 
