@@ -43,7 +43,7 @@ class NumberSource:
     attempts: ClassVar[dict[str, int]] = {}
     watched: ClassVar[dict[str, bool]] = {}
 
-    def __init__(self, url: CameraUrl, options: IngestOptions, clock: SystemClock) -> None:
+    def __init__(self, url: CameraUrl, options: IngestOptions, clock: SystemClock, stills: object = None) -> None:
         self._camera = str(url).rpartition("/")[2]
         self._clock = clock
 
