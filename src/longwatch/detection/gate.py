@@ -20,7 +20,10 @@ _PLACES = 8
 _LONGEST_STEP_US = 2_000_000
 _SAVED_VERSION = 2
 _PER_STEP = 0.1
-"""Of the quantizer: by so much the size of a picture goes down, as a logarithm, when it is coded one step more coarsely. ln(2) / 6 at high rates, less at low ones."""
+"""Of the quantizer: by so much the size of a picture goes down, as a logarithm, when it is coded one step more coarsely. ln(2) / 6 at high rates, less at low ones. What a stream does beside that when its
+quantizer goes up and down from picture to picture is learnt: one that has noise to code may make twice as large what it codes more coarsely."""
+_USUAL_COARSE, _COARSE_STRAY, _PER_LEARNT = 0.01, 0.25, 0.004
+"""How fast the usual quantizer and how far it strays are learnt, by picture; least square of what it strays; how fast that."""
 
 
 _LESS_VAIN = 0.08
@@ -47,6 +50,10 @@ class Verdict:
     reason: Why
 
 
+_SYNCS, _SYNCS_LEARNT = 5, 4
+"""Sync samples of which the middle one is the usual size: one thing is in one or two of them. So many more are needed to know how far they stray."""
+_VERY_ODD = 2.0
+"""Times what makes one odd: then it is asked for also where nothing was found lately."""
 _SHUT = Why.QUIET
 _QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
 _OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD)}
@@ -61,6 +68,10 @@ class GateOptions:
     twice as often. vain_us: so often it may open for nothing; it becomes more or less wary until that is so. less_us: how long sizes are far smaller before that
     opens it; lull_us: what is over sooner is a lull, after which sizes tell nothing for after_us: a thermal camera holds its picture for a second while it calibrates,
     and its encoder then catches up. The next sync sample is looked at.
+
+    attentive_us: for so long after something was surely found it takes *glances*: less than what opens it opens it for a moment (glance_us), apart_us after the last at the earliest. keen: how far beyond what
+    strays that is, at first and at least; it settles where glances that find nothing come each glance_each_us. odd: how far a sync sample's size must be from the middle of the five before to be
+    looked at, at first, at least and at most, and odd_least of the logarithm; it settles where such come each odd_each_us.
     """
 
     key_us: int = 4_000_000
@@ -75,6 +86,14 @@ class GateOptions:
     less_us: int = 1_200_000
     lull_us: int = 2_500_000
     after_us: int = 700_000
+    attentive_us: int = 240_000_000
+    glance_us: int = 1_000_000
+    glance_each_us: int = 15_000_000
+    apart_us: int = 3_000_000
+    keen: tuple[float, float] = (2.2, 1.5)
+    odd: tuple[float, float, float] = (4.0, 3.0, 12.0)
+    odd_least: float = 0.02
+    odd_each_us: int = 30_000_000
     deaf: float = 0.12
     wary: float = 4.5
     most_wary: float = 3.6
@@ -90,8 +109,7 @@ class Gate:
     def __init__(self, options: GateOptions | None = None) -> None:
         self.options = options or GateOptions()
         self._smooth_us, self._level_us = self.options.smooth_us, self.options.level_us
-        self._learn_us, self._least_up = self.options.learn_us, self.options.least_up
-        self._alike, self._most_wary, self._vain_us = self.options.alike, self.options.most_wary, self.options.vain_us
+        self._learn_us, self._least_up, self._alike = self.options.learn_us, self.options.least_up, self.options.alike
         self._level = math.nan
         self._offsets = [0.0] * _PLACES
         self._visits = [0] * _PLACES
@@ -105,6 +123,7 @@ class Gate:
         self._lull_us = 0  # since when sizes are far smaller; 0: they are not
         self._after_us = 0  # until when nothing is told from sizes after that
         self._coarse = 0
+        self._usual_coarse, self._coarse_stray, self._per = 0.0, _COARSE_STRAY, 0.0
         self._place = 0
         self._last_us: int | None = None
         self._sync_us: int | None = None
@@ -116,8 +135,17 @@ class Gate:
         self._found_us: int | None = None
         self._found_since_open = False
         self._opened_by_size = False
+        self._attentive_until_us = -(1 << 62)
+        self._keen = self.options.keen[0]
+        self._glancing, self._glanced_us = False, -(1 << 62)
+        self._syncs: list[float] = []  # sizes of the last few
+        self._sync_stray, self._syncs_known = 0.0, 0
+        self._odd = self.options.odd[0]
+        self.told_until_us = 0
+        """Up to when sizes came at once: what opens it in the midst of them is asked for after them."""
         self.missed = 0
         self.in_vain = 0
+        self.glances = 0
         self.opened = 0
 
     @property
@@ -129,6 +157,11 @@ class Gate:
     def why(self) -> Why:
         """Why it is open; QUIET where it is not."""
         return self._why
+
+    @property
+    def glances_now(self) -> bool:
+        """Whether it was opened for a moment, and nothing was found yet: few pictures do."""
+        return self._glancing
 
     @property
     def opened_us(self) -> int:
@@ -164,8 +197,9 @@ class Gate:
             self._last_us = wall_us
         else:
             step_us = self._step(wall_us)
+        odd = 0.0
         if sync:
-            self._sync(wall_us)
+            odd = self._sync(size_bytes, wall_us)
         else:
             self._between(size_bytes, step_us, wall_us)
         if self._why is not _SHUT:
@@ -175,67 +209,13 @@ class Gate:
                 if sync:
                     self._key_us = wall_us
                 return _OPEN[self._why]
-        if sync and here and self._is_due(wall_us):
+        if odd and not here and (odd > _VERY_ODD or wall_us < self._attentive_until_us):
+            self._glance(wall_us)  # with the group that it begins it can be had
+            return _OPEN[self._why]
+        if sync and here and (odd or self._is_due(wall_us)):
             self._key_us = wall_us
             return _KEY
         return _QUIET
-
-    def between(self, size_bytes: int, wall_us: int, coarse: int | None = None) -> bool:
-        """As `sample` of a picture that builds on others: whether all is to be decoded. While the gate is shut nearly every picture of a quiet camera goes through here, so what `_between`
-        and `_learn` then do stands here in one piece, to the same bits.
-        """
-        last_us = self._last_us
-        step_us = -1 if last_us is None else wall_us - last_us
-        rough = self._rough
-        if not (
-            self._why is _SHUT
-            and 0 <= step_us <= _LONGEST_STEP_US
-            and self._learnt_us >= self._learn_us
-            and rough > self._alike
-            and not self._lull_us
-            and wall_us >= self._after_us
-            and wall_us // _HOUR_US % 24 == self._hour
-        ):
-            return self.sample(size_bytes, False, wall_us, here=False, coarse=coarse).decode
-        self._last_us = wall_us
-        if coarse is not None:
-            self._coarse = coarse
-        self._place = place = self._place + 1
-        if place >= 4:
-            place = 4 + (place & 3)
-        away = math.log(size_bytes + 32) + _PER_STEP * self._coarse - self._level - self._offsets[place]
-        quick, slow = self._smooth
-        quick_us, slow_us = self._smooth_us
-        quick += (step_us / quick_us if step_us < quick_us else 1.0) * (away - quick)
-        slow += (step_us / slow_us if step_us < slow_us else 1.0) * (away - slow)
-        self._smooth = (quick, slow)
-        factor, least_up = self._factor, self._least_up
-        quick_stray, slow_stray = strays = self._stray
-        if (
-            (quick > least_up and quick > factor * quick_stray)
-            or (slow > least_up and slow > factor * slow_stray)
-            or (quick < -self.options.least_down and quick < -2 * factor * quick_stray)
-        ):
-            self._weigh(place, away, step_us, wall_us)
-            return self._why is not _SHUT
-        bound = 4 * rough if rough > 0.0125 else 0.05
-        held = bound if away > bound else (max(-bound, away))
-        self._level += step_us / self._level_us * held
-        self._learnt_us += step_us
-        part = step_us / (2 * self._level_us)
-        far = abs(away)
-        self._rough = rough + part * ((far if far < 1 else 1.0) - rough)
-        far = abs(quick)
-        most = 3 * quick_stray if quick_stray > 0.02 / 3 else 0.02
-        strays[0] = quick_stray + part * (min(most, far) - quick_stray)
-        far = abs(slow)
-        most = 3 * slow_stray if slow_stray > 0.02 / 3 else 0.02
-        strays[1] = slow_stray + part * (min(most, far) - slow_stray)
-        visits = self._visits[place] = self._visits[place] + 1
-        self._offsets[place] += held / (4 if visits < 4 else min(200, visits))
-        if factor > self._most_wary:
-            self._factor = factor * (1 - _LESS_VAIN * step_us / self._vain_us)
-        return False
 
     def found(self, wall_us: int, *, something: bool, sure: bool = False) -> None:
         """What a look at the picture of that time found: something that is new or odd; surely something; or nothing."""
@@ -244,6 +224,9 @@ class Gate:
         self._found_us = wall_us if self._found_us is None else max(self._found_us, wall_us)
         if self._why is Why.QUIET:
             self._open(Why.FOUND, wall_us, by_size=False)
+        self._glancing = False
+        if sure:
+            self._attentive_until_us = wall_us + self.options.attentive_us
         if sure and not self._found_since_open:
             self._found_since_open = True
             if not self._opened_by_size:
@@ -285,12 +268,33 @@ class Gate:
         if fresh and known is not None:
             self._level, self._stray = known[0], [known[1], known[2]]
 
-    def _sync(self, wall_us: int) -> None:
+    def _sync(self, size_bytes: int, wall_us: int) -> float:
+        """A sync sample. By how much its size is an odd one, 0 where it is none: of short groups not each is looked at, and this one should be."""
+        group_us = 0
         if self._sync_us is not None:
             group_us = wall_us - self._sync_us
             self._group_us = group_us if not self._group_us else (3 * self._group_us + group_us) // 4
         self._sync_us = wall_us
         self._place = 0
+        sizes, value = self._syncs, math.log(size_bytes + 32)
+        sizes.append(value)
+        if len(sizes) <= _SYNCS:
+            return 0.0
+        del sizes[0]
+        far, stray, options = abs(value - sorted(sizes)[_SYNCS // 2]), self._sync_stray, self.options
+        self._syncs_known += 1
+        known, shut = self._syncs_known > _SYNCS_LEARNT, self._why is _SHUT
+        if shut or not self._found_since_open:
+            most = max(3 * stray, 0.02) if known else 1.0
+            self._sync_stray += max(1 / self._syncs_known, 0.04) * (min(most, far) - stray)
+        if not known or not shut:
+            return 0.0
+        first_odd = self._odd
+        by = far / max(first_odd * stray, options.odd_least)
+        odd = by > 1
+        change = _LESS_VAIN * (odd - min(group_us, options.odd_each_us) / options.odd_each_us)
+        self._odd = min(max(first_odd * (1 + change), options.odd[1]), options.odd[2])
+        return by if odd else 0.0
 
     def _is_due(self, wall_us: int) -> bool:
         """The sync sample nearest to the time: not the first after it, which may be a whole group later."""
@@ -309,10 +313,14 @@ class Gate:
         options = self.options
         self._place += 1
         place = self._place if self._place < 4 else 4 + (self._place & 3)
-        value = math.log(size_bytes + 32) + _PER_STEP * self._coarse
+        coarse = self._coarse
+        value = math.log(size_bytes + 32) + _PER_STEP * coarse
         if math.isnan(self._level):
             self._level = value
-        away = value - self._level - self._offsets[place]
+        if not self._usual_coarse:
+            self._usual_coarse = float(coarse)
+        steps = coarse - self._usual_coarse
+        away = value - self._level - self._offsets[place] - self._per * steps
         quick, slow = self._smooth
         quick_us, slow_us = self._smooth_us
         quick += (step_us / quick_us if step_us < quick_us else 1.0) * (away - quick)
@@ -320,8 +328,13 @@ class Gate:
         self._smooth = (quick, slow)
         if self._learnt_us < options.learn_us:
             self._learn(place, away, step_us, options.learn_us / 4)
-            return
-        self._weigh(place, away, step_us, wall_us)
+        else:
+            self._weigh(place, away, step_us, wall_us)
+        self._usual_coarse += _USUAL_COARSE * steps
+        if steps and self._why is _SHUT:
+            self._coarse_stray += _USUAL_COARSE * (steps * steps - self._coarse_stray)
+            held = away if -0.5 < away < 0.5 else math.copysign(0.5, away)
+            self._per += _PER_LEARNT * held * steps / (self._coarse_stray + _COARSE_STRAY)
 
     def _weigh(self, place: int, away: float, step_us: int, wall_us: int) -> None:
         """What sizes say now, averaged; and what is learnt of the last."""
@@ -342,11 +355,29 @@ class Gate:
             slow > least_up and slow > factor * self._stray[1]
         ):
             self._told(Why.MORE, wall_us)
+        elif wall_us < self._attentive_until_us and self._why is _SHUT and self._is_keen(quick, slow, wall_us):
+            self._glance(wall_us)
         elif quick < -options.least_down and quick < -2 * factor * self._stray[0]:
             self._lull_us = self._lull_us or wall_us
             if wall_us - self._lull_us >= options.less_us:
                 self._told(Why.LESS, wall_us)
         self._learn(place, away, step_us, self._level_us if self._why is _SHUT else self._pace_us(wall_us))
+
+    def _is_keen(self, quick: float, slow: float, wall_us: int) -> bool:
+        """Whether sizes are somewhat larger than usual, for who is attentive."""
+        least, strays = self._least_up / 2, self._stray
+        return wall_us - self._glanced_us > self.options.apart_us and (
+            (quick > least and quick > self._keen * strays[0]) or (slow > least and slow > self._keen * strays[1])
+        )
+
+    def _glance(self, wall_us: int) -> None:
+        """Open it for a moment: as long as it takes until the recorder is asked, and one second."""
+        options = self.options
+        self._open(Why.MORE, wall_us, by_size=False)
+        self._glancing = True
+        told_us = min(max(wall_us, self.told_until_us), wall_us + options.hold_us)
+        self._until_us = told_us + options.glance_us
+        self.glances += 1
 
     def _lull_over(self, wall_us: int) -> None:
         """Sizes are no longer far smaller than usual."""
@@ -358,6 +389,8 @@ class Gate:
     def _pace_us(self, wall_us: int) -> float:
         """How soon what is there now is what is usual: at once where it was looked at and is nothing, hardly while something is there."""
         if self._why is Why.QUIET:
+            return self.options.level_us
+        if self._glancing:
             return self.options.level_us
         if self._found_since_open:
             return 20.0 * self.options.level_us
@@ -392,9 +425,11 @@ class Gate:
             self._offsets[place] += held / (4 if visits < 4 else min(200, visits))
             if self._factor > options.most_wary:
                 self._factor *= 1 - _LESS_VAIN * step_us / options.vain_us
+            if self._keen > options.keen[1] and (self._last_us or 0) < self._attentive_until_us:
+                self._keen *= 1 - _LESS_VAIN * step_us / options.glance_each_us
 
     def _told(self, why: Why, wall_us: int) -> None:
-        if self._why in {Why.QUIET, Why.UNTOLD}:
+        if self._why in {Why.QUIET, Why.UNTOLD} or self._glancing:
             self._open(why, wall_us, by_size=True)
         if wall_us - max(self._opened_us, self._found_us or 0) > self.options.vain_after_us:
             return
@@ -402,6 +437,7 @@ class Gate:
 
     def _open(self, why: Why, wall_us: int, *, by_size: bool) -> None:
         self._why = why
+        self._glancing = False
         self._opened_us = wall_us
         self._opened_by_size = by_size
         self._found_since_open = False
@@ -409,6 +445,9 @@ class Gate:
         self.opened += 1
 
     def _close(self, wall_us: int) -> None:
+        if self._glancing:
+            self._glancing, self._glanced_us = False, wall_us
+            self._keen = min(self._factor, self._keen * (1 + _LESS_VAIN))
         if self._opened_by_size:
             if self._found_since_open:
                 self._factor += 0.02 * (self.options.wary - self._factor)
@@ -433,6 +472,7 @@ class Gate:
             "visits": [min(each, 200) for each in self._visits],
             "stray": [round(each, 6) for each in self._stray],
             "rough": round(self._rough, 6),
+            "per": round(self._per, 5),
             "factor": round(self._factor, 4),
             "learnt_us": self._learnt_us,
             "hours": {str(hour): [round(each, 6) for each in known] for hour, known in sorted(hours.items())},
@@ -454,6 +494,7 @@ class Gate:
             gate._rough = _number(told["rough"], 40)
             gate._stray = [_number(told["stray"][number], 40) for number in (0, 1)]
             gate._factor = min(gate.options.least_wary, max(gate.options.most_wary, _number(told["factor"], 1000)))
+            gate._per = _number(told.get("per", 0.0), 40)
             gate._learnt_us = int(_number(told["learnt_us"], 1e16))
             gate._hours = {
                 int(hour): (_number(each[0], 40), _number(each[1], 40), _number(each[2], 40))

@@ -35,6 +35,8 @@ _EVEN = 4
 """A group whose length differs by more than a fourth from what is usual says that the end of the next is not known."""
 _EARLIER_US = 2_000_000
 """Before the gate opened: what is older is decoded, since what follows builds on it, and not looked at. Sizes are averaged over 1.5 s at most."""
+_GLANCED_EARLIER_US = 800_000
+"""The same for a glance, which is taken at less, and so sooner."""
 _COARSE_EACH_US = 90_000
 """The quantizer is read about ten times a second: it follows a rate control, and reading it is the dearest thing here."""
 _REST_US = (0, 5_000_000, 15_000_000, 60_000_000, 300_000_000)
@@ -231,6 +233,7 @@ class StreamWatch:
         self._place(offset_us, rows)
         if rows:
             self._came_us = rows[-1].arrival_us
+            self.gate.told_until_us = self._came_us + offset_us
         if missed != self._missed_told or self._away:
             self.counts.missed += max(0, missed - self._missed_told)
             self._chain = False
@@ -239,7 +242,7 @@ class StreamWatch:
         taken: list[Row] = []
         at = taken_at = begin
         head_at = begin - sum([row.head for row in rows])
-        reads, read_us, heard = self.coarse, self._coarse_us, self._heard_between
+        reads, read_us = self.coarse, self._coarse_us
         for row in rows:
             arrival_us, _, _, _, given, flags, head = row
             coarse = None
@@ -248,8 +251,7 @@ class StreamWatch:
                     coarse = reads(body[head_at : head_at + head])
                     self._coarse_us = read_us = arrival_us
                 head_at += head
-            passes = self._passes(row, coarse) if flags or given else heard(row, coarse)
-            if passes:
+            if self._passes(row, coarse):
                 if row.sync and taken:
                     self._put(taken, body[taken_at:at])
                     taken = []
@@ -280,7 +282,8 @@ class StreamWatch:
             self._lost(0, self._told_us)
             return
         self._chain, self._spared = True, False
-        self._from_us = self.gate.opened_us - offset_us - _EARLIER_US
+        earlier_us = _GLANCED_EARLIER_US if self.gate.glances_now else _EARLIER_US
+        self._from_us = self.gate.opened_us - offset_us - earlier_us
         self._put(rows, body[begin:], fresh=True)
         self._reached()
 
@@ -318,23 +321,6 @@ class StreamWatch:
         if self._awaits_group_us is not None:
             self._awaits_group_us = None
             self._lost(0, to_us)
-
-    def _heard_between(self, row: Row, coarse: int | None) -> bool:
-        """As `_passes` of a sample that begins no group, is whole, and of which the size alone is known: nearly every one of a quiet camera."""
-        if self.gate.is_open:
-            return self._passes(row, coarse)
-        arrival_us, size = row.arrival_us, row.size
-        wall_us = arrival_us + self._offset_us
-        counts = self.counts
-        counts.told += 1
-        self.repeats.sample(size, wall_us)
-        before_us, self._told_us = self._told_us, arrival_us
-        if before_us and 0 < arrival_us - before_us < _JUMP_US:
-            counts.closed_us += arrival_us - before_us
-        if self.gate.between(size, wall_us, coarse):
-            return self._wanted(row, self.gate.why)
-        self._chain = self._follows = False
-        return False
 
     def _passes(self, row: Row, coarse: int | None) -> bool:
         """Whether this sample is to be decoded, and can be."""

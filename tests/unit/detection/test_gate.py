@@ -61,7 +61,8 @@ def test_a_quiet_scene_is_decoded_by_a_key_frame_in_four_seconds_and_no_more(fps
     run(gate, stream(300, fps, noise=noise))
     before = gate.in_vain
     alone, opened = run(gate, stream(600, fps, noise=noise, seed=2, from_us=BEGIN_US + 300_000_000))
-    assert 130 <= len(alone) <= (301 if gate.is_deaf else 151)
+    odd = 6  # of a hundred seconds one sync sample is odd by chance
+    assert 130 <= len(alone) <= (301 if gate.is_deaf else 151) + odd
     assert len(opened) <= 0.03 * 600 * fps
     assert gate.in_vain - before <= 4
 
@@ -241,38 +242,127 @@ def test_it_is_never_without_a_look_for_longer_than_two_groups_or_six_seconds(se
         assert sample[2] - looked_us <= 6_000_000
 
 
-@given(
-    st.integers(0, 1 << 20),
-    st.sampled_from((0.02, 0.1, 0.3)),
-    st.lists(st.tuples(st.floats(12, 90), st.floats(0.3, 6), st.sampled_from((0.05, 0.6, 1.3, 2.0))), max_size=4),
-)
-def test_what_quiet_samples_go_through_in_one_piece_says_and_learns_the_same(
-    seed: int, noise: float, bumps: list[tuple[float, float, float]]
-) -> None:
-    """`between` is `sample` of a picture that builds on others, written in one piece: to the same bits, or what is kept over a restart would depend on how it came."""
-    whole, pieces = Gate(), Gate()
-    chance = random.Random(seed)
-    spans = tuple((begin, begin + long, factor) for begin, long, factor in bumps)
-    for size, sync, wall_us in stream(90, 6.0, noise=noise, bumps=spans, seed=seed):
-        coarse = chance.choice((None, 24, 25))
-        verdict = whole.sample(size, sync, wall_us, coarse=coarse)
-        if sync:
-            assert pieces.sample(size, sync, wall_us, coarse=coarse) == verdict
-        else:
-            assert pieces.between(size, wall_us, coarse) is verdict.decode
-        if verdict.decode and chance.random() < 0.02:
-            whole.found(wall_us, something=True, sure=True)
-            pieces.found(wall_us, something=True, sure=True)
-    kept = (
-        "_level",
-        "_offsets",
-        "_visits",
-        "_stray",
-        "_rough",
-        "_factor",
-        "_learnt_us",
-        "_smooth",
-        "_why",
-        "_until_us",
-    )
-    assert [getattr(pieces, name) for name in kept] == [getattr(whole, name) for name in kept]
+def test_what_a_step_of_the_quantizer_does_to_sizes_is_learnt_and_hides_nobody():
+    """Seen in a thermal stream: what is coded one step more coarsely is twice as large, and who crosses makes both larger by half. As sizes alone stray, nobody sees him."""
+    chance = random.Random(4)
+
+    def sizes(seconds: float, from_s: float, larger: float) -> Iterator[tuple[int, bool, int, int]]:
+        for number in range(int(seconds * 8)):
+            coarse = chance.choice((19, 20))
+            size = (3_000 if coarse == 19 else 6_000) * larger * math.exp(chance.gauss(0, 0.08))
+            sync = number % 32 == 0
+            yield 14_000 if sync else round(size), sync, BEGIN_US + round((from_s + number / 8) * 1e6), coarse
+
+    gate = Gate()
+    for size, sync, wall_us, coarse in sizes(240, 0, 1.0):
+        gate.sample(size, sync, wall_us, coarse=None if sync else coarse)
+    assert not gate.is_open
+    before = gate.opened
+    for size, sync, wall_us, coarse in sizes(2, 240, 1.5):
+        gate.sample(size, sync, wall_us, coarse=None if sync else coarse)
+    assert gate.opened == before + 1
+    assert gate.why is Why.MORE
+
+
+def attentive(at_s: int, keen_in: float, *, noise: float = 0.08) -> Gate:
+    """A gate that has watched for so many seconds, and something was surely found keen_in seconds before that."""
+    gate = Gate()
+    for sample in stream(at_s, noise=noise):
+        gate.sample(*sample)
+        if sample[2] == BEGIN_US + round((at_s - keen_in) * 1e6):
+            gate.found(sample[2], something=True, sure=True)
+    assert not gate.is_open
+    return gate
+
+
+def faint(at_s: int, seconds: float = 1.2) -> Iterator[Sample]:
+    """Sizes that are larger by a twentieth: less than opens it."""
+    return stream(seconds + 2, noise=0.08, bumps=((0, seconds, 1.055),), seed=3, from_us=BEGIN_US + at_s * 1_000_000)
+
+
+def test_who_is_attentive_glances_at_less_and_who_is_not_does_not():
+    calm, keen, late = Gate(), attentive(300, 20), attentive(300, 260)
+    run(calm, stream(300, noise=0.08))
+    for gate in (calm, late):
+        before = gate.glances
+        assert not run(gate, faint(300))[1]
+        assert gate.glances == before
+    before = keen.glances
+    for sample in faint(300):
+        if keen.sample(*sample).decode and keen.glances_now:
+            break
+    assert keen.glances == before + 1
+    _, opened = run(keen, stream(4, noise=0.02, seed=7, from_us=sample[2] + 80_000))
+    assert opened[-1][2] - sample[2] <= 1_100_000, "for a moment"
+    assert not keen.is_open
+
+
+def test_a_glance_that_finds_something_goes_on_as_any_opening_and_makes_it_attentive_anew():
+    gate = attentive(300, 20)
+    for sample in faint(300):
+        if gate.sample(*sample).decode and gate.is_open and gate.glances_now:
+            gate.found(sample[2], something=True, sure=True)
+            assert not gate.glances_now
+            found_us = sample[2]
+            break
+    _, opened = run(gate, stream(4, noise=0.08, seed=9, from_us=found_us + 80_000))
+    assert opened[-1][2] - found_us > 2_000_000
+
+
+def test_what_opens_it_far_enough_while_it_glances_is_no_glance_any_more():
+    gate = attentive(300, 20)
+    loud = stream(5, noise=0.08, bumps=((0, 1.2, 1.055), (1.2, 2.5, 3.0)), seed=3, from_us=BEGIN_US + 300_000_000)
+    _, opened = run(gate, loud)
+    assert opened[-1][2] - opened[0][2] > 2_000_000
+    assert not gate.glances_now
+
+
+def test_a_glance_lasts_until_the_recorder_can_be_asked():
+    """Sizes come some at a time: what opened for one second in the midst of two was shut again before anybody knew."""
+    gate = attentive(300, 20)
+    gate.told_until_us = BEGIN_US + 302_000_000
+    _, opened = run(gate, faint(300))
+    assert opened[-1][2] >= BEGIN_US + 302_000_000
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3])
+def test_attention_costs_no_more_than_some_glances_a_minute_and_fades(noise: float):
+    gate = attentive(300, 1, noise=noise)
+    _, opened = run(gate, stream(240, noise=noise, seed=5, from_us=BEGIN_US + 300_000_000))
+    assert gate.glances <= 4 * 240 / 15
+    assert len(opened) <= 0.15 * 240 * 12.5
+    glances = gate.glances
+    run(gate, stream(300, noise=noise, seed=6, from_us=BEGIN_US + 540_000_000))
+    assert gate.glances <= glances + 1, "nothing was found meanwhile"
+
+
+def test_of_short_groups_a_sync_sample_of_an_odd_size_is_looked_at():
+    """A vehicle that crosses between noise of constant rate: the pictures that build on others are as large as ever, the whole one is not."""
+    gate = Gate()
+    samples = list(stream(121, gop_s=1.0, noise=0.01))
+    run(gate, iter(samples[: 118 * 12]))
+    syncs = [number for number, sample in enumerate(samples) if sample[1] and number >= 118 * 12]
+    looked = []
+    for number, (size, sync, wall_us) in enumerate(samples[118 * 12 :], 118 * 12):
+        larger = 1.15 if number == syncs[1] else 1.0
+        if gate.sample(round(size * larger), sync, wall_us).reason is Why.KEY:
+            looked.append(number)
+    assert syncs[1] in looked
+
+
+def test_a_sync_sample_that_is_far_too_large_and_not_at_hand_is_asked_for():
+    gate = Gate()
+    samples = list(stream(60, gop_s=1.0, noise=0.01))
+    run(gate, iter(samples))
+    assert gate.sample(20_300, True, BEGIN_US + 60_000_000, here=False).reason is Why.QUIET
+    assert gate.sample(26_000, True, BEGIN_US + 61_000_000, here=False).reason is Why.MORE
+    assert gate.glances_now
+
+
+def test_sync_samples_that_are_always_odd_are_not_looked_at_all_the_time():
+    gate, chance = Gate(), random.Random(8)
+    looked = 0
+    for size, sync, wall_us in stream(600, gop_s=1.0, noise=0.02):
+        odd = sync and chance.random() < 0.3
+        looked += gate.sample(size * (2 if odd else 1), sync, wall_us).reason is Why.KEY
+    assert looked <= 150 + 600 / 10

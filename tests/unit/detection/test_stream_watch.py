@@ -518,3 +518,27 @@ def test_whatever_happens_jobs_are_decodable_and_what_was_not_looked_at_is_never
         for from_us, to_us in watch.spans.all():
             assert from_us < to_us <= OFFSET_US + watch.told_us
     assert watch.gate.why in set(Why)
+
+
+def test_a_glance_is_asked_for_after_the_sizes_that_told_it_and_ends_by_itself():
+    """Sizes come two seconds at a time while all is calm; the gate is opened in the midst of them for one second."""
+    camera = Camera(StreamWatch(5.0))
+    camera.send(160)
+    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
+    camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
+    camera.send(120)
+    do(camera.watch)
+    assert not camera.watch.wants_whole
+    rows = [row if row.sync else row._replace(size=930) for row in camera.rows(9)]
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    assert camera.watch.gate.glances == 1
+    assert camera.watch.wants_whole
+    camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
+    jobs = do(camera.watch)
+    looked = jobs[-1]
+    assert numbers(looked)[-1] == camera.number - 1
+    opened_us = camera.watch.gate.opened_us - OFFSET_US
+    assert opened_us - 1_000_000 <= looked.from_us < opened_us, "what is older is decoded, and not looked at"
+    camera.send(10)
+    assert not camera.watch.wants_whole
+    assert camera.watch.counts.skipped == 0
