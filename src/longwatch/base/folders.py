@@ -30,10 +30,12 @@ def why_unusable(path: Path) -> str:
 
 def why_not_replaced(path: Path) -> str:
     """Why no new file may be renamed over `path`: a device, a pipe or a folder stands there, and `/dev/null` would be gone for the whole machine. "" where an
-    ordinary file stands there, a link, or nothing, and where one may not look.
+    ordinary file stands there, a link, or nothing, and where one may not look. A link into `/proc` is the machine's too: `/dev/stdout` is one.
     """
     try:
         mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and os.readlink(path).startswith("/proc/"):
+            return f"{path} leads to what belongs to a process"
     except OSError:
         return ""
     return "" if stat.S_ISREG(mode) or stat.S_ISLNK(mode) else f"{path} is no ordinary file"

@@ -55,3 +55,6 @@ def test_only_what_is_an_ordinary_file_or_a_link_may_be_replaced(tmp_path: Path)
     assert [why_not_replaced(path) for path in (file, link, tmp_path / "none")] == ["", "", ""]
     for path in (Path(os.devnull), tmp_path):
         assert why_not_replaced(path) == f"{path} is no ordinary file"
+    out = tmp_path / "stdout"
+    out.symlink_to("/proc/self/fd/1")  # as /dev/stdout is: renamed over, it would be a film for everybody
+    assert why_not_replaced(out) == f"{out} leads to what belongs to a process"
