@@ -34,7 +34,7 @@ def why_not_replaced(path: Path) -> str:
     """
     try:
         mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode) and os.readlink(path).startswith("/proc/"):
+        if stat.S_ISLNK(mode) and str(path.readlink()).startswith("/proc/"):
             return f"{path} leads to what belongs to a process"
     except OSError:
         return ""
