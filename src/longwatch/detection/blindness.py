@@ -100,7 +100,7 @@ class Blindness:
 
     def _is_back(self, seen: Likeness) -> bool:
         """Whether it is surely the view again. After a great light that takes the strength of its edges too: exposure answers, and the lamp is still there."""
-        lamp = "blinded" in {self.kind, self._standing.doubt} and tamper.faint(seen)
+        lamp = "blinded" in {self.kind, self._standing.doubt} and (tamper.faint(seen) or seen.sharp < tamper.WASHED)
         return seen.blocks < LEAST_BLOCKS or (seen.kept >= tamper.BACK and not lamp)
 
     def _learn(self, cells: F32, glare: float, seen: Likeness, passed_s: float) -> None:

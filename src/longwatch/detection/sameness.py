@@ -45,8 +45,8 @@ somebody walked there, or since a lamp swayed, is no noise that is gone.
 """
 COLLAPSES, AGAIN_S = 2, 1.0
 """So often in a row it must be so, and so far apart."""
-COLLAPSED_TOLD, LESS_S = 0.75, 12.0
-"""Where the sizes of the stream became far smaller at most so long ago, less of it must be gone, and once is enough: they are another witness."""
+COLLAPSED_TOLD, UNSTEADY_TOLD, LESS_S = 0.75, 0.6, 12.0
+"""Where the sizes of the stream became far smaller at most so long ago, less of it must be gone, and once is enough, also where it was not steady before: they are another witness."""
 REFINED_S = 20.0
 """After so long nothing is left to refine: what still differs is live, and its noise less than it was."""
 KEPT_KEYS = 4
@@ -109,9 +109,10 @@ class Sameness:
         differ = made.noise
         least = min(self._noise, default=0.0)
         lately = self._noise[-LEAST_KNOWN:]
-        steady = len(lately) == LEAST_KNOWN and max(lately) <= STEADY * min(lately) and least >= LEAST_NOISE
+        steady = bool(lately) and max(lately) <= STEADY * min(lately)
         told = 0 <= now_us - self._less_us < LESS_S * 1e6
-        if not steady or differ >= (COLLAPSED_TOLD if told else COLLAPSED) * least or made.moving:
+        part = (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) if told else COLLAPSED if steady else 0.0
+        if len(lately) < LEAST_KNOWN or least < LEAST_NOISE or differ >= part * least or made.moving:
             self._collapses = 0
             self._noise = [*self._noise[-(KEPT_NOISE - 1) :], differ]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:

@@ -43,7 +43,10 @@ STRANGE_BESIDE, FINE_BESIDE = 0.15, 0.3
 past things of live scenes one had less of its fine edges there, for less than a second."""
 SPRAYING = 3
 """Looks that said `sprayed` before the last stroke made it a cover: paint comes little by little, a hand does not."""
-VEILED = 0.55
+VEILED, ALIKE_VEILED = 0.55, 0.4
+"""Strength of shades, and of edges, of a veiled view; and how like they still are: a torch that exposure answered leaves a veil with a lamp in it."""
+WASHED, WASHED_FINE, WASHED_BROAD = 0.4, 0.45, 0.8
+"""Energy of fine edges below which a view that a light blinded is not back, whatever directions they keep; with their strength and that of shades below these, and lifted, something lies over the view. Of 15,300 live looks none was so."""
 LIFTED = 25.0
 """Levels by which fog lifts a picture at least, over what its weaker contrast explains. The same shades, weak and not lifted, are a place whose lamp went out."""
 SAY_S, SAY_SPARSE_S = 4.2, 3.2
@@ -82,8 +85,10 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
         return "fogged" if seen.broad < VEILED else "defocused"
     if _same_but_soft(seen):
         return "defocused"
-    if seen.broad < VEILED and seen.fine < VEILED and seen.raised > 20 and seen.alike > 0.5:
+    if seen.broad < VEILED and seen.fine < VEILED and seen.raised > 20 and seen.alike > ALIKE_VEILED:
         return "fogged"
+    if seen.sharp < WASHED and seen.fine < WASHED_FINE and seen.broad < WASHED_BROAD and seen.raised > LIFTED:
+        return "fogged" if seen.alike > 0.75 else "blinded"
     return ""
 
 

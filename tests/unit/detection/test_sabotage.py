@@ -1,5 +1,7 @@
 """What hides the view is said within some seconds, by its name, and is over when the view is back; light, night and passers-by are none of it."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -112,6 +114,18 @@ def test_a_lamp_that_exposure_answers_is_one_until_it_is_gone(monkeypatch: pytes
     assert said[-1] == ""
 
 
+def test_what_a_torch_leaves_when_exposure_has_answered_it_is_not_the_view_again():
+    """Neither burnt out any more nor quite gone: washed out, and lifted."""
+    left = Likeness(144, 0.66, 0.22, 0.12, 0.28, 0.58, 0.46, 64.0, 0.01, 0.01, 0.0, 54.0, 42.0, 123.0, 0.21)
+    assert tamper.judged(left, 0.0) == "blinded"
+    for other in ({"sharp": 0.6}, {"fine": 0.5}, {"raised": 10.0}, {"broad": 0.9}):
+        assert tamper.judged(replace(left, **other), 0.0) == ""
+    blind = Blindness((90, 160))
+    blind._standing.doubt = "blinded"
+    assert not blind._is_back(left)
+    assert blind._is_back(replace(left, sharp=0.6, fine=0.5))
+
+
 def test_headlights_that_leave_the_edges_their_strength_are_none():
     assert tamper.judged(lit(0.86, 0.98, 1.1, 82), 0.0) == ""
     assert tamper.judged(DIMMED, 0.0) == "blinded"
@@ -154,7 +168,7 @@ def test_a_light_that_fades_as_slowly_is_followed():
 
 
 def beside(strange: float, fine: float) -> Likeness:
-    return Likeness(48, 0.67, 0.1, strange, fine, 0.54, 0.47, 46.0, 0.0, 0.0, 0.0, 30.0, 26.0, 100.0, 0.8)
+    return Likeness(48, 0.67, 0.1, strange, fine, 0.6, 0.47, 46.0, 0.0, 0.0, 0.0, 30.0, 26.0, 100.0, 0.8)
 
 
 def test_what_is_beside_a_thing_is_as_before_or_it_is_no_thing():

@@ -63,6 +63,14 @@ def test_where_the_sizes_say_so_too_once_is_enough_and_less_of_it():
     assert not any(alone.refined(5, 2.0))
 
 
+def test_where_the_sizes_say_so_it_may_have_been_restless_before():
+    for less in (True, False):
+        camera = Camera()
+        camera.live(10)
+        camera.live(1, 9.0)
+        assert (True in camera.refined(4, less=less)) is less
+
+
 def test_who_walked_there_leaves_no_noise_that_could_be_gone():
     camera = Camera()
     for n in range(8):
