@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.axe import violations
+from tests.e2e.conftest import DEADLINE_MS, WHOLE, WHOLE_FLAGS
 from tests.e2e.post import ADMIN, PASSWORD, Cameras, RunningPost
 from tests.e2e.watched import Watched, visitor
 from tests.support.wait import until_now
@@ -122,6 +124,40 @@ def test_the_clip_of_an_event_plays_where_it_stands_and_can_be_saved(watched: Wa
     assert b"ftyp" in Path(saved.value.path()).read_bytes()[:16]
     item.get_by_role("button", name="Close the clip").click()
     expect(video).to_have_count(0)
+
+
+def test_a_notification_shows_the_picture_to_whom_is_signed_in(own: RunningPost, watched: Watched) -> None:
+    """Chromium hands our service worker what the post pushes; the worker fetches the picture as the page would."""
+    if not WHOLE:
+        pytest.skip("there is no chromium: install the Debian package of that name")
+    until_now(lambda: _pictured(watched.page), "there is a picture", 240, LOOK_S)
+    items = watched.page.request.get(EVENTS).json()["items"]
+    event = next(item["id"] for item in items if item["best"]["picture"] and item["to"])
+    launched = watched.page.context.browser
+    assert launched is not None
+    browser = launched.browser_type.launch(executable_path=WHOLE, args=WHOLE_FLAGS, timeout=DEADLINE_MS)
+    context = browser.new_context(reduced_motion="reduce", storage_state=watched.page.context.storage_state())
+    context.grant_permissions(["notifications"], origin=own.address)
+    page = context.new_page()
+    page.goto(own.address)
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
+    debugger = context.new_cdp_session(page)
+    seen: list[dict[str, Any]] = []
+    debugger.on("ServiceWorker.workerRegistrationUpdated", lambda event: seen.extend(event["registrations"]))
+    debugger.send("ServiceWorker.enable")
+    until_now(lambda: page.wait_for_timeout(100) or seen, "the worker is known")
+    for key, of in (("r-1", event), ("r-2", "no/event")):
+        told = {"key": key, "title": "It moves", "body": "", "link": "/events", "grave": False, "event": of}
+        debugger.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": own.address, "registrationId": seen[0]["registrationId"], "data": json.dumps(told)},
+        )
+    shown = "() => navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.map(n => [n.tag, (n.image || '').slice(0, 23)]))"
+    until_now(
+        lambda: sorted(page.evaluate(shown)) == [["r-1", "data:image/jpeg;base64,"], ["r-2", ""]],
+        "the one has its picture, and of what is no event there is none", every_s=LOOK_S,
+    )  # fmt: skip
+    browser.close()
 
 
 def test_the_page_says_what_nobody_looked_at(watched: Watched) -> None:
