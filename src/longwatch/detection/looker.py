@@ -198,6 +198,7 @@ class Looker:
             or self._settling.on
             or (self._blindness is not None and self._blindness.doubts)
             or self._sameness.doubts
+            or self._replay.is_near(self._last_us)
         )
 
     @property

@@ -35,6 +35,8 @@ STRONG, HINT_S = 0.68, 0.35
 in pictures and sizes. Both together are no more than one of them: a single picture is never enough."""
 ENOUGH, RESTLESS = 3, 0.555
 """So many points, all equally long ago; a match is one. And how alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
+NEAR_S = 5.0
+"""For so long after a match that lacks one more each sync sample is asked for: whoever has one each second was looked at in others than those that match."""
 LEARNT = 8
 """So many comparisons only teach what is usual."""
 CHANGED = 0.57
@@ -72,10 +74,9 @@ class Replay:
         self._ground: _Ground | None = None
         self._ground_us = 0
 
-    @property
-    def doubts(self) -> bool:
-        """Whether a picture was known, and others are waited for."""
-        return bool(self._match_us) and not self.replayed
+    def is_near(self, now_us: int) -> bool:
+        """Whether one more match would do: then all sync samples are worth a look for some seconds, not those of every fourth second alone."""
+        return self._matches >= ENOUGH - 1 and not self.replayed and 0 <= now_us - self._match_us < NEAR_S * 1e6
 
     def look(
         self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = (), *, stirs: bool = False

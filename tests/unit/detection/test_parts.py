@@ -12,7 +12,7 @@ from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import Background
 from longwatch.detection.heat import Heat
 from longwatch.detection.motion import Blob
-from longwatch.detection.replay import GROUND_S, Replay, fingerprint, ground_of
+from longwatch.detection.replay import GROUND_S, NEAR_S, Replay, fingerprint, ground_of
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Tracker
 from longwatch.detection.view import View
@@ -233,10 +233,17 @@ def test_a_match_whose_time_the_sizes_guessed_too_needs_one_other_and_never_none
             for number, shown in enumerate(weaker)
         ]
         assert said == expected
+        assert not replay.is_near(42 * 4_000_000), "it is told"
     strong = Replay()
     for number, shown in enumerate([*noise, noise[20]]):
         found = strong.look(CELLS + shown, CELLS, spread, number * 4_000_000, (guessed,))
     assert not found, "one picture alone, as like as can be and guessed"
+    assert strong.is_near(40 * 4_000_000), "but one more would do, so it is looked for"
+    assert not strong.is_near(40 * 4_000_000 + round(NEAR_S * 1e6)), "and not for ever"
+    once = Replay()
+    for number, shown in enumerate([*noise, weaker[0]]):
+        once.look(CELLS + shown, CELLS, spread, number * 4_000_000, stirs=True)
+    assert not once.is_near(40 * 4_000_000)
 
 
 def test_what_was_asked_of_a_background_is_not_believed_for_another_view():
