@@ -52,8 +52,6 @@ class Verdict:
 
 _SYNCS, _SYNCS_LEARNT = 5, 4
 """Sync samples of which the middle one is the usual size: one thing is in one or two of them. So many more are needed to know how far they stray."""
-_VERY_ODD = 2.0
-"""Times what makes one odd: then it is asked for also where nothing was found lately."""
 _SHUT = Why.QUIET
 _QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
 _OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD)}
@@ -88,9 +86,9 @@ class GateOptions:
     after_us: int = 700_000
     attentive_us: int = 240_000_000
     glance_us: int = 1_000_000
-    glance_each_us: int = 15_000_000
+    glance_each_us: int = 20_000_000
     apart_us: int = 3_000_000
-    keen: tuple[float, float] = (2.2, 1.5)
+    keen: tuple[float, float] = (2.4, 1.6)
     odd: tuple[float, float, float] = (4.0, 3.0, 12.0)
     odd_least: float = 0.02
     odd_each_us: int = 30_000_000
@@ -197,7 +195,7 @@ class Gate:
             self._last_us = wall_us
         else:
             step_us = self._step(wall_us)
-        odd = 0.0
+        odd = False
         if sync:
             odd = self._sync(size_bytes, wall_us)
         else:
@@ -209,7 +207,7 @@ class Gate:
                 if sync:
                     self._key_us = wall_us
                 return _OPEN[self._why]
-        if odd and not here and (odd > _VERY_ODD or wall_us < self._attentive_until_us):
+        if odd and not here and wall_us < self._attentive_until_us:
             self._glance(wall_us)  # with the group that it begins it can be had
             return _OPEN[self._why]
         if sync and here and (odd or self._is_due(wall_us)):
@@ -268,8 +266,8 @@ class Gate:
         if fresh and known is not None:
             self._level, self._stray = known[0], [known[1], known[2]]
 
-    def _sync(self, size_bytes: int, wall_us: int) -> float:
-        """A sync sample. By how much its size is an odd one, 0 where it is none: of short groups not each is looked at, and this one should be."""
+    def _sync(self, size_bytes: int, wall_us: int) -> bool:
+        """A sync sample. Whether its size is an odd one: of short groups not each is looked at, and this one should be."""
         group_us = 0
         if self._sync_us is not None:
             group_us = wall_us - self._sync_us
@@ -279,7 +277,7 @@ class Gate:
         sizes, value = self._syncs, math.log(size_bytes + 32)
         sizes.append(value)
         if len(sizes) <= _SYNCS:
-            return 0.0
+            return False
         del sizes[0]
         far, stray, options = abs(value - sorted(sizes)[_SYNCS // 2]), self._sync_stray, self.options
         self._syncs_known += 1
@@ -288,13 +286,12 @@ class Gate:
             most = max(3 * stray, 0.02) if known else 1.0
             self._sync_stray += max(1 / self._syncs_known, 0.04) * (min(most, far) - stray)
         if not known or not shut:
-            return 0.0
+            return False
         first_odd = self._odd
-        by = far / max(first_odd * stray, options.odd_least)
-        odd = by > 1
+        odd = far > max(first_odd * stray, options.odd_least)
         change = _LESS_VAIN * (odd - min(group_us, options.odd_each_us) / options.odd_each_us)
         self._odd = min(max(first_odd * (1 + change), options.odd[1]), options.odd[2])
-        return by if odd else 0.0
+        return odd
 
     def _is_due(self, wall_us: int) -> bool:
         """The sync sample nearest to the time: not the first after it, which may be a whole group later."""

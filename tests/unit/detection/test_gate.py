@@ -350,13 +350,16 @@ def test_of_short_groups_a_sync_sample_of_an_odd_size_is_looked_at():
     assert syncs[1] in looked
 
 
-def test_a_sync_sample_that_is_far_too_large_and_not_at_hand_is_asked_for():
-    gate = Gate()
-    samples = list(stream(60, gop_s=1.0, noise=0.01))
-    run(gate, iter(samples))
-    assert gate.sample(20_300, True, BEGIN_US + 60_000_000, here=False).reason is Why.QUIET
-    assert gate.sample(26_000, True, BEGIN_US + 61_000_000, here=False).reason is Why.MORE
-    assert gate.glances_now
+def test_an_odd_sync_sample_that_is_not_at_hand_is_asked_for_by_who_is_attentive():
+    for sure in (True, False):
+        gate = Gate()
+        run(gate, stream(60, gop_s=1.0, noise=0.01))
+        gate.found(BEGIN_US + 60_000_000, something=True, sure=sure)
+        run(gate, stream(12, gop_s=1.0, noise=0.01, seed=2, from_us=BEGIN_US + 60_080_000))
+        assert not gate.is_open
+        before = gate.glances
+        asked = gate.sample(26_000, True, BEGIN_US + 72_080_000, here=False).decode
+        assert (asked, gate.glances - before) == ((True, 1) if sure else (False, 0))
 
 
 def test_sync_samples_that_are_always_odd_are_not_looked_at_all_the_time():
