@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,6 +11,8 @@ from longwatch.model.events import MOTION, EventChange, Phase, group_of
 
 MOST = 20_000
 """Pairs of camera and kind, and events that last; what comes beyond is in no counter."""
+MOST_OF_POST = 1_000
+"""Of those, at a hub, of one post: kinds and cameras are its words, and it shall not use up what others have."""
 
 
 class Tally:
@@ -18,17 +21,34 @@ class Tally:
     def __init__(self) -> None:
         self._begun: dict[tuple[str, str], int] = {}
         self._open: dict[str, tuple[str, str]] = {}
+        self._pairs_of: Counter[str] = Counter()
+        self._open_of: Counter[str] = Counter()
 
     def take(self, change: EventChange) -> None:
         """Cheap; never waits."""
         event = change.event
         key = event.camera, event.kind
-        if change.phase is Phase.NEW and (key in self._begun or len(self._begun) < MOST):
-            self._begun[key] = self._begun.get(key, 0) + 1
+        post, dot, _ = event.camera.partition(".")
+        most = MOST_OF_POST if dot else MOST
+        post = post if dot else ""
+        if (
+            change.phase is Phase.NEW
+            and key not in self._begun
+            and len(self._begun) < MOST
+            and self._pairs_of[post] < most
+        ):
+            self._begun[key] = 0
+            self._pairs_of[post] += 1
+        if change.phase is Phase.NEW and key in self._begun:
+            self._begun[key] += 1
         if change.phase is Phase.END:
-            self._open.pop(event.id, None)
-        elif event.id in self._open or len(self._open) < MOST:
+            if self._open.pop(event.id, None) is not None:
+                self._open_of[post] -= 1
+        elif event.id in self._open:
             self._open[event.id] = key
+        elif len(self._open) < MOST and self._open_of[post] < most:
+            self._open[event.id] = key
+            self._open_of[post] += 1
 
     def families(self, watched: Collection[str], allowed: Collection[str] | None) -> Iterable[Metric]:
         """watched: cameras that are looked at here: they have a sample before the first event, so that a rule on it misses none. allowed: whose cameras may

@@ -62,3 +62,21 @@ def test_what_it_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(10):
         tally.take(EventChange(Phase.NEW, replace(CAR, id=f"e{number}", camera=f"c{number}")))
     assert len([line for line in told(tally, ()) if line.startswith("longwatch_events_total")]) == 3
+
+
+def test_a_post_that_makes_up_kinds_does_not_use_up_what_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeing, "MOST_OF_POST", 3)
+    tally = Tally()
+    for number in range(50):
+        tally.take(
+            EventChange(Phase.NEW, replace(CAR, id=f"bad.e{number}", camera="bad.gate", kind=f"made.up{number}"))
+        )
+    tally.take(EventChange(Phase.NEW, replace(CAR, id="good.e", camera="good.gate")))
+    lines = told(tally, ())
+    assert 'longwatch_events_total{camera="good.gate",kind="object.vehicle"} 1.0' in lines
+    assert 'longwatch_events_lasting{camera="good.gate",kind="object.vehicle"} 1.0' in lines
+    assert len([line for line in lines if line.startswith("longwatch_events_total") and "bad.gate" in line]) == 3
+    for number in range(50):
+        tally.take(EventChange(Phase.END, replace(CAR, id=f"bad.e{number}", camera="bad.gate", to_us=2)))
+    tally.take(EventChange(Phase.NEW, replace(CAR, id="bad.more", camera="bad.gate", kind="made.up0")))
+    assert 'longwatch_events_lasting{camera="bad.gate",kind="made.up0"} 1.0' in told(tally, ())
