@@ -52,6 +52,8 @@ class Verdict:
 
 _SYNCS, _SYNCS_LEARNT = 5, 4
 """Sync samples of which the middle one is the usual size: one thing is in one or two of them. So many more are needed to know how far they stray."""
+_ATTENDS_AFTER_US = 30_000_000
+"""What a camera shows that has just begun may be a ghost of a background that is young."""
 _SHUT = Why.QUIET
 _QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
 _OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD)}
@@ -223,7 +225,7 @@ class Gate:
         if self._why is Why.QUIET:
             self._open(Why.FOUND, wall_us, by_size=False)
         self._glancing = False
-        if sure:
+        if sure and self._learnt_us >= _ATTENDS_AFTER_US:
             self._attentive_until_us = wall_us + self.options.attentive_us
         if sure and not self._found_since_open:
             self._found_since_open = True

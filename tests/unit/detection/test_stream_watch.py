@@ -523,10 +523,10 @@ def test_whatever_happens_jobs_are_decodable_and_what_was_not_looked_at_is_never
 def test_a_glance_is_asked_for_after_the_sizes_that_told_it_and_ends_by_itself():
     """Sizes come two seconds at a time while all is calm; the gate is opened in the midst of them for one second."""
     camera = Camera(StreamWatch(5.0))
-    camera.send(160)
+    camera.send(180)
     camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
     camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
-    camera.send(120)
+    camera.send(80)
     do(camera.watch)
     assert not camera.watch.wants_whole
     rows = [row if row.sync else row._replace(size=930) for row in camera.rows(9)]
