@@ -29,6 +29,8 @@ MOST_CLIP_BYTES = 8 << 20
 MOST_PICTURE_BYTES = 2 << 20
 PATIENCE_S = 8.0
 """A picture is made some seconds after its event began, and footage is durable within one."""
+FRESH_US = 60_000_000
+"""What ended longer ago has its picture by now, or never: a message that was held up is not held up more, nor the ones behind it."""
 _LOOK_S = 0.5
 _STREAMS = ("main", "sub")
 Read = Callable[..., Awaitable[Any]]
@@ -89,7 +91,8 @@ class Enclosing:
                 name = _name(stored.event.camera, at_us, "jpg")
                 camera = stored.event.camera
                 return stored, [Enclosure(event, camera, "main", "picture", name, "image/jpeg", at_us, at_us, jpeg)]
-            if stored.away or self._clock.boottime_us() >= until_us:
+            old = self._clock.wall_us() - stored.event.last_us > FRESH_US
+            if stored.away or old or self._clock.boottime_us() >= until_us:
                 return stored, []
             await self._clock.sleep(_LOOK_S)
 
@@ -98,7 +101,7 @@ class Enclosing:
         event = stored.event
         from_us, to_us = clip_of(event)
         least_us = min(to_us, event.from_us + AROUND_US)
-        while self._clock.boottime_us() < until_us:
+        while self._clock.boottime_us() < until_us and self._clock.wall_us() - event.last_us <= FRESH_US:
             if int(await self._read(self._index.accounted_until_us, StreamKey(event.camera, "main"))) >= least_us:
                 break
             await self._clock.sleep(_LOOK_S)

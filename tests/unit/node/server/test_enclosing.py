@@ -130,6 +130,13 @@ async def test_a_picture_that_does_not_come_is_not_waited_for_without_an_end(sit
     assert clock.boottime_us() >= int(enclosing.PATIENCE_S * S), "it was waited for"
 
 
+async def test_of_what_is_long_over_nothing_is_waited_for(site: Running) -> None:
+    """A message that was held up, with others behind it: no time passes here."""
+    event = event_of(site, "yard")
+    assert site.clock.wall_us() - T0_US > 9 * S + enclosing.FRESH_US
+    assert await asyncio.wait_for(made(site).enclose(letter(f"event/{event}"), CLIP), 60.0) == ()
+
+
 async def test_a_film_that_is_too_large_for_a_mail_stays(site: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enclosing, "MOST_CLIP_BYTES", 1_000)
     found = await made(site).enclose(letter(f"event/{event_of(site, 'gate')}"), CLIP)
