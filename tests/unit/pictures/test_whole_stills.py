@@ -127,3 +127,12 @@ def test_a_small_picture_of_cv2_is_what_it_was() -> None:
     done, file = cv2.imencode(".png", np.array([[7, 65_535]], np.uint16))
     assert done
     assert read(file.tobytes(), KELVIN).levels.tolist() == [[7, 65_535]]
+
+
+def test_the_largest_one_is_read() -> None:
+    levels = np.zeros((1448, 1448), np.uint16)
+    assert levels.size < MOST_PIXELS
+    for file in (png(levels), tiff(levels, 8)):
+        assert read(file, KELVIN).levels.shape == levels.shape
+    with pytest.raises(ValueError, match="1449x1448"):
+        read(png(np.zeros((1448, 1449), np.uint16)), KELVIN)
