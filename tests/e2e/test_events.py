@@ -200,6 +200,7 @@ def test_the_health_page_says_how_closely_it_looks_and_has_no_barrier(watched: W
         .filter(has=page.get_by_role("rowheader", name="Main gate"))
     )
     row.wait_for()
+    expect(page.locator("[data-costs]")).to_contain_text("% of a core now", timeout=DEADLINE_MS)
     page.get_by_text("Newest checkpoint").wait_for()
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 860})

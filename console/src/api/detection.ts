@@ -32,7 +32,15 @@ export interface ObjectModel {
   ask_s: number
 }
 
-export const detection = (): Promise<{ items: CameraDetection[]; model: ObjectModel }> => json('GET', address('detection'))
+/** The process that decides what is decoded, and those that decode and look. Null for who may not see every camera. */
+export interface Watcher {
+  running: boolean
+  resident_bytes: number
+  cpu_s: number
+  children: { pid: number; resident_bytes: number; cpu_s: number }[]
+}
+
+export const detection = (): Promise<{ items: CameraDetection[]; model: ObjectModel; watcher: Watcher | null }> => json('GET', address('detection'))
 
 /** What moved where in a camera's picture; lists go row by row from the top left. */
 export interface Movement {
