@@ -79,7 +79,7 @@ class Curiosity:
         curious = False
         for track in tracks:
             if track.confirmed or track.texture > LIKE:
-                curious = curious or (track.confirmed and not track.missed and track.hits < SURE_HITS)
+                curious = curious or (is_unsaid(track) and not track.missed)
                 continue
             looked_s = known.get(track.number, 0.0) + (passed_s if passed_s < DENSE_S else 0.0)
             if looked_s >= TIME_S and learns:
@@ -119,6 +119,11 @@ class Curiosity:
         usual = max(self.everywhere, LEAST)
         self.everywhere = min(usual * LARGER, largest) if largest > usual else usual * SMALLER
         self.often = min(self.often + 1, 2 * SURELY)
+
+
+def is_unsaid(track: Track) -> bool:
+    """Whether it is confirmed, and not to be said before it was seen again, or was seen to go on."""
+    return track.confirmed and (track.hits < SURE_HITS or not track.sure)
 
 
 def _hides(track: Track) -> bool:

@@ -89,10 +89,15 @@ def _goes_on(at: NDArray[np.float64], height: NDArray[np.float64], slope: float)
     return (last - middle) * math.copysign(1.0, slope) >= STILL_GROWS * abs(slope)
 
 
+def has_grown(box: Box, was: Box) -> bool:
+    """Whether a box has grown or shrunk by much."""
+    return abs(math.log((box[2] * box[3] + 1) / (was[2] * was[3] + 1))) > GROWN
+
+
 def is_elsewhere(box: Box, was: Box, way: tuple[float, float], size: tuple[int, int]) -> bool:
     """Whether a box has moved from where it was, or grown or shrunk by much. way: what its centre went."""
     (left, top, width, height), (was_left, was_top, was_width, was_height) = box, was
-    if abs(math.log((width * height + 1) / (was_width * was_height + 1))) > GROWN:
+    if has_grown(box, was):
         return True
     if abs(way[0]) >= abs(way[1]):
         free = min(left, was_left) <= TOUCHING, max(left + width, was_left + was_width) >= size[0] - TOUCHING

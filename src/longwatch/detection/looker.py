@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import WEIGHT_S, Background
 from longwatch.detection.blindness import Blindness
-from longwatch.detection.curiosity import Curiosity
+from longwatch.detection.curiosity import Curiosity, is_unsaid
 from longwatch.detection.going import Step
 from longwatch.detection.heat import Heat
 from longwatch.detection.pictures import LEAST_SIDE, MOST_SIDE, Picture, Span, is_grey, wrong_with
@@ -372,21 +372,21 @@ class Looker:
         moving = [
             track
             for track in seen
-            if track.confirmed and track.hits >= LEAST_HITS and picture.wall_us - track.moved_us <= STILL_S * 1e6
+            if track.sure and track.hits >= LEAST_HITS and picture.wall_us - track.moved_us <= STILL_S * 1e6
         ]
         if passed_s <= PASSED_S and planes.count(new) < VANISHED * new.size:
             moving += self._tracker.passed(LARGE * new.size, picture.wall_us)
         self._heat.add(self._filled(moving) if moving else None, passed_s)
         sightings = [self._sighting(track, picture.wall_us) for track in moving]
         for track in seen:
-            if track.confirmed:
+            if track.sure:
                 sightings += self._rules(track, picture.wall_us)
         return sightings + self._end(over, picture.wall_us)
 
     def _deserves(self, track: Track, background: Background) -> bool:
         """Whether a closer look could tell it from what passes."""
         if track.confirmed:
-            return track.hits < LEAST_HITS
+            return is_unsaid(track)
         young = background.age_s <= SETTLED_S
         return self._tracker.outdoes(track, young=young) and self._curiosity.is_worth(track, self._shape)
 

@@ -83,6 +83,8 @@ CLOSE_STEPS = 5
 """So many steps tell by themselves whether it gets on."""
 SPARSE_S, SPARSE_STEPS = 1.5, 3
 """Between two looks, from which on two sightings are enough: the pictures are too far apart to wait for a third."""
+UNSURE_CELLS, UNSURE_HITS = 0.7, 8
+"""Whom two pictures seconds apart confirmed, and no look since saw go on by so much, may be two things that lay in a line. Seen so often without it he is taken for unconfirmed again."""
 
 
 @dataclass(slots=True)
@@ -117,6 +119,9 @@ class Track:
     """The part of the last looks that saw it."""
     way: float = 0.0
     confirmed: bool = False
+    unsure: Box | None = None
+    """Where it was when pictures seconds apart confirmed it, until a look sees that it goes on: till then it is not told."""
+    unsure_hits: int = 0
     moved_us: int = 0
     anchor_x: float = 0.0
     anchor_y: float = 0.0
@@ -133,6 +138,11 @@ class Track:
             return False
         sharp = self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
         return sharp or (self.edge >= HARD_EDGE and self.texture <= SAME_TEXTURE)
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is confirmed, and has gone on since if pictures seconds apart did so."""
+        return self.confirmed and self.unsure is None
 
     @property
     def far(self) -> float:
@@ -319,8 +329,26 @@ class Tracker:
         track.steps = [*track.steps[-(MOST_STEPS - 1) :], _step(blob, now_us)]
         if self._is_elsewhere(track):
             track.anchor_x, track.anchor_y, track.anchor, track.moved_us = track.x, track.y, track.box, now_us
+        if track.unsure is not None:
+            self._make_sure(track, track.unsure)
         if not track.confirmed:
             track.confirmed = self._has_gone(track, passed_s)
+            if track.confirmed and passed_s >= SPARSE_S:
+                track.unsure, track.unsure_hits = track.box, 0
+
+    def _make_sure(self, track: Track, was: Box) -> None:
+        """What two pictures seconds apart confirmed goes on where it really went. Two drops, or a drop and what a lamp lit, stay where the second was. What is much larger or
+        smaller than it was is judged from here on: that is how one is taken for another.
+        """
+        track.unsure_hits += 1
+        left, top, width, height = track.box
+        dx, dy = left - was[0] + (width - was[2]) / 2, top - was[1] + (height - was[3]) / 2
+        if going.has_grown(track.box, was):
+            track.unsure = track.box
+        elif math.hypot(dx, dy) >= UNSURE_CELLS and going.is_elsewhere(track.box, was, (dx, dy), self._size):
+            track.unsure = None
+        if track.unsure is not None and track.unsure_hits >= UNSURE_HITS:
+            track.unsure, track.confirmed = None, False
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -447,6 +475,7 @@ def _said(track: Track) -> dict[str, Any]:
 def _track(said: Mapping[str, Any]) -> Track:
     track = Track(**said)
     track.box, track.first_box, track.anchor = _four(track.box), _four(track.first_box), _four(track.anchor)
+    track.unsure = None if track.unsure is None else _four(track.unsure)
     track.steps = [(int(at), *_six(rest)) for at, *rest in track.steps[-MOST_STEPS:]]
     track.inside = {str(zone): int(at) for zone, at in track.inside.items()}
     track.dwelling = [str(zone) for zone in track.dwelling]
@@ -465,7 +494,7 @@ def _track(said: Mapping[str, Any]) -> Track:
         "anchor_y",
     ):
         setattr(track, name, float(getattr(track, name)))
-    for name in ("number", "first_us", "last_us", "hits", "missed", "moved_us"):
+    for name in ("number", "first_us", "last_us", "hits", "missed", "moved_us", "unsure_hits"):
         setattr(track, name, int(getattr(track, name)))
     return track
 

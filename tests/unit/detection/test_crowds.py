@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
-from tests.unit.detection.drawn import ground, noisy
+from tests.unit.detection.drawn import START_US, ground, kinds, learnt, looked, noisy
+from tests.unit.detection.drawn import boxed as boxed_picture
 from tests.unit.detection.test_ghosts import SIZE, START, boxed, looked_at
 
+from longwatch.detection.curiosity import Curiosity
 from longwatch.detection.looker import Looker
+from longwatch.detection.motion import Blob
 from longwatch.detection.pictures import Picture
 from longwatch.detection.tracking import Tracker
 from longwatch.model.events import Watched
@@ -91,3 +96,64 @@ def test_whoever_comes_into_that_snow_makes_it_curious():
     picture.luma[60:110, 100:124] = 235
     looker.look(picture)
     assert looker.curious
+
+
+def after_key_frames(*looks: Blob, step_us: int = 200_000) -> Tracker:
+    """What two key frames saw of one on his way, and looks after that."""
+    made = tracker()
+    made.crowd, made.crowd_cells = 2.0, 6.0
+    key_frames = [boxed(64, 54, 7, 7), boxed(70, 54, 7, 7)]
+    for number, each in enumerate(key_frames):
+        made.follow([each], START + number * 4_000_000, 4.0)
+    for number, each in enumerate(looks, 1):
+        made.follow([each], START + 4_000_000 + number * step_us, step_us / 1e6)
+    return made
+
+
+def test_whom_key_frames_alone_confirmed_is_not_told_where_he_stays():
+    stays = [boxed(70, 54, 7, 7), boxed(70, 56, 7, 5)] * 8
+    for looks in range(len(stays)):
+        one = after_key_frames(*stays[:looks]).tracks[0]
+        assert not one.sure
+        assert one.confirmed is (looks < 8)
+
+
+def test_he_is_told_as_soon_as_a_look_sees_him_go_on():
+    assert after_key_frames().tracks[0].confirmed
+    assert not after_key_frames(boxed(70, 54, 7, 7)).tracks[0].sure
+    assert after_key_frames(boxed(70, 54, 7, 7), boxed(71, 54, 7, 7)).tracks[0].sure
+    assert after_key_frames(boxed(76, 54, 7, 7), step_us=4_000_000).tracks[0].sure
+
+
+def test_what_is_suddenly_much_larger_has_not_gone_on():
+    assert not after_key_frames(boxed(70, 54, 12, 12)).tracks[0].sure
+    assert after_key_frames(boxed(70, 54, 12, 12), boxed(71, 54, 12, 12)).tracks[0].sure
+
+
+def test_one_that_is_not_sure_makes_curious_until_he_is():
+    made, curiosity = after_key_frames(boxed(70, 54, 7, 7), boxed(70, 54, 7, 7)), Curiosity()
+    assert curiosity.look(made.tracks, [], (SIZE[1], SIZE[0]), 0.2, learns=False)
+    made.follow([boxed(72, 54, 7, 7)], START + 5_000_000, 0.2)
+    assert made.tracks[0].sure
+    assert not curiosity.look(made.tracks, [], (SIZE[1], SIZE[0]), 0.2, learns=False)
+
+
+def test_not_being_sure_survives_a_restart():
+    made, again = after_key_frames(boxed(70, 54, 7, 7)), tracker()
+    again.restore(json.loads(json.dumps(made.saved())))
+    assert again.tracks == made.tracks
+    assert not again.tracks[0].sure
+
+
+def test_a_looker_does_not_tell_whom_it_saw_twice_in_a_line_and_then_stand():
+    def shown(at: float, going: float) -> list[Picture]:
+        """Key frames 2 s apart, then a look each 0.2 s, of a thing that leaps and then goes so many pixels a second."""
+        drawn, made = np.random.default_rng(3), []
+        for second in (0.0, 2.0, *(2.0 + 0.2 * n for n in range(1, 16))):
+            left = round(60 + min(second, 2.0) * 12 + max(second - 2.0, 0.0) * going)
+            picture = boxed_picture(GROUND, left, 90)
+            made.append(Picture(noisy(picture, drawn), START_US + round((at + second) * 1e6), second <= 2.0))
+        return made
+
+    assert not kinds(looked(learnt(), iter(shown(20, 0.0))))
+    assert "motion" in kinds(looked(learnt(), iter(shown(20, 12.0))))
