@@ -43,6 +43,7 @@ class Blindness:
         self._last_us = 0
         self._said_us = 0
         self._moves_us = 0
+        self._kept = 1.0  # in the look before
         self.likeness: Likeness | None = None
 
     @property
@@ -79,7 +80,9 @@ class Blindness:
         if filter_moves and seen.kept >= tamper.GONE:
             said = ""
         was = self.kind
-        kind = self._standing.next(said, now_us, passed_s, well=not said and self._is_back(seen))
+        returns = seen.kept > self._kept + tamper.COMES_BACK
+        self._kept = seen.kept
+        kind = self._standing.next(said, now_us, passed_s, well=not said and self._is_back(seen), returns=returns)
         if kind != was:
             self._said_us = now_us
         if not said and not kind and not filter_moves:

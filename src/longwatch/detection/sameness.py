@@ -5,7 +5,7 @@ differs is *dead*. Where a camera's pictures usually have few dead blocks and no
 burnt out or black), nothing is said: that needs evidence.
 
 An encoder needs some groups of pictures to refine what stands still, ten seconds and more at a low rate; until then pictures of a frozen camera differ, though by much less than its noise made them differ before. So sync samples,
-which each say all anew, are compared with each other as well: where nearly all blocks differ by less than half of what is the least usual, two times in a row, the noise is gone and the picture is frozen.
+which each say all anew, are compared with each other as well: where nearly all blocks differ by less than half of what is the least usual, and usual in the same light, two times in a row, the noise is gone and the picture is frozen.
 Other pictures are left out of that: an encoder that has little to say of a group does not say it, and they are alike in a live camera too.
 
 A thermal camera holds its picture for a second or two while it calibrates; that is shorter than SPAN_S.
@@ -40,9 +40,11 @@ LEAST_COMPARED = 4
 COLLAPSED, MOSTLY = 0.5, 0.75
 """Of the noise by which sync samples differed lately, in so large a part of the blocks. What a whole block differs by is light, and left out."""
 LEAST_KNOWN, KEPT_NOISE, STEADY, LEAST_NOISE = 4, 12, 1.4, 0.6
-"""So many of the last comparisons must have found the same noise, give or take so much, and none of the last twelve less than so many grey levels; what is gone is gone from the least of them: what falls since
+"""So many of the last comparisons must have found the same noise, give or take so much, and none of the last twelve less than so many grey levels; what is gone is gone from the least of them, in whatever light: what falls since
 somebody walked there, or since a lamp swayed, is no noise that is gone.
 """
+OTHER_LIGHT = 10.0
+"""Levels by which half of the blocks differ in another light: a lamp, infra-red. Its noise is another, and that of before says nothing of it: a frozen picture has the light of the last live one."""
 COLLAPSES, AGAIN_S = 2, 1.0
 """So often in a row it must be so, and so far apart."""
 COLLAPSED_TOLD, UNSTEADY_TOLD, LESS_S = 0.75, 0.6, 12.0
@@ -65,7 +67,7 @@ class Sameness:
         self._usual = 0.0
         self._compared = 0
         self._keys: list[tuple[int, U8]] = []
-        self._noise: list[float] = []
+        self._noise: list[tuple[float, F32]] = []  # and the light of it, by block
         self._collapses = 0
         self._since_us = self._collapsed_us = 0  # the first and the last of them
         self._less_us = -(1 << 62)
@@ -106,15 +108,18 @@ class Sameness:
         """Of two sync samples: whether the noise is gone from between them."""
         if not made.tells:
             return
+        if _is_other(made.light, planes.shrunk(made.before, *BLOCKS)):
+            self._collapses = 0
+            return
         differ = made.noise
-        least = min(self._noise, default=0.0)
-        lately = self._noise[-LEAST_KNOWN:]
+        least = min((noise for noise, _ in self._noise), default=0.0)
+        lately = [noise for noise, light in self._noise if not _is_other(made.light, light)][-LEAST_KNOWN:]
         steady = bool(lately) and max(lately) <= STEADY * min(lately)
         told = 0 <= now_us - self._less_us < LESS_S * 1e6
         part = (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) if told else COLLAPSED if steady else 0.0
         if len(lately) < LEAST_KNOWN or least < LEAST_NOISE or differ >= part * least or made.moving:
             self._collapses = 0
-            self._noise = [*self._noise[-(KEPT_NOISE - 1) :], differ]
+            self._noise = [*self._noise[-(KEPT_NOISE - 1) :], (differ, made.light)]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
             self._since_us = self._since_us if self._collapses else now_us
             self._collapses += 1
@@ -179,6 +184,7 @@ class _Apart:
 
     now: U8
     before: U8
+    light: F32
     apart: F32
     lit: NDArray[np.bool_]
     count: int
@@ -204,7 +210,11 @@ def _apart(points: U8, before: U8) -> _Apart:
     apart = planes.shrunk(planes.apart(points, before).astype(np.float32), *BLOCKS)
     level = planes.shrunk(points, *BLOCKS)
     lit = (level > 20) & (level < 240)
-    return _Apart(points, before, apart, lit, int(lit.sum()))
+    return _Apart(points, before, level, apart, lit, int(lit.sum()))
+
+
+def _is_other(light: F32, before: F32) -> bool:
+    return float(np.median(np.abs(light - before))) > OTHER_LIGHT
 
 
 def _points(array: NDArray[Any]) -> U8:

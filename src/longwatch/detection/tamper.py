@@ -56,6 +56,8 @@ SAY_VIEW_S = 3.0
 OF_THE_VIEW = frozenset({"moved", "defocused"})
 MANY = 5
 """Looks that said something: then a view that is not back is said as well by a look that names nothing."""
+COMES_BACK = 0.15
+"""With so much more of the structure than in the look before, the view comes back: nothing is said then. What is done to a camera stays; a lorry that stood before the lens drives off."""
 LAPSE_S = 1.5
 """A look between that says nothing, while the view is not surely back, ends a doubt only after so long: an exposure on its way passes the bounds of two kinds."""
 CLEAR_S = 2.0
@@ -141,14 +143,14 @@ class Standing:
     """Since when all is well again, while something is said; 0: it is not."""
     other_us: int = 0
 
-    def next(self, said: str, now_us: int, passed_s: float, *, well: bool) -> str:
-        """The kind to be said from now on. said: of this look. well: the view is surely back."""
+    def next(self, said: str, now_us: int, passed_s: float, *, well: bool, returns: bool = False) -> str:
+        """The kind to be said from now on. said: of this look. well: the view is surely back. returns: it comes back (`COMES_BACK`)."""
         if self.kind:
             return self._standing(said, now_us, well=well)
         if not said:
             if well or now_us - self.said_us > LAPSE_S * 1e6:
                 self.doubt, self.looks, self.names = "", 0, {}
-            elif self.looks >= MANY and now_us - self.since_us >= SAY_S * 1e6:
+            elif self.looks >= MANY and not returns and now_us - self.since_us >= SAY_S * 1e6:
                 self._say(self.doubt)
             return self.kind
         if not self.doubt:
@@ -159,7 +161,7 @@ class Standing:
         self.names[said] = self.names.get(said, 0) + 1
         lasted = (now_us - self.since_us) / 1e6
         least_s = SAY_VIEW_S if self.names.keys() <= OF_THE_VIEW else SAY_S
-        if self.looks >= 2 and (lasted >= least_s or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
+        if self.looks >= 2 and not returns and (lasted >= least_s or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
             self._say(said)
         return self.kind
 

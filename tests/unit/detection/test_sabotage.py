@@ -5,9 +5,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from tests.unit.detection.drawn import START_US, ground, kinds, learnt, looked, noisy, pictures
+from tests.unit.detection.drawn import F32, START_US, boxed, ground, kinds, learnt, looked, noisy, pictures
 
-from longwatch.detection import tamper
+from longwatch.detection import planes, tamper
 from longwatch.detection.blindness import Blindness
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
@@ -218,6 +218,36 @@ def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
     words = ["covered", *["moved"] * 19]
     said = [mixed.next(word, START_US + n * 400_000, 0.4, well=False) for n, word in enumerate(words)]
     assert next(n for n, word in enumerate(said) if word) * 0.4 >= tamper.SAY_S
+
+
+def test_nothing_is_said_in_a_look_in_which_the_view_comes_back():
+    standing = tamper.Standing()
+    times = [START_US + n * 400_000 for n in range(15)]
+    said = [standing.next("sprayed", at, 0.4, well=False) for at in times]
+    due = said.index("sprayed")
+    other = tamper.Standing()
+    said = [other.next("sprayed", at, 0.4, well=False, returns=n == due) for n, at in enumerate(times)]
+    assert said.index("sprayed") == due + 1
+
+
+@pytest.mark.parametrize(("leaves", "said"), [(True, ""), (False, "covered")])
+def test_a_lorry_that_nobody_saw_come_is_no_cover_while_it_drives_off(leaves: bool, said: str):
+    """It stands before the lens until that look in which it would be said, and is half gone in it."""
+    blindness = Blindness((90, 160))
+    rng = np.random.default_rng(4)
+
+    def look(picture: F32, at_s: float) -> str:
+        luma = noisy(picture, rng)
+        return blindness.look(luma, planes.shrunk(luma, 160, 90), START_US + round(at_s * 1e6))
+
+    for n in range(10):
+        look(PLACE, float(n))
+    before = [boxed(PLACE, 0, 0, 320, 180, 90.0)] * 11
+    driving = [boxed(PLACE, x, 0, 320, 180, 90.0) for x in (180, 260, 320, 320)] if leaves else before[:4]
+    told = [look(picture, 10.0 + 0.4 * n) for n, picture in enumerate(before + driving)]
+    assert not any(told[:11])
+    assert told[11] == said
+    assert told[-1] == said
 
 
 def test_dusk_and_the_switch_to_infra_red_are_none():

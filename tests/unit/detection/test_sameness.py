@@ -84,6 +84,34 @@ def test_a_lamp_that_goes_out_takes_the_noise_along_and_freezes_nothing():
     assert not any(camera.live(8, 1.2, PLACE * np.float32(0.6)))
 
 
+INFRA = (255 - PLACE) * np.float32(0.7)
+"""The same place by infra-red, which turns shades round."""
+
+
+def test_what_was_known_of_another_light_is_not_held_against_the_noise_of_this_one():
+    """A switch to infra-red: its noise is less, and so are the sizes."""
+    camera = Camera()
+    camera.live(12)
+    assert not any(camera.look(noisy(INFRA, camera.rng, 1.2), less=n < 4) for n in range(12))
+
+
+def test_the_noise_of_a_light_that_comes_back_is_still_known():
+    """Headlights go over the yard; then the picture is frozen."""
+    camera = Camera()
+    camera.live(12)
+    camera.live(2, LIVE, INFRA)
+    camera.live(2)
+    assert True in camera.refined(6)
+
+
+def test_in_a_new_light_it_can_be_frozen_once_its_noise_is_known():
+    camera = Camera()
+    camera.live(12)
+    camera.held = noisy(INFRA, camera.rng, LIVE).astype(np.float32)
+    assert not any(camera.live(8, LIVE, INFRA))
+    assert True in camera.refined(6)
+
+
 def test_who_moves_is_not_frozen():
     camera = Camera()
     camera.live(12)
