@@ -6,6 +6,7 @@ import functools
 import gc
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -124,6 +125,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """
     made_once.databases()
     _what_is_there_stays()
+    if "eventlet" in sys.modules:
+        raise pytest.UsageError(
+            "eventlet is imported: servers of http.server then wait for ever (tests.support.swift_rings)"
+        )
     if getattr(session.config.option, "loadgroup", False):  # on a worker, with --dist loadgroup
         astray = [item.nodeid for item in session.items if _group(item) and "@" not in item.nodeid]
         if astray:

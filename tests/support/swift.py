@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import os
 import signal
 import socket
@@ -22,7 +23,6 @@ from typing import TYPE_CHECKING
 import httpx
 import obstore
 from obstore.store import S3Store
-from swift.common.ring import RingBuilder
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -60,16 +60,13 @@ class Swift:
             "[swift-hash]\nswift_hash_path_suffix = a\nswift_hash_path_prefix = b\n"
             "[storage-policy:0]\nname = three\ndefault = yes\n"
         )
+        ports = {kind: [self._ports[kind, n] for n in range(DEVICES)] for kind in KINDS}
+        subprocess.run(
+            [sys.executable, "-m", "tests.support.swift_rings", self.folder, json.dumps(ports)],
+            cwd=Path(__file__).parents[2],
+            check=True,
+        )
         for kind in KINDS:
-            builder = RingBuilder(4, DEVICES, 0)
-            for n in range(DEVICES):
-                port = self._ports[kind, n]
-                builder.add_dev(
-                    {"region": 1, "zone": n + 1, "ip": "127.0.0.1", "port": port, "replication_ip": "127.0.0.1", "replication_port": port,
-                     "device": "disk", "weight": 1.0, "meta": ""}
-                )  # fmt: skip
-            builder.rebalance(seed="a")
-            builder.get_ring().save(str(self.folder / f"{kind}.ring.gz"))
             for n in range(DEVICES):
                 (self.folder / f"{kind}{n}.conf").write_text(
                     f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {self._ports[kind, n]}\nworkers = 0\nmount_check = false\nuser = root\n"
