@@ -345,6 +345,7 @@ class Looker:
             blob
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
             if not (blob.is_light or (blob.is_glow and (night or blob.floods(new.size))))
+            and not (blob.is_wet_glow and night and self._tracker.dense)
         ]
         if planes.count(new) > UNREST * new.size:
             self._unrest_us = picture.wall_us

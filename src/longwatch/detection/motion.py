@@ -25,6 +25,10 @@ LEAST_CELLS = 5.0
 SHARP = 0.22
 """Of a blob's contrast: the change of gradient from cell to cell that is an edge."""
 GLOWING, SOFT = 0.97, 0.33
+BENDS, SOFT_RIM, SOFT_WITHIN, LEAST_GLOW, MOST_GLOW = 1 / 3, 0.45, 0.42, 30, 1000
+"""A cell bends if by more than this part of the contrast. A glow that drops or flakes fall before bends in fewer cells of its rim, and of all of it, than these parts: each drop bends so
+much that a mean is the drops' alone. A thing bends nearly all along its rim, and a car in its own light within. Cells: what is smaller is all rim; what is larger no spider makes, nor with flakes beside it.
+"""
 FLOODED, HARD_EDGE = 0.15, 0.8
 """Part of the picture, and changed edge cells per cell of outline: what is larger, ends more softly, is brighter everywhere and nowhere sharp is light by day and at dusk too."""
 LEAST_EDGE = 0.35
@@ -43,7 +47,8 @@ BURNT, BURNT_PART = 238.0, 0.5
 class Blob:
     """left, top, width, height and centre in cells. contrast: mean difference from the background, in grey levels. edge: changed edge cells per cell of outline.
     texture: likeness of the gradients inside, -1..1. before, after: strength of the gradients inside, in the background and now. sharp: how sharply what is new stands out of
-    what is beside it (root mean square of the Laplacian), in its contrast. brighter: the part of its cells that are lighter than the background; burnt: that are burnt out.
+    what is beside it (root mean square of the Laplacian), in its contrast; bends, rim: the part of its cells, and of those at its rim, in which it does
+    (BENDS), of what may be a glow. brighter: the part of its cells that are lighter than the background; burnt: that are burnt out.
     """
 
     left: int
@@ -59,6 +64,8 @@ class Blob:
     before: float
     after: float
     sharp: float = 1.0
+    bends: float = 1.0
+    rim: float = 1.0
     brighter: float = 0.5
     burnt: float = 0.0
 
@@ -72,6 +79,12 @@ class Blob:
     def is_glow(self) -> bool:
         """Whether it is something out of focus that shines in the camera's own infra-red: a spider on the lens. Everywhere brighter, and nowhere sharp."""
         return self.brighter > GLOWING and self.sharp < SOFT and self.cells > 12
+
+    @property
+    def is_wet_glow(self) -> bool:
+        """The same where drops or flakes fall before it: sharp here and there."""
+        soft = self.rim < SOFT_RIM and self.bends < SOFT_WITHIN
+        return soft and self.brighter > GLOWING and LEAST_GLOW <= self.cells <= MOST_GLOW
 
     def floods(self, all_cells: int) -> bool:
         """Whether it fills so much of the picture, and ends so softly, that what shines there is light."""
@@ -168,6 +181,11 @@ class _Field:
             "contrast": total(those(apart)), "edge": total(edge), "now2": total(even * now2), "was2": total(even * was2),
             "both": total(even * (nx * wx + ny * wy)), "curved2": total(curved * curved), "brighter": total(those(self.picture > self.usual)),
         }  # fmt: skip
+        cells = np.bincount(here, minlength=count)
+        if np.any((sums["brighter"] > GLOWING * cells) & (cells >= LEAST_GLOW) & (cells <= MOST_GLOW)):
+            bends = np.abs(curved) > (BENDS * sums["contrast"] / np.maximum(cells, 1))[here]
+            rim = those(planes.near(mask.view(np.uint8))) < 9
+            sums |= {"bends": total(bends), "rim": total(rim), "rim_bends": total(bends & rim)}
         if self.seen is not None:
             sums["burnt"] = total(those(self.seen > BURNT))
         return sums
@@ -186,6 +204,8 @@ def _blob(k: int, stats: NDArray[np.int32], centres: NDArray[np.float64], sums: 
         before=(was2 / cells) ** 0.5,
         after=(now2 / cells) ** 0.5,
         sharp=(float(sums["curved2"][k]) / cells) ** 0.5 / (float(sums["contrast"][k]) / cells + 1e-6),
+        bends=float(sums["bends"][k]) / cells if "bends" in sums else 1.0,
+        rim=float(sums["rim_bends"][k]) / max(float(sums["rim"][k]), 1.0) if "rim" in sums else 1.0,
         brighter=float(sums["brighter"][k]) / cells,
         burnt=float(sums["burnt"][k]) / cells if "burnt" in sums else 0.0,
     )  # fmt: skip

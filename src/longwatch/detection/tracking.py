@@ -259,6 +259,11 @@ class Tracker:
             return self._passing < CROWD or track.cells >= OVER_CROWD * min(self._passing_cells, MOST_FLAKE)
         return self.crowd < DENSE or track.cells >= self._over_crowd()
 
+    @property
+    def dense(self) -> bool:
+        """Whether so many pass that one is taken for the next."""
+        return self.crowd >= DENSE
+
     def drop(self) -> list[Track]:
         """End all: the pictures before and after have nothing to do with each other."""
         over, self.tracks = self.tracks, []

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.unit.detection.drawn import START_US, boxed, ground, kinds, learnt, looked, noisy, pictures
 
 from longwatch.detection.looker import Looker
@@ -295,3 +296,31 @@ def test_a_spider_on_the_lens_by_infra_red_is_nothing_and_a_person_there_is():
 
     assert not kinds(looked(learnt(base=dark), pictures(spider, 8, from_s=20)))
     assert "motion" in kinds(looked(learnt(base=dark), pictures(person, 6, from_s=20)))
+
+
+@pytest.mark.parametrize(("drops", "told"), [(3, False), (60, True)])
+def test_a_spider_behind_rain_is_nothing_though_each_drop_before_it_is_sharp(drops: int, *, told: bool):
+    """drops: before its glow. As many as make it sharp all over are a thing."""
+    dark = PLACE * np.float32(0.25) + np.float32(8)
+    xs, ys = np.meshgrid(np.arange(320, dtype=np.float32), np.arange(180, dtype=np.float32))
+
+    def drop(picture: NDArray[np.float32], x: int, y: int, side: int) -> None:
+        picture[max(y, 0) : y + side, max(x, 0) : x + 2] += 70
+
+    def rain(at: float):
+        made, drawn = dark.copy(), np.random.default_rng(round(at * 100))
+        for x, y in drawn.integers((150, 5), (310, 160), (8, 2)):
+            drop(made, x, y, 9)
+        return made
+
+    def spider(at: float):
+        x0, y0, drawn = 60 + (at - 30) * 12, 80 - (at - 30) * 4, np.random.default_rng(round(at * 100))
+        made = rain(at) + 90 * np.exp(-(((xs - x0) / 9) ** 2) - ((ys - y0) / 8) ** 2)
+        for x, y in drawn.normal((x0, y0), (6, 6), (drops, 2)).round().astype(int):
+            drop(made, x, y, 6)
+        return made
+
+    looker = learnt(base=dark)
+    looked(looker, pictures(rain, 10, from_s=20))
+    moving = [each.box for each in looked(looker, pictures(spider, 7, from_s=30)) if each.kind == "motion"]
+    assert any(box is not None and box[0] < 0.45 for box in moving) is told

@@ -312,3 +312,37 @@ def test_lengths_of_vectors_lie_where_their_last_bits_are_the_same():
     assert all(each.ctypes.data % 64 == 0 for each in taken)
     assert all(np.array_equal(each, taken[0]) for each in taken)
     assert np.allclose(taken[0], np.hypot(x, y))
+
+
+@pytest.mark.parametrize(
+    ("what", "rim", "bends", "cells", "glows"),
+    [
+        ("a glow with drops on it", 0.3, 0.3, 100, True),
+        ("a person in infra-red", 0.7, 0.4, 100, False),
+        ("a car in its own light", 0.3, 0.5, 150, False),
+        ("a lorry before the lens", 0.1, 0.1, 3000, False),
+        ("three drops", 0.3, 0.3, 20, False),
+    ],
+)
+def test_what_is_sharp_here_and_there_is_a_glow_behind_drops(
+    what: str, rim: float, bends: float, cells: int, *, glows: bool
+):
+    blob = Blob(10, 10, 12, 12, 16, 16, cells, 30.0, 1.0, 0.1, 2.0, 8.0, sharp=0.9, bends=bends, rim=rim, brighter=1.0)
+    assert blob.is_wet_glow is glows, what
+
+
+def test_drops_before_a_glow_make_neither_it_nor_its_rim_sharp():
+    xs, ys = np.meshgrid(np.arange(160, dtype=np.float32), np.arange(90, dtype=np.float32))
+    usual = np.full((90, 160), 40, np.float32)
+    seen = usual + 60 * np.exp(-(((xs - 80) / 7) ** 2) - ((ys - 45) / 6) ** 2)
+    for x, y in ((78, 43), (83, 47), (80, 38)):
+        seen[y : y + 3, x] += 45
+    dark = seen.copy()
+    dark[35:56, 73:87] = 90
+    (glow,) = motion.blobs((seen - usual > 8).astype(np.uint8), seen, usual, 0.5)
+    (thing,) = motion.blobs((dark - usual > 40).astype(np.uint8), np.where(dark - usual > 40, dark, usual), usual, 0.5)
+    assert glow.sharp > motion.SOFT
+    assert not glow.is_glow
+    assert glow.is_wet_glow
+    assert not thing.is_wet_glow
+    assert thing.rim > 0.9
