@@ -11,7 +11,8 @@ from longwatch.web.models import Moment
 
 
 class Best(Model):
-    """Where it is seen best. box: left, top, right, bottom in parts of the picture. picture: whether there is one to be had now. held: where it is: `here`; `gone`: there is
+    """Where it is seen best. box: left, top, right, bottom in parts of the picture; null too while the picture is of an
+    earlier moment than this one, until the event is over. picture: whether there is one to be had now. held: where it is: `here`; `gone`: there is
     none to be had, because nothing was recorded then or it is held no more; at a hub `post` (it can be asked for) or `asked` (somebody did); null where none was made yet.
     """
 

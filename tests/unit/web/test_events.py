@@ -180,6 +180,16 @@ async def test_a_picture_is_footage(own: Running) -> None:
     await get(own, path=path, status=404)
 
 
+async def test_a_frame_is_of_the_moment_that_the_picture_shows(own: Running) -> None:
+    """While an event goes on its best moment moves on, and its picture is made anew when it is over: until then a frame would be around nothing."""
+    desk = watching(own)
+    event = next(one for one in desk.store.find(EVERYTHING, 10) if one.event.kind == "motion").event
+    await own.accounts.db.call(desk.store.pictured, event.id, event.best_us - S)
+    assert (await get(own, path=f"/{event.id}"))["best"]["box"] is None
+    await own.accounts.db.call(desk.store.pictured, event.id, event.best_us)
+    assert (await get(own, path=f"/{event.id}"))["best"]["box"] == [0.1, 0.2, 0.3, 0.4]
+
+
 async def test_a_page_hears_of_what_it_may_see(own: Running) -> None:
     headers = {"Authorization": f"Bearer {own.tokens['gate-only']}"}
     async with websockets.connect(f"{own.ws}/api/v1/events/live", additional_headers=headers) as socket:

@@ -292,8 +292,13 @@ def told(stored: Stored, principal: Principal) -> dict[str, Any]:
     event = stored.event
     named = principal.may(Right.OPERATE) or principal.may(Right.INSPECT)
     at = stored.reviewed_us
+    plain = _plain(event, "here" if stored.pictured_us is not None else stored.away or None)
+    if stored.pictured_us not in {None, event.best_us}:
+        plain["best"]["box"] = (
+            None  # while it goes on its picture is of an earlier moment: a frame there would be around nothing
+        )
     return {
-        **_plain(event, "here" if stored.pictured_us is not None else stored.away or None),
+        **plain,
         "reviewed": None
         if at is None
         else {"at": format_us(at), "by": (scrub(stored.reviewed_by) or None) if named else None},
