@@ -113,19 +113,31 @@ class Sameness:
             return
         differ = made.noise
         least = min((noise for noise, _ in self._noise), default=0.0)
-        lately = [noise for noise, light in self._noise if not _is_other(made.light, light)][-LEAST_KNOWN:]
-        steady = bool(lately) and max(lately) <= STEADY * min(lately)
-        told = 0 <= now_us - self._less_us < LESS_S * 1e6
-        part = (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) if told else COLLAPSED if steady else 0.0
-        if len(lately) < LEAST_KNOWN or least < LEAST_NOISE or differ >= part * least or made.moving:
+        if not self._is_gone(made, differ, least, now_us):
             self._collapses = 0
             self._noise = [*self._noise[-(KEPT_NOISE - 1) :], (differ, made.light)]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
             self._since_us = self._since_us if self._collapses else now_us
             self._collapses += 1
             self._collapsed_us = now_us
-            if (told or self._collapses >= COLLAPSES) and self._usual < MOST_USUAL:
+            if (self._is_told(now_us) or self._collapses >= COLLAPSES) and self._usual < MOST_USUAL:
                 self.frozen = True
+
+    def _is_told(self, now_us: int) -> bool:
+        """Whether sizes were far smaller than usual lately."""
+        return 0 <= now_us - self._less_us < LESS_S * 1e6
+
+    def _is_gone(self, made: _Apart, differ: float, least: float, now_us: int) -> bool:
+        """Whether so little noise is between two sync samples that it is that of one picture."""
+        if least < LEAST_NOISE or differ >= COLLAPSED_TOLD * least or made.moving:
+            return False  # so it is of nearly every live picture: the light of a dozen others is not asked for then
+        lately = [noise for noise, light in self._noise if not _is_other(made.light, light)][-LEAST_KNOWN:]
+        if len(lately) < LEAST_KNOWN:
+            return False
+        steady = max(lately) <= STEADY * min(lately)
+        if self._is_told(now_us):
+            return differ < (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) * least
+        return steady and differ < COLLAPSED * least
 
     def _compare(self, made: _Apart, now_us: int) -> None:
         if not made.tells:
