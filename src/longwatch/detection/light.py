@@ -62,10 +62,10 @@ def between(background: F32, picture: F32, apart: F32 | None = None, hidden: U8 
     base_old, base_new = old.mean(), new.mean()
     old, new = old - base_old, new - base_new
     kept = int(KEPT * old.size)
-    gain, offset = 1.0, float(np.sort(new - old)[old.size // 2])
+    gain, offset = 1.0, float(np.partition(new - old, old.size // 2)[old.size // 2])
     for _ in range(3):
         apart = np.abs(new - np.float32(gain) * old - np.float32(offset))
-        fits = (apart < np.sort(apart)[kept]).astype(np.float32)
+        fits = (apart < np.partition(apart, kept)[kept]).astype(np.float32)
         gain, offset = _line(old, new, fits)
     apart = np.abs(new - np.float32(gain) * old - np.float32(offset))
     explained = np.count_nonzero(apart < FITS) / apart.size
