@@ -32,7 +32,7 @@ class PatientClock(SystemClock):
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.ahead_us += int(seconds * 1e6)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # no time passes: others have their turn
 
 
 @dataclass
