@@ -68,11 +68,11 @@ check: $(S)/python ## the quick half of the tests: no network, no browser, no di
 
 .PHONY: test
 test: install $(S)/test-packages lint ## every test but the long forms of some
-	$(V)/pytest -q -m "not long" -n 4 --dist loadgroup
+	$(V)/pytest -q -m "not long" -n 4 --dist loadgroup --max-worker-restart=0
 
 .PHONY: long
 long: install $(S)/test-packages ## the longer and repeated forms of what `make test` holds too
-	$(V)/pytest -q -m long -n 2 --dist loadgroup
+	$(V)/pytest -q -m long -n 2 --dist loadgroup --max-worker-restart=0
 
 .PHONY: faults
 faults: install $(S)/test-packages ## the long campaign of power cuts, kills, disk and clock faults

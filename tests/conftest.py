@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import functools
 import gc
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_timeout
 from hypothesis import HealthCheck, settings
 from tests.support import made_once
 from tests.support.phases import BESIDE_NICE, Phase, Phased, is_beside
@@ -32,6 +34,7 @@ settings.load_profile("suite")
 _HERE = Path(__file__).parent
 _PHASES = {"rig": Phase.RIGS, "real": Phase.RIGS, "recovery": Phase.RIGS, "e2e": Phase.BROWSERS}
 _TOLD_CHARACTERS = 6000
+_LAST_RESORT_S = 60
 _WHOLLY_SLOW = {"e2e", "real", "unit/simulate", "unit/web"}
 _MARKED_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 _EXAMPLES = 40
@@ -93,6 +96,42 @@ def pytest_configure(config: pytest.Config) -> None:
     """Failures are told when they happen: of a run that is ended from outside one knows more than an F."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_ToldAtOnce(config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """See `_has_its_time`."""
+    _has_its_time(item)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """See `_has_its_time`."""
+    _has_its_time(item)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """See `_has_its_time`."""
+    _has_its_time(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _has_its_time(item: pytest.Item) -> None:
+    """The setup, the call and the teardown of each try have `--timeout` seconds each. pytest-timeout by itself counts once a test, so that what hung twice hung for ever: neither what
+    a test leaves behind when its time is over has a limit then, nor its second try. Where a signal does not end it (it waits in a library), the worker ends itself, and says where.
+    """
+    limits = pytest_timeout._get_item_settings(item)
+    if not limits.timeout or (not limits.disable_debugger_detection and pytest_timeout.is_debugging()):
+        return
+    item.config.pluginmanager.hook.pytest_timeout_set_timer(item=item, settings=limits)
+    if hasattr(item.config, "workerinput"):
+        faulthandler.dump_traceback_later(limits.timeout + _LAST_RESORT_S, exit=True, file=sys.__stderr__)
 
 
 class _ToldAtOnce:

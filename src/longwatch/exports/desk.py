@@ -23,7 +23,7 @@ import structlog
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.secrets import scrub
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.exports.jobs import ExportedFile, Job, Kind, Order, Part, State, file_name, parts_of
 from longwatch.exports.progress import Progress, advanced
 from longwatch.exports.store import ExportStore
@@ -185,8 +185,7 @@ class ExportDesk:
         gone = replace(now, state=State.GONE, why_gone=why, ended_us=now.ended_us or self._clock.wall_us())
         self._jobs[job.id] = gone  # at once: what is ended below must not be begun again
         if self._made == job.id and self._making is not None:
-            self._making.cancel()
-            await asyncio.wait({self._making})
+            await ended([self._making])
         await self._keep(gone)
         await asyncio.to_thread(shutil.rmtree, self._folder / str(job.id), ignore_errors=True)
         await self._around.protect(job, 0)
@@ -290,9 +289,7 @@ class ExportDesk:
                     await asyncio.to_thread(self._check_room, job)
             return making.result()
         finally:
-            if not making.done():
-                making.cancel()
-                await asyncio.wait({making})
+            await ended([making])
 
     def _check_room(self, job: Job) -> None:
         """Recording stands above exports."""

@@ -18,7 +18,7 @@ import structlog
 
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError, UsageError
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.model.alarms import Alarm
 from longwatch.model.said import Words
 from longwatch.notify.browsers import Browsers
@@ -112,10 +112,7 @@ class Desk:
             self._rules = self._made_rules(options)
             self._rules.restore(saved)
             self._kept = -1
-        for task in self._sending.values():
-            task.cancel()
-        if self._sending:
-            await asyncio.wait(self._sending.values())
+        await ended(self._sending.values())
         for sender in self._senders.values():
             await sender.aclose()
         await self._begin_senders()

@@ -24,6 +24,7 @@ import structlog
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
 from longwatch.base.secrets import scrub
+from longwatch.base.tasks import ended
 from longwatch.model.events import EventChange, Phase
 from longwatch.notify import discovery
 from longwatch.notify import mqtt_topics as topics
@@ -42,6 +43,8 @@ _SWITCHES_WITHIN_US = 600_000_000
 _MOST_LINES, _LINES_WITHIN_S = 10, 60.0
 _LOOK_S = 1.0
 _PATIENCE_S = 20.0
+_FAREWELL_S = 2.0
+"""To say `offline` and to part, each: whoever stops a post does not wait for a broker that answers nothing."""
 _MOST_WAIT_S = 60.0
 _log = structlog.get_logger(__name__)
 
@@ -139,6 +142,8 @@ class Bridge:
                 await self.run_once()
                 wait_s = 1.0
             except LongwatchError as error:
+                if _is_ended():
+                    raise asyncio.CancelledError from error
                 told = scrub(str(error))
                 if told != self.pulse.problem:
                     _log.warning("the broker is not there", reason=told)
@@ -157,7 +162,13 @@ class Bridge:
         facts = self._facts = await self._around.facts()
         try:
             async with self._client(aiomqtt, facts.id) as client:
-                await self._follow(client, facts)
+                try:
+                    if _is_ended():
+                        raise asyncio.CancelledError  # its welcome came in the same moment
+                    await self._follow(client, facts)
+                except asyncio.CancelledError:
+                    client.timeout = _FAREWELL_S
+                    raise
         except (aiomqtt.MqttError, OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             raise LongwatchError(
                 f"the MQTT broker {self._options.host} cannot be spoken to", why=scrub(str(error) or type(error).__name__),
@@ -207,14 +218,12 @@ class Bridge:
                         await self._wake.wait()
             await hearing
         except asyncio.CancelledError:
+            client.timeout = _FAREWELL_S
             with contextlib.suppress(Exception):  # the boundary: it is a last word, on a connection that may be gone
                 await self._publish(client, topics.available(given.prefix, facts.id), topics.OFFLINE)
             raise
         finally:
-            hearing.cancel()
-            picturing.cancel()
-            switching.cancel()
-            await asyncio.wait({hearing, picturing, switching})
+            await ended([hearing, picturing, switching])
 
     async def _say(self, client: Any) -> None:
         while self._events:
@@ -315,6 +324,14 @@ class Bridge:
     async def aclose(self) -> None:
         """The task that runs this must have ended; the broker says `offline` by then."""
         self._events.clear()
+
+
+def _is_ended() -> bool:
+    """Whether this task was cancelled. The library may keep that to itself (`asyncio.wait_for` of Python 3.11, bpo-37658), and parts from a broker that does not
+    answer with an error of its own in place of it.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _bound(library: Any) -> None:

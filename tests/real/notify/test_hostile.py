@@ -19,6 +19,7 @@ from tests.support.wait import until
 
 from longwatch.base.clock import ManualClock, SystemClock
 from longwatch.base.errors import LongwatchError
+from longwatch.base.tasks import ended
 from longwatch.model.events import Event, EventChange
 from longwatch.model.events import Phase as EventPhase
 from longwatch.notify import ChannelOptions, Options, Recipient, Rule
@@ -373,8 +374,7 @@ async def test_a_packet_that_is_too_large_is_not_gathered(size: int) -> None:
         async with asyncio.timeout(100):
             await whole.wait()
         assert not task.done(), "and it costs no connection: anybody at the broker may have sent it"
-        task.cancel()
-        await asyncio.wait({task})
+        await ended([task])
         await bridge.aclose()
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kib < 48 << 10, f"{grown_kib} KiB for a packet of {size} bytes"
@@ -405,9 +405,26 @@ async def test_whatever_a_broker_sends_the_next_one_is_heard(packet: bytes) -> N
         task = asyncio.ensure_future(bridge.run())
         await until(lambda: len(came) >= 2, "it comes again", seconds=60)
         assert not task.done()
-        task.cancel()
-        await asyncio.wait({task})
+        await ended([task])
         await bridge.aclose()
+
+
+async def test_who_stops_a_post_does_not_wait_for_a_broker_that_answers_nothing() -> None:
+    """The library parts from it with an error of its own, and the cancellation is lost in that: the bridge had gone on for ever."""
+    silent = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await welcomed_and_dropped(reader, writer)
+        silent.set()
+        await asyncio.Event().wait()  # nothing more is read, either
+
+    async with talking(talk) as port:
+        bridge = Bridge(MqttOptions("127.0.0.1", port), Post(), SystemClock(), patience_s=600.0)
+        task = asyncio.ensure_future(bridge.run())
+        await silent.wait()
+        task.cancel()  # once, as asyncio.run does it at its end
+        await asyncio.wait({task}, timeout=60)
+        assert task.cancelled()
 
 
 def test_a_broker_that_makes_the_library_complain_fills_no_log() -> None:

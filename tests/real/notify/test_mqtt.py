@@ -24,6 +24,7 @@ from tests.support.mosquitto import PASSWORD, USER, Broker
 from tests.support.wait import until
 
 from longwatch.base.clock import ManualClock, SystemClock
+from longwatch.base.tasks import ended
 from longwatch.model.events import Event, EventChange, Phase
 from longwatch.notify import MqttOptions, discovery
 from longwatch.notify.mqtt import MOST_SWITCHES, Bridge
@@ -81,8 +82,7 @@ async def listening(port: int) -> AsyncIterator[tuple[Listener, aiomqtt.Client]]
         try:
             yield listener, client
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await ended([task])
 
 
 @asynccontextmanager
@@ -92,8 +92,7 @@ async def bridged(options: MqttOptions, around: Around, patience_s: float = 20.0
     try:
         yield bridge
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await ended([task])
 
 
 @pytest.fixture
@@ -220,8 +219,7 @@ async def test_the_last_wish_holds_once_it_may(broker: Broker) -> None:
         await until(lambda: around.switched[-1] == ("gate", False), "what was wished last, and nothing of before")
         assert len(around.switched) == MOST_SWITCHES + 2
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        await ended([task])
 
 
 async def test_without_leave_nobody_switches_anything(broker: Broker) -> None:

@@ -26,7 +26,7 @@ from websockets.exceptions import WebSocketException
 
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.ledger.checkpoint import CheckpointError, open_note
 from longwatch.ledger.cosignature import CosignatureError, cosigner_name, open_cosigned
 from longwatch.model.uplink import Class, EventSource, LinkState, LogSource, ObjectInfo, ObjectSource
@@ -352,9 +352,7 @@ class Uplink:
             try:
                 await self._take_all(ws, end, enrolment, sending)
             finally:
-                while not sending.done():
-                    sending.cancel()
-                    await asyncio.wait({sending}, timeout=1)
+                await ended([sending])
 
     def _begin(self, hello: Mapping[str, Any], policy: Policy) -> PostEnd:
         return PostEnd(

@@ -18,7 +18,7 @@ from longwatch.accounting.alarm_words import said_of
 from longwatch.accounts.who import AT_A_BROKER, Who
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.config import Settings
 from longwatch.health import RecorderLink, Snapshot, examine, is_ready
 from longwatch.health.notifying import BrokerState, ChannelState, Telling
@@ -144,8 +144,7 @@ class Notifying:
 
     async def _end_bridge(self) -> None:
         if self._bridging is not None:
-            self._bridging.cancel()
-            await asyncio.wait({self._bridging})
+            await ended([self._bridging])
         self.bridge = self._bridging = None
 
     async def aclose(self) -> None:
