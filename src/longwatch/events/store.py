@@ -26,6 +26,42 @@ _UNSENT = sa.text("pictured_us >= 0 AND (sent_us IS NULL OR sent_us != pictured_
 _SQL = EventSql(events, events.c.reviewed_us.is_not(None))
 
 
+def _kept_statement() -> sa.Executable:
+    """A row as its last change has it. rev: 0 where a hub is not to hear of it. Made once: to put it together takes longer than to run it."""
+    told = insert(events)
+    columns = values_of(Event("", "", "", 0, None, 0, 0.0, (), 0, None, 0, ""))
+    own: dict[str, Any] = {
+        name: told.excluded[name] for name in columns if name not in {"id", "camera", "kind", "from_us"}
+    }
+    own["to_us"] = sa.func.coalesce(told.excluded.to_us, events.c.to_us)
+    own["rev"] = sa.func.max(told.excluded.rev, events.c.rev)
+    own["rev_last_us"] = sa.case((told.excluded.rev > 0, told.excluded.rev_last_us), else_=events.c.rev_last_us)
+    return told.on_conflict_do_update(index_elements=["id"], set_=own)
+
+
+def _counted_statement() -> sa.Executable:
+    statement = insert(counters)
+    return statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
+
+
+_KEEP, _COUNTED = _kept_statement(), _counted_statement()
+_NEWEST = sa.select(counters.c.value).where(counters.c.name == _COUNTER)
+_TOLD_UNTIL = sa.select(events.c.rev_last_us).where(events.c.id == sa.bindparam("event"))
+_PICTURED = (
+    sa.update(events)
+    .where(events.c.id == sa.bindparam("event"))
+    .values(pictured_us=sa.bindparam("at_us"), rev=sa.bindparam("number"))
+)
+_BETTER = sa.and_(
+    events.c.pictured_us != events.c.best_us, events.c.pictured_us != NO_PICTURE, events.c.to_us.is_not(None)
+)
+_TO_PICTURE = (
+    sa.select(events)
+    .where(sa.or_(events.c.pictured_us.is_(None), _BETTER), events.c.best_us <= sa.bindparam("now_us"))
+    .order_by(events.c.from_us.desc()).limit(sa.bindparam("most"))
+)  # fmt: skip
+
+
 class EventStore:
     """The table `events`."""
 
@@ -39,17 +75,11 @@ class EventStore:
         with self._engine.begin() as connection:
             rev = before = _newest(connection)
             for change in changes:
-                values = values_of(change.event)
+                values = values_of(change.event) | {"reviewed_by": "", "rev": 0, "rev_last_us": 0}
                 if _is_told(connection, change):
                     rev += 1
                     values |= {"rev": rev, "rev_last_us": change.event.last_us}
-                told = {
-                    name: value for name, value in values.items() if name not in {"id", "camera", "kind", "from_us"}
-                }
-                if change.event.to_us is None:
-                    del told["to_us"]
-                statement = insert(events).values(**values, reviewed_by="")
-                connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=told))
+                connection.execute(_KEEP, values)
             if rev != before:
                 _set_newest(connection, rev)
 
@@ -68,8 +98,7 @@ class EventStore:
     def pictured(self, event: str, at_us: int) -> None:
         """Its picture shows this moment; NO_PICTURE: there will be none."""
         with self._engine.begin() as connection:
-            values = {"pictured_us": at_us, "rev": _next(connection)}
-            connection.execute(sa.update(events).where(events.c.id == event).values(**values))
+            connection.execute(_PICTURED, {"event": event, "at_us": at_us, "number": _next(connection)})
 
     def forget(self, subject: int) -> None:
         """The name of one person goes; that somebody looked, and when, stays."""
@@ -179,37 +208,30 @@ class EventStore:
         """Those whose picture is still to be made, or shows a worse moment than is known by now, the newest first. An event that goes on gets one
         soon, and another when it is over.
         """
-        better = sa.and_(
-            events.c.pictured_us != events.c.best_us, events.c.pictured_us != NO_PICTURE, events.c.to_us.is_not(None)
-        )
-        query = (
-            sa.select(events)
-            .where(sa.or_(events.c.pictured_us.is_(None), better), events.c.best_us <= now_us)
-            .order_by(events.c.from_us.desc()).limit(limit)
-        )  # fmt: skip
         with self._engine.connect() as connection:
-            return [_stored(row) for row in connection.execute(query).mappings()]
+            return [
+                _stored(row) for row in connection.execute(_TO_PICTURE, {"now_us": now_us, "most": limit}).mappings()
+            ]
 
 
 def _is_told(connection: sa.Connection, change: EventChange) -> bool:
     """Whether a hub is to hear of it: how an event begins and ends, and now and then that it goes on."""
     if change.phase is not Phase.UPDATE:
         return True
-    told_us = connection.execute(sa.select(events.c.rev_last_us).where(events.c.id == change.event.id)).scalar()
+    told_us = connection.execute(_TOLD_UNTIL, {"event": change.event.id}).scalar()
     return told_us is None or change.event.last_us - told_us >= TELL_EVERY_US
 
 
 def _newest(connection: sa.Connection) -> int:
     """The last number that was given. It never goes back, whatever rows go."""
-    kept = connection.execute(sa.select(counters.c.value).where(counters.c.name == _COUNTER)).scalar()
+    kept = connection.execute(_NEWEST).scalar()
     if kept is None:
         kept = connection.execute(sa.select(sa.func.coalesce(sa.func.max(events.c.rev), 0))).scalar_one()
     return int(kept)
 
 
 def _set_newest(connection: sa.Connection, rev: int) -> None:
-    statement = insert(counters).values(name=_COUNTER, value=rev)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": rev}))
+    connection.execute(_COUNTED, {"name": _COUNTER, "value": rev})
 
 
 def _next(connection: sa.Connection) -> int:
