@@ -188,7 +188,8 @@ class Journal:
                 await asyncio.sleep(_AWAY_S[failed - 1])
                 continue
             try:
-                await asyncio.wait_for(self._wake.wait(), _EVERY_S)
+                async with asyncio.timeout(_EVERY_S):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
 

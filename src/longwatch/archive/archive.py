@@ -585,7 +585,8 @@ class Archive:
             if volume.files is not None and ended:
                 volume.files.close()
         try:
-            await asyncio.wait_for(self._worker.run(_finish, self._index, orderly), _LAST_WAIT_S)
+            async with asyncio.timeout(_LAST_WAIT_S):
+                await self._worker.run(_finish, self._index, orderly)
         except (sqlite3.Error, TimeoutError) as error:
             _log.error("the index did not close in order", error=repr(error))
         await asyncio.to_thread(self._worker.stop, _LAST_WAIT_S / 2)

@@ -316,7 +316,8 @@ class Publisher:
         for kept in sorted(self._mirrors, key=lambda k: -k.size):
             if kept.size > seq and not kept.problem:
                 try:
-                    return await asyncio.wait_for(kept.worker.run(kept.mirror.prove, seq), PATIENCE_S)
+                    async with asyncio.timeout(PATIENCE_S):
+                        return await kept.worker.run(kept.mirror.prove, seq)
                 except (OSError, sqlite3.Error, ValueError, TimeoutError, EntryLostError) as error:
                     why = str(error) or "its disk hangs"
         raise LongwatchError(f"entry {seq} could not be proven", why=why, remedy="longwatch check --ledger --repair")

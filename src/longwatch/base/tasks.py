@@ -16,15 +16,16 @@ _T = TypeVar("_T")
 _AGAIN_S = 1.0
 
 
-async def ended(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def ended(tasks: Iterable[asyncio.Task[Any]], again_s: float | None = None) -> None:
     """Cancel these tasks until each is done. Once is not enough: `asyncio.wait_for` of Python 3.11 loses a cancellation that comes in the moment of what it
-    waits for (bpo-37658), and a task that loops goes on for ever.
+    waits for (bpo-37658), and a task that loops goes on for ever. We use `asyncio.timeout`; libraries do not. again_s: when one is cancelled again, which breaks
+    off what it does at its end: longer for one that has much to do there.
     """
     left = {task for task in tasks if not task.done()}
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=_AGAIN_S)
+        _, left = await asyncio.wait(left, timeout=_AGAIN_S if again_s is None else again_s)
 
 
 class Tasks:

@@ -230,7 +230,8 @@ class Bus:
             self._client = None
             await ended(tasks)
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.close(), 2)
+                async with asyncio.timeout(2):
+                    await client.close()
 
     async def _say_all(self, client: Client) -> None:
         while True:

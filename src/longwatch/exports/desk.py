@@ -218,7 +218,7 @@ class ExportDesk:
             self._making = self._tasks.start(f"export {self._made}", self._make(waiting[0]))
             leases = self._tasks.start("leases", self._hold_leases())
             await asyncio.wait({self._making})
-            leases.cancel()
+            await ended([leases])
             self._making = self._made = None
             self._progress.pop(waiting[0].id, None)
 

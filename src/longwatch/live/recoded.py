@@ -97,7 +97,8 @@ class Recoded:
 
     async def _take(self, child: Recoding) -> None:
         try:
-            frame = await asyncio.wait_for(child.next(), SILENT_S)
+            async with asyncio.timeout(SILENT_S):
+                frame = await child.next()
         except TimeoutError:
             if self._fed_s is not None and asyncio.get_running_loop().time() - self._fed_s > SILENT_S:
                 raise LongwatchError("the decoder does not keep up") from None

@@ -272,7 +272,8 @@ class RemoteLive:
         try:
             if not self._uplinks.say(post, Message("still", said)):
                 raise PostAwayError(f"{post} is not in touch", remedy="the newest picture that is here is still shown")
-            return await asyncio.wait_for(arrived, STILL_S)
+            async with asyncio.timeout(STILL_S):
+                return await arrived
         except TimeoutError as error:
             raise PostAwayError(f"{post} sent no picture within {STILL_S:.0f} s", why="its link is slow") from error
         finally:

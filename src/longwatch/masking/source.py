@@ -232,6 +232,8 @@ class _Child:
     async def end(self) -> None:
         """End the process: in order where it does so soon, else by force."""
         await self._tasks.aclose()
+        if self._process is not None:
+            await self._process.wait()  # killed by now where it had to be; the camera may not let in the next before
 
     def try_now(self) -> None:
         """Pass it on; a process that waits to be started is started."""
@@ -268,7 +270,8 @@ class _Child:
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
 
     def _failed(self, why: str, now_us: int, next_us: int) -> None:
         """The process is gone: no session, and a state that says so until another speaks."""
@@ -312,7 +315,8 @@ class _Child:
             why = await self._listen(process.stdout)
             if why or self._last_words:
                 return why or f"the masking child ended: {self._last_words}"
-            return _ended(await asyncio.wait_for(process.wait(), END_S))
+            async with asyncio.timeout(END_S):
+                return _ended(await process.wait())
         except (OSError, TimeoutError):
             return "the masking child closed its pipe"
         finally:
@@ -325,7 +329,8 @@ class _Child:
         greeted = False
         while True:
             try:
-                data = await asyncio.wait_for(pipe.read(_READ_BYTES), SILENT_S)
+                async with asyncio.timeout(SILENT_S):
+                    data = await pipe.read(_READ_BYTES)
             except TimeoutError:
                 return f"the masking child hangs: it said nothing for {SILENT_S:g} s"
             if not data:
@@ -375,7 +380,8 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
     if process.stdin is not None:
         process.stdin.close()
     try:
-        await asyncio.wait_for(process.wait(), END_S)
+        async with asyncio.timeout(END_S):
+            await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -29,7 +29,8 @@ async def is_going_down(patience_s: float = _PATIENCE_S) -> bool:
     except OSError:
         return False
     try:
-        said, _ = await asyncio.wait_for(child.communicate(), patience_s)
+        async with asyncio.timeout(patience_s):
+            said, _ = await child.communicate()
     except TimeoutError:
         child.kill()
         await child.wait()

@@ -246,7 +246,8 @@ class LinkClient(asyncio.Protocol):
         try:
             _check_ours(self.path.parent)
             await loop.create_unix_connection(lambda: self, str(self.path))
-            await asyncio.wait_for(asyncio.shield(self._greeted), 5)
+            async with asyncio.timeout(5):
+                await asyncio.shield(self._greeted)
         except (OSError, TimeoutError) as error:
             await self.aclose()
             raise LongwatchError(
@@ -285,7 +286,8 @@ class LinkClient(asyncio.Protocol):
         self._waiting[number] = future
         try:
             self._transport.write(encode({**fields, "type": kind, "id": number}))
-            header = await asyncio.wait_for(future, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                header = await future
         except TimeoutError as error:
             raise LongwatchError(f"no answer to {kind} within {timeout_s:g} s", why=f"at {self.path}") from error
         finally:
@@ -301,7 +303,8 @@ class LinkClient(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), 1)
+                async with asyncio.timeout(1):
+                    await self._lost.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses of it

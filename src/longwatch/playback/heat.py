@@ -118,7 +118,8 @@ class HeatStills:
         try:
             child = await self._running()
             began = asyncio.get_running_loop().time()
-            told, levels = await asyncio.wait_for(_ask(child, request), self._seconds)
+            async with asyncio.timeout(self._seconds):
+                told, levels = await _ask(child, request)
             self._busy_s += asyncio.get_running_loop().time() - began
         except (OSError, ValueError, asyncio.IncompleteReadError) as error:
             await self._stop()
@@ -146,7 +147,8 @@ class HeatStills:
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 env=plain_environment(),
             )  # fmt: skip
-            await asyncio.wait_for(_answer(self._child), _SECONDS_TO_START)
+            async with asyncio.timeout(_SECONDS_TO_START):
+                await _answer(self._child)
         return self._child
 
     def _rest(self) -> None:

@@ -163,7 +163,8 @@ class Recoder:
         spent_us = 0
         try:
             child = await self._child()
-            result = await asyncio.wait_for(ask(child), SECONDS_A_PART)
+            async with asyncio.timeout(SECONDS_A_PART):
+                result = await ask(child)
             spent_us = result.cpu_us if isinstance(result, _Worked) else 0
             self._rest(child)
             child = None
@@ -181,7 +182,8 @@ class Recoder:
         if self.slots.limit and self.slots.full:
             self._freed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), WAIT_S)
+                async with asyncio.timeout(WAIT_S):
+                    await self._freed.wait()
         return self.slots.take(key.camera, key.stream, kind)
 
     async def _child(self) -> Recoding:

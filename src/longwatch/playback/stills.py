@@ -162,7 +162,8 @@ class Stills:
                 child = await self._running()
                 began_s = time.monotonic()
                 try:
-                    return await asyncio.wait_for(self._ask(child, request), self._seconds)
+                    async with asyncio.timeout(self._seconds):
+                        return await self._ask(child, request)
                 finally:
                     self._asked_s = time.monotonic() - began_s
             except (OSError, asyncio.IncompleteReadError) as error:
@@ -198,7 +199,8 @@ class Stills:
             )  # fmt: skip
             assert self._child.stdout is not None
             starts_s = _SECONDS_TO_START * (_GIVES_WAY_TIMES if self._rough else 1)
-            await asyncio.wait_for(self._child.stdout.readexactly(ANSWER.size), starts_s)
+            async with asyncio.timeout(starts_s):
+                await self._child.stdout.readexactly(ANSWER.size)
         return self._child
 
     def _rest(self) -> None:

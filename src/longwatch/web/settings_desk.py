@@ -70,7 +70,8 @@ async def ask_child(asked: Mapping[str, Any], *words: str) -> dict[str, Any]:
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        out, _ = await asyncio.wait_for(child.communicate(json.dumps(asked).encode()), _CHILD_S)
+        async with asyncio.timeout(_CHILD_S):
+            out, _ = await child.communicate(json.dumps(asked).encode())
     except TimeoutError as error:
         raise LongwatchError("the settings could not be tried in time", why=f"{_CHILD_S:g} s") from error
     finally:

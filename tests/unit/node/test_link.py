@@ -101,6 +101,22 @@ async def test_it_connects_again_and_says_so(tmp_path: Path) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_who_is_ended_in_the_moment_of_an_answer_is_ended(server: LinkServer) -> None:
+    """`asyncio.wait_for` of Python 3.11 returns the answer instead, and a loop that asks goes on for ever."""
+    client = LinkClient(server.path, "verb")
+    await client.connect()
+    asking, take = asyncio.create_task(client.request("ping")), client.data_received
+
+    def answered(data: bytes) -> None:
+        take(data)
+        asking.cancel()
+
+    client.data_received = answered
+    await asyncio.wait([asking], timeout=60)
+    assert asking.cancelled()
+    await client.aclose()
+
+
 async def test_a_request_fails_when_the_neighbour_goes(tmp_path: Path) -> None:
     async def never(peer: Peer, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
         peer.close()

@@ -58,7 +58,8 @@ class Child:
         await asyncio.wait({reading, ending}, return_when=asyncio.FIRST_COMPLETED)
         why = self._over.result() if self._over.done() else ""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._tasks.aclose(), _LAST_WORDS_S)
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await self._tasks.aclose()
         if why and self._relay is not None:
             self._relay.last_words(secrets.scrub(why))
         return 1 if why else 0

@@ -19,6 +19,7 @@ from websockets.exceptions import WebSocketException
 
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
+from longwatch.base.tasks import ended
 from longwatch.model.uplink import Class
 from longwatch.node.post.uplink import GOOD_AFTER_US, PATH, wait_of
 from longwatch.node.post.uplink_errors import told
@@ -207,9 +208,7 @@ class SimulatedPost:
                     self.connected = False
                     self._numbers.connected -= 1
                 self._end = self._ws = None
-                sending.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sending
+                await ended([sending])
         return was_let_in
 
     async def _send_all(self, ws: ClientConnection, end: PostEnd) -> None:

@@ -172,7 +172,8 @@ class HubListener:
         if self._server is not None:
             self._server.close(close_connections=True)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._server.wait_closed(), 2)
+                async with asyncio.timeout(2):
+                    await self._server.wait_closed()
 
     def sites(self) -> list[str]:
         """Who is connected."""
@@ -258,11 +259,13 @@ class HubListener:
         except LongwatchError as error:
             _log.warning("a site was not let join or renew", address=_address(connection), reason=str(error))
             said = refusal(error)
-        await asyncio.wait_for(connection.send(said), _SAID_WITHIN_S)
+        async with asyncio.timeout(_SAID_WITHIN_S):
+            await connection.send(said)
         await connection.close()
 
     async def _asked(self, connection: ServerConnection, within_s: float = _SAID_WITHIN_S) -> bytes | str:
-        said = await asyncio.wait_for(connection.recv(), within_s)
+        async with asyncio.timeout(within_s):
+            said = await connection.recv()
         return said if len(said) <= MAX_BYTES else ""
 
     async def _ca(self, _: ServerConnection) -> str:

@@ -250,4 +250,5 @@ class Rotation:
             self._wake.clear()
             left_s = _RENEW_EVERY_S if self._due_us is None else (self._due_us - self._clock.boottime_us()) / 1e6
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(_RENEW_EVERY_S, max(0.0, left_s)))
+                async with asyncio.timeout(min(_RENEW_EVERY_S, max(0.0, left_s))):
+                    await self._wake.wait()

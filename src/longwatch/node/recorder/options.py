@@ -202,7 +202,8 @@ async def resolve(config: Path) -> RecorderOptions:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, said = await asyncio.wait_for(child.communicate(), _CHILD_PATIENCE_S)
+        async with asyncio.timeout(_CHILD_PATIENCE_S):
+            out, said = await child.communicate()
     except TimeoutError as error:
         child.kill()
         await child.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from longwatch.accounting import Known, PowerPlan, Schedule, StreamAccount
 from longwatch.archive import Volume
 from longwatch.base.clock import Clock
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.causes import CAUSE_OF_FAULT
 from longwatch.ingest import RtspSource
 from longwatch.masking import Masking
@@ -29,6 +28,8 @@ _OF_A_START = frozenset({Cause.POST_STOPPED, Cause.RECORDER_FAILED, Cause.POST_P
 _RATE_OVER_US = 2_000_000
 _VOUCHES_FOR_US = 60_000_000
 _VOUCHES_WITHIN_US = 3_600_000_000
+_PARTING_S = 5.0
+"""For a source to part from its camera: two seconds at most where a masking child has to be killed."""
 _log = structlog.get_logger(__name__)
 
 
@@ -118,9 +119,7 @@ class StreamUnit:
         """End the source and its session."""
         task, self._task, self._source = self._task, None, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+            await ended([task], _PARTING_S)
 
     async def use_pause(self, pause: Pause | None) -> None:
         """From now on paused so, or not at all. A pause for privacy ends the session; after it a new one is begun."""

@@ -54,7 +54,8 @@ class Probing:
         )  # fmt: skip
         try:
             await _is_there(child)
-            out, _ = await asyncio.wait_for(child.communicate(json.dumps(asked).encode()), _PATIENCE_S)
+            async with asyncio.timeout(_PATIENCE_S):
+                out, _ = await child.communicate(json.dumps(asked).encode())
             said: dict[str, Any] = json.loads(out)
         except TimeoutError:
             return _too_slow(asked)
@@ -80,7 +81,8 @@ async def _is_there(child: asyncio.subprocess.Process) -> None:
     """It says a line of its own before it is asked anything. Raises LongwatchError."""
     assert child.stdout is not None
     try:
-        await asyncio.wait_for(child.stdout.readline(), _START_S)
+        async with asyncio.timeout(_START_S):
+            await child.stdout.readline()
     except TimeoutError as error:
         raise LongwatchError(
             "the camera could not be tried", why=f"this machine is too busy: what tries it was not there after {_START_S:g} s",

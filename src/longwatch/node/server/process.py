@@ -442,7 +442,8 @@ class ServerProcess:
         """For ever: when told to, and within two seconds of a change of the file."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reload.wait(), _WATCH_S)
+                async with asyncio.timeout(_WATCH_S):
+                    await self._reload.wait()
             stamp = _stamp(self.config)
             if self._reload.is_set() or stamp not in {None, self._stamp}:
                 self._reload.clear()

@@ -18,7 +18,7 @@ import structlog
 
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
-from longwatch.base.tasks import Tasks
+from longwatch.base.tasks import Tasks, ended
 from longwatch.pictures.limits import plain_environment
 from longwatch.wire.frames import Decoder, Frame, check_hello, hello
 
@@ -93,9 +93,7 @@ class LookSlot:
         """No more."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended([task])
         spare, self._spare = self._spare, None
         if spare is not None:
             await _end(spare)
