@@ -94,6 +94,8 @@ export const notify = {
   message: (id: number): Promise<Message> => json('GET', address(`notifications/${id}`)),
   acknowledge: async (id: number): Promise<void> => void (await request('POST', address(`notifications/${id}/acknowledge`))),
   test: (channel: string): Promise<{ message: number }> => json('POST', address(`notify/channels/${channel}/test`)),
+  /** By every way to a person, or to whoever else a rule may name. */
+  testRecipient: (name: string): Promise<{ message: number }> => json('POST', address(`notify/recipients/${name}/test`)),
   retry: async (channel: string): Promise<void> => void (await request('POST', address(`notify/channels/${channel}/retry`))),
   own: (): Promise<OwnPush> => json('GET', address('me/push')),
   add: (subscription: PushSubscriptionJSON): Promise<{ id: number }> =>

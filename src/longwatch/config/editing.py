@@ -110,7 +110,9 @@ def _merge(node: dict[str, Any], patch: Mapping[str, Any]) -> None:
         if value is None:
             node.pop(key, None)
         elif isinstance(value, Mapping):
-            if not isinstance(node.get(key), dict):
+            if not node.get(key) or not isinstance(
+                node[key], dict
+            ):  # `{}` would keep all that comes into it on one line
                 node[key] = CommentedMap() if isinstance(node, CommentedMap) else {}
             _merge(node[key], value)
         else:

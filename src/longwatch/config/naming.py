@@ -54,13 +54,13 @@ def split(url: str) -> Split:
 
 
 def name_for(
-    owner: str, value: str, known: Mapping[str, str], environ: Iterable[str], elsewhere: str
+    owner: str, value: str, known: Mapping[str, str], environ: Iterable[str], elsewhere: str, what: str = "PASSWORD"
 ) -> str:  # fmt: skip
-    """A name for a password of `owner` (a camera's id). known: the secrets file; elsewhere: the settings without that owner.
+    """A name for a secret of `owner` (a camera's id). known: the secrets file; elsewhere: the settings without that owner.
 
     The same value under its own name stays there; a name that somebody else uses, or the environment has, is not taken.
     """
-    base = re.sub(r"[^A-Z0-9]", "_", owner.upper()) + "_PASSWORD"
+    base = re.sub(r"[^A-Z0-9]", "_", owner.upper()) + f"_{what}"
     base = base if base[0].isalpha() else f"CAMERA_{base}"
     taken = set(environ)
     for number in range(1, 1000):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from longwatch.base import secrets
@@ -57,8 +59,26 @@ def resolved(settings: Settings) -> dict[str, Any]:
         ),
         "switches": {name: around.resolved_switch(switch) for name, switch in settings.switches.items()},
         "ups": around.resolved_ups(settings.ups),
-        "secrets": secrets.known(),
+        **_notify(settings),
+        "secrets": [*secrets.known(), *_telling(settings)],
     }
+
+
+def _notify(settings: Settings) -> dict[str, Any]:
+    """For the ledger alone, so that a change of who is told what is an entry. The names in it are people's, and the addresses open something: how many
+    there are is said, and of all else that it is another now.
+    """
+    telling, said = _telling(settings), settings.notify
+    if not telling:
+        return {}
+    rules = {} if said.rules is None else {"rules": len(said.rules)}
+    return {"notify": {"channels": len(said.channels), "people": len(said.people), **rules, "said": telling[0]}}
+
+
+def _telling(settings: Settings) -> list[str]:
+    """A hash of all of `notify`, as a secret: the ledger keeps a salted fingerprint of it. Nothing where the settings say nothing."""
+    said = settings.notify.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return [hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()] if said else []
 
 
 def _camera(camera: Camera) -> dict[str, Any]:

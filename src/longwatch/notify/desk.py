@@ -279,16 +279,32 @@ class Desk:
         """A message that says it is a trial, by one channel. Its number. Raises UsageError where there is no such channel."""
         if channel not in self._senders:
             raise UsageError(f"there is no channel {channel[:40]!r}", remedy="see notify.channels in the settings")
-        now_us = self._clock.wall_us()
-        key = f"test-{channel}-{target}-{now_us:x}"
         spoken = (await self._db.call(self.browsers.targets, "", ())).get(target, "") if target else ""
         language = spoken or self.options.language
-        title, body = Reader({}, language).trial(self.options.name)
+        return await self._tried(f"{channel}-{target}", by, language, ((channel, target, language),))
+
+    async def test_recipient(self, name: str) -> int:
+        """A message that says it is a trial, by every way to one recipient, as a rule would tell them. Its number. Raises UsageError where there is none."""
+        recipient = next((one for one in self.options.recipients if one.name == name), None)
+        if recipient is None:
+            raise UsageError(f"there is no recipient {name[:40]!r}", remedy="see notify.people in the settings")
+        own, ways = await self._ways(recipient, ())
+        return await self._tried(f"to-{name}", name, own, ways)
+
+    async def _tried(self, what: str, to: str, own: str, ways: tuple[tuple[str, str, str], ...]) -> int:
+        now_us = self._clock.wall_us()
+        key = f"test-{what}-{now_us:x}"
+        words = {
+            language: Reader({}, language).trial(self.options.name)
+            for language in dict.fromkeys([own, *(way[2] for way in ways)])
+        }
+        title, body = words.pop(own)
         draft = Draft(
-            key, "", by, "test", title, body, self.link("profile"), False, 0, 0, now_us, (), (), ((channel, target, language),),
+            key, "", to, "test", title, body, self.link("profile"), False, 0, 0, now_us, (), (), ways, words,
         )  # fmt: skip
         await self._db.call(self._store.keep, [draft], {})
-        self._senders[channel].wake()
+        for channel in {way[0] for way in ways} & self._senders.keys():
+            self._senders[channel].wake()
         listed = await self._db.call(self._store.listed, None, 20)
         return next(int(row["id"]) for row in listed if row["key"] == key)
 

@@ -140,12 +140,14 @@ class CameraSection(Model):
 
 
 class PostSections(Model):
-    """What a first start asks for, as the file says it."""
+    """What forms change beside cameras, as the file says it: passwords as stand-ins. notify: without `rules` the one rule that is built in holds."""
 
     revision: str
     read_only: str | None
     post: dict[str, Any]
     retention: dict[str, Any]
+    notify: dict[str, Any]
+    zones: list[str] = Field(description="Names of zones and lines of all cameras, which rules may name.")
 
 
 class Disk(Model):

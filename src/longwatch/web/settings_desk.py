@@ -330,13 +330,15 @@ class SettingsDesk:
     def _patched(
         self, text: str, where: editing.Where, patch: dict[str, Any], login: tuple[str, str | None] | None
     ) -> _Change:  # fmt: skip
-        """Blocks. A password in a camera's URLs, or typed beside them, becomes a name of the secrets file."""
+        """Blocks. A password in a camera's URLs, or typed beside them, becomes a name of the secrets file; a channel's address and secret too."""
         try:
             json.dumps(patch, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             raise UsageError("settings are Unicode text") from None
         if len(where) == 2 and where[0] == "cameras" and isinstance(patch.get("streams"), dict):
             return self._with_streams(text, where[1], patch, login)
+        if where == ("notify",) and isinstance(patch.get("channels"), dict):
+            return self._with_channels(text, patch)
         return _Change(editing.patched(text, where, patch))
 
     def _with_streams(
@@ -353,9 +355,29 @@ class SettingsDesk:
             if isinstance(url, str):
                 streams[stream] = self._named(url, camera, login, known, elsewhere, names, typed)
         made = editing.patched(text, ("cameras", camera), {**patch, "streams": streams})
-        if typed and said is None:
-            made = editing.with_line(made, "secrets", path.name, ("web", "data", "post"))
-        return _Change(made, typed, path)
+        return _named_in(made, typed, path, said)
+
+    def _with_channels(self, text: str, patch: dict[str, Any]) -> _Change:
+        """An address that was typed is a secret as a whole. One that names its own (`${NAME}`) stays as it is."""
+        said = editing.section(text, ("secrets",))
+        path = self.file.secrets_path(said)
+        _, known = secrets_of(path)
+        typed: dict[str, str] = {}
+        channels = dict(patch["channels"])
+        for channel, block in channels.items():
+            if not isinstance(block, dict):
+                continue
+            elsewhere = _without_channel(text, channel)
+            changed = dict(block)
+            for key in ("url", "secret"):
+                value = changed.get(key)
+                if isinstance(value, str) and value.strip() and "${" not in value:
+                    taken = {**os.environ, **dict.fromkeys(typed, "")}
+                    name = naming.name_for(f"notify_{channel}", value.strip(), known, taken, elsewhere, key.upper())
+                    typed[name] = value.strip()
+                    changed[key] = f"${{{name}}}"
+            channels[channel] = changed
+        return _named_in(editing.patched(text, ("notify",), {**patch, "channels": channels}), typed, path, said)
 
     def _named(
         self, url: str, camera: str, login: tuple[str, str | None] | None, known: Mapping[str, str], elsewhere: str,
@@ -373,6 +395,18 @@ class SettingsDesk:
             names[password] = naming.name_for(camera, password, known, taken, elsewhere)
             typed[names[password]] = password
         return parts.with_login(user, f"${{{names[password]}}}")
+
+
+def _named_in(text: str, typed: dict[str, str], path: Path, said: Any) -> _Change:
+    """said: `secrets` of the settings as they were; where they named no file, these do."""
+    if typed and said is None:
+        text = editing.with_line(text, "secrets", path.name, ("web", "data", "post"))
+    return _Change(text, typed, path)
+
+
+def _without_channel(text: str, channel: str) -> str:
+    where = ("notify", "channels", channel)
+    return text if editing.section(text, where) is None else editing.without(text, where)
 
 
 def _urls(cameras: Any) -> list[str]:

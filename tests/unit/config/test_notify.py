@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from longwatch.accounting.settings_change import SECRET, Settings, change, flatten
+from longwatch.archive.ops import SECRET_CHANGED
 from longwatch.base.secrets import scrub
-from longwatch.config import SettingsError, compose
+from longwatch.config import SettingsError, compose, resolved
 from longwatch.config.hiding import hidden, restored
 from longwatch.node.server.notify_options import mqtt_of, options_of
 
@@ -106,3 +108,20 @@ def test_the_editor_is_shown_no_address_of_a_channel_and_saves_it_as_it_was() ->
     assert "abcdefg" not in shown
     assert restored(shown, held) == text
     assert hidden(RIGHT, b"key")[0] == RIGHT  # names are no secrets
+
+
+def test_a_change_of_who_is_told_is_an_entry_that_names_nobody():
+    def flat(text: str) -> Settings:
+        said = resolved(read(text))
+        return flatten({name: value for name, value in said.items() if name != "secrets"}, said["secrets"], b"salt")
+
+    assert "notify" not in resolved(read(HEAD)), "where nothing is said of it all is as before"
+    before, same = flat(RIGHT), flat(RIGHT)
+    assert not change(before, same)
+    told = {key: value for key, value in before.flat.items() if key.startswith("notify.")}
+    assert told == {"notify.channels": 2, "notify.people": 1, "notify.rules": 1, "notify.said": SECRET}
+    other = change(before, flat(RIGHT.replace("repeat: 1h", "repeat: 2h")))
+    assert other.changed == {"notify.said": [SECRET, SECRET_CHANGED]}
+    fewer = change(before, flat(RIGHT.partition("  rules:")[0]))
+    assert fewer.removed == {"notify.rules": 1}
+    assert (other.reduces, other.interrupted()) == ((), set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.support.site import PASSWORD, Running, running_site
 from longwatch.accounts import Role
 from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule, Step
 from longwatch.notify.options import PUSH
+from longwatch.notify.words import Reader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SERVICE = "https://updates.push.services.mozilla.com/wpush/v2/"
@@ -59,6 +61,7 @@ async def test_channels_are_an_admins(site: Running) -> None:
             ("GET", "notifications"),
             ("GET", "notifications/1"),
             ("POST", "notify/channels/hook/test"),
+            ("POST", "notify/recipients/hook/test"),
             ("POST", "notify/channels/hook/retry"),
         ):
             assert (await call(site, who, method, path)).status_code == 403, (who, path)
@@ -73,6 +76,22 @@ async def test_channels_are_an_admins(site: Running) -> None:
     assert (one["why"], one["deliveries"][0]["channel"]) == ("test", "hook")
     assert (await call(site, "admin", "POST", "notify/channels/hook/retry")).status_code == 204
     assert (await call(site, "admin", "GET", "notifications?cursor=zzz")).status_code == 422
+
+
+async def test_a_recipient_is_tried_by_every_way_to_them(site: Running) -> None:
+    desk = site.deps.notify
+    assert desk is not None
+    ada = Recipient("ada", ("hook", PUSH), user="ada", language="fr")
+    await desk.reload(replace(desk.options, recipients=(*desk.options.recipients, ada)))
+    assert (await call(site, "admin", "POST", "notify/recipients/nobody/test")).status_code == 404
+    made = await call(site, "admin", "POST", "notify/recipients/ada/test")
+    assert made.status_code == 202
+    one = (await call(site, "admin", "GET", f"notifications/{made.json()['message']}")).json()
+    assert (one["why"], one["to"], [way["channel"] for way in one["deliveries"]]) == ("test", "ada", ["hook"])
+    assert one["title"] == Reader({}, "fr").trial("Ridge")[0], "in their language"
+    nobody = await call(site, "admin", "POST", "notify/recipients/push/test")
+    told = (await call(site, "admin", "GET", f"notifications/{nobody.json()['message']}")).json()
+    assert told["deliveries"] == [], "no browser was switched on: it is said that it reached nobody"
 
 
 async def test_messages_are_listed_page_by_page(site: Running) -> None:

@@ -261,6 +261,86 @@ async def test_the_post_is_named_and_its_id_stays(desk: Desk) -> None:
     assert kept["post"]["timezone"] == "Africa/Nairobi"
 
 
+HOOK = "https://hooks.example.org/t0ken-of-ours"
+
+
+async def test_ways_people_and_rules_are_made_changed_and_removed(desk: Desk) -> None:
+    people = {"ada": {"channels": ["hook", "push"], "quiet": [{"days": "daily", "from": "22:00", "to": "06:00"}]}}
+    rules = {"outages": {"to": ["ada"], "kinds": ["not_recording"]}}
+    hook = {"kind": "webhook", "url": HOOK, "secret": "of the receiver # 1"}
+    revision = (await desk.get("settings/section")).json()["revision"]
+    body = {"patch": {"channels": {"hook": hook}, "people": people, "rules": rules}, "revision": revision}
+    made = await desk.post("section/notify", body)
+    assert made.status_code == 200, made.text
+    assert (made.json()["entry"], desk.reread) == (7, 1)
+    text, secrets = desk.file.read_text(), desk.secrets.read_text()
+    for word in ("t0ken-of-ours", "of the receiver"):
+        assert word not in text + made.text + (await desk.get("settings/section")).text, (
+            "it is in the secrets file alone"
+        )
+    assert f"NOTIFY_HOOK_URL={HOOK}\nNOTIFY_HOOK_SECRET=of the receiver # 1\n" in secrets
+    assert "# west of the hut" in text
+    said = load(desk.file).notify
+    assert (said.channels["hook"].url, said.channels["hook"].secret) == (HOOK, "of the receiver # 1")
+    assert said.people["ada"].quiet[0].from_ == 1320
+    assert (await desk.post("section/notify", body)).status_code == 409, "somebody changed it meanwhile"
+
+    kept = await desk.post("section/notify", {"patch": {"channels": {"hook": {"attach": "clip"}}}})
+    assert kept.status_code == 200, kept.text
+    assert (load(desk.file).notify.channels["hook"].url, load(desk.file).notify.channels["hook"].attach) == (
+        HOOK,
+        "clip",
+    )
+    assert desk.secrets.read_text() == secrets
+    moved = await desk.post("section/notify", {"patch": {"channels": {"hook": {"url": HOOK + "/2"}}}})
+    assert moved.status_code == 200, moved.text
+    assert f"NOTIFY_HOOK_URL={HOOK}/2\n" in desk.secrets.read_text(), "the name is its own: it is not made anew"
+
+    gone = {"people": {"ada": None}, "rules": {"outages": None}, "channels": {"hook": None}}
+    assert (await desk.post("section/notify", {"patch": gone})).status_code == 200
+    said = load(desk.file).notify
+    assert (said.channels, said.people, said.rules) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("patch", "key", "what"),
+    [
+        ({"rules": {"a": {"to": ["nobody"]}}}, "notify.rules.a.to.0", "there is no person or channel"),
+        ({"rules": {"a": {"to": ["push"], "kinds": ["ufo"]}}}, "notify.rules.a.kinds.0", "is nothing that is told"),
+        ({"channels": {"a": {"kind": "webhook", "url": "ftp://h/", "secret": "x" * 20}}}, "notify.channels.a.url", "http or https"),
+        ({"channels": {"a": {"kind": "apprise", "url": "mailtos://"}}}, "notify.channels.a.url", "Apprise does not take"),
+        ({"channels": {"a": {"kind": "webhook", "url": HOOK, "secret": "short"}}}, "notify.channels.a.secret", "is signed"),
+        ({"channels": {"push": {"kind": "apprise", "url": "mailto://h?to=a@example.org"}}}, "notify.channels.push", "`push` already"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_a_rule_or_way_is_said_and_not_saved(
+    desk: Desk, patch: dict, key: str, what: str
+) -> None:
+    before = desk.file.read_bytes(), desk.secrets.read_bytes()
+    refused = await desk.post("section/notify", {"patch": patch})
+    assert refused.status_code == 422, refused.text
+    problem = refused.json()["problems"][0]
+    assert problem["key"] == key
+    assert what in problem["what"]
+    assert "t0ken-of-ours" not in refused.text
+    assert (desk.file.read_bytes(), desk.secrets.read_bytes()) == before
+
+
+async def test_a_way_whose_address_names_its_secret_stays_as_it_is_written(desk: Desk) -> None:
+    desk.secrets.write_text(desk.secrets.read_text() + "MAIL=of the mail\nNOTIFY_MAIL_URL=somebody else's\n")
+    desk.file.write_text(desk.file.read_text() + "# ${NOTIFY_MAIL_URL} is the ladder's\n")
+    url = "mailtos://ada:${MAIL}@mail.example.org?to=ada@example.org"
+    assert (
+        await desk.post("section/notify", {"patch": {"channels": {"mail": {"kind": "apprise", "url": url}}}})
+    ).status_code == 200
+    assert url in desk.file.read_text()
+    assert (await desk.get("settings/section")).json()["notify"]["channels"]["mail"]["url"] == url
+    typed = {"channels": {"mail": {"url": "mailtos://ada:other@mail.example.org?to=ada@example.org"}}}
+    assert (await desk.post("section/notify", {"patch": typed})).status_code == 200
+    assert "${NOTIFY_MAIL_URL_2}" in desk.file.read_text(), "a name that something else uses is not taken"
+    assert "NOTIFY_MAIL_URL=somebody else's\n" in desk.secrets.read_text()
+
+
 @pytest.mark.parametrize("token", ["viewer", "operator", "inspector", "gate-only"])
 async def test_it_is_for_whoever_administers_every_camera(desk: Desk, token: str) -> None:
     assert (await desk.get(token=token)).status_code == 403
@@ -268,6 +348,8 @@ async def test_it_is_for_whoever_administers_every_camera(desk: Desk, token: str
     assert (await desk.get("settings/camera/nowhere", token)).status_code == 403
     assert (await desk.get("disks", token)).status_code == 403
     assert (await desk.post("check", {"text": ""}, token)).status_code == 403
+    assert (await desk.get("settings/section", token)).status_code == 403
+    assert (await desk.post("section/notify", {"patch": {"rules": {}}}, token)).status_code == 403
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(

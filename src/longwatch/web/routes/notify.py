@@ -126,6 +126,19 @@ def _of_admins(api: Api, deps: Deps) -> None:
             )
         return JSONResponse({"message": await desk.test(name, "trial")}, 202)
 
+    @api.post(
+        "/api/v1/notify/recipients/{name}/test",
+        ADMINISTER,
+        status_code=202,
+        responses={202: {"model": Made}, 404: {"model": Problem}},
+    )
+    async def test_recipient(request: Request, name: ChannelName) -> Response:
+        """Send a trial message to a person, or to whoever else a rule may name, by every way to them."""
+        desk = _whole(request, deps)
+        if all(one.name != name for one in desk.options.recipients):
+            raise RefusedError(404, f"there is no recipient {name!r}", remedy="see /api/v1/notify")
+        return JSONResponse({"message": await desk.test_recipient(name)}, 202)
+
     @api.post("/api/v1/notify/channels/{name}/retry", ADMINISTER, status_code=204, response_class=Response)
     async def retry(request: Request, name: ChannelName) -> Response:
         """What waits there is tried now rather than later."""

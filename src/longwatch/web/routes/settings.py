@@ -5,7 +5,7 @@ About every camera, so for whoever administers all of them.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Header
 from starlette.requests import Request
@@ -41,6 +41,8 @@ from longwatch.web.settings_desk import SettingsDesk, UnsavedError, check_camera
 
 _MOST_TEXT = 4 << 20  # of a body: the text, as JSON
 _REFUSED = {409: {"model": Unsaved}, 422: {"model": Unsaved}}
+Section = Literal["post", "retention", "notify"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 IfMatch = Annotated[str, Header(alias="If-Match", max_length=80, description="The revision that was read, in quotes.")]
 
 
@@ -118,16 +120,17 @@ def _parts(api: Api, deps: Deps) -> None:
     async def sections(request: Request) -> Response:
         """The sections that a form may change."""
         desk = _desk(deps, request)
-        revision, post = await desk.section(("post",))
-        _, retention = await desk.section(("retention",))
-        said = {
-            name: found if isinstance(found, dict) else {} for name, found in (("post", post), ("retention", retention))
-        }
-        return JSONResponse({"revision": revision, "read_only": desk.file.why_not() or None, **said})
+        revision, whole = await desk.section(())
+        found = {name: whole.get(name) if isinstance(whole, dict) else None for name in SECTIONS}
+        said = {name: one if isinstance(one, dict) else {} for name, one in found.items()}
+        zones = _zones(whole.get("cameras")) if isinstance(whole, dict) else []
+        return JSONResponse({"revision": revision, "read_only": desk.file.why_not() or None, **said, "zones": zones})
 
     @api.post("/api/v1/settings/section/{name}", ADMINISTER, responses={200: {"model": Saved | Checked}, **_REFUSED})
-    async def patch_section(request: Request, name: Literal["post", "retention"], body: SectionPatch) -> Response:
-        """Change the post's name and time zone, or what is kept. Its id never changes."""
+    async def patch_section(request: Request, name: Section, body: SectionPatch) -> Response:
+        """Change the post's name and time zone, what is kept, or who is told what. A post's id never changes. An address or secret of a
+        channel that is typed goes into the secrets file; one that is left out stays.
+        """
         desk = _desk(deps, request)
         if name == "post" and "id" in body.patch:
             raise RefusedError(422, "the id of a post never changes", remedy="leave it out")
@@ -143,6 +146,14 @@ def _desk(deps: Deps, request: Request) -> SettingsDesk:
     if deps.settings is None:
         raise LongwatchError("this server has no settings file")
     return deps.settings
+
+
+def _zones(cameras: Any) -> list[str]:
+    """Names of zones and lines, whatever shape a file has that somebody is half way through."""
+    blocks = cameras.values() if isinstance(cameras, dict) else ()
+    listed = [block.get(kind) for block in blocks if isinstance(block, dict) for kind in ("zones", "lines")]
+    areas = [area for areas in listed if isinstance(areas, list) for area in areas if isinstance(area, dict)]
+    return sorted({area["name"] for area in areas if isinstance(area.get("name"), str)})
 
 
 def _reason(text: str | None) -> str:
