@@ -35,6 +35,7 @@ _HERE = Path(__file__).parent
 _PHASES = {"rig": Phase.RIGS, "real": Phase.RIGS, "recovery": Phase.RIGS, "e2e": Phase.BROWSERS}
 _TOLD_CHARACTERS = 6000
 _LAST_RESORT_S = 60
+_TIDIED_WITHIN_S = 300
 _WHOLLY_SLOW = {"e2e", "real", "unit/simulate", "unit/web"}
 _MARKED_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 _EXAMPLES = 40
@@ -132,6 +133,13 @@ def _has_its_time(item: pytest.Item) -> None:
     item.config.pluginmanager.hook.pytest_timeout_set_timer(item=item, settings=limits)
     if hasattr(item.config, "workerinput"):
         faulthandler.dump_traceback_later(limits.timeout + _LAST_RESORT_S, exit=True, file=sys.__stderr__)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker that hangs in what it still has to do once its tests are over would be waited for without end; one that hangs when it has said so xdist kills."""
+    if hasattr(session.config, "workerinput"):
+        faulthandler.dump_traceback_later(_TIDIED_WITHIN_S, exit=True, file=sys.__stderr__)
 
 
 class _ToldAtOnce:

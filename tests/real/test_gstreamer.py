@@ -155,8 +155,12 @@ def test_the_whole_recorder_records_all_of_it(server: str, tmp_path: Path):
         _wait_until_recorded(tmp_path / "data", cameras, 4_000_000)
     finally:
         recorder.send_signal(signal.SIGTERM)
-        assert recorder.wait(180) == 0, (tmp_path / "recorder.log").read_text()
-        log.close()
+        try:
+            assert recorder.wait(180) == 0, (tmp_path / "recorder.log").read_text()
+        finally:
+            recorder.kill()
+            recorder.wait()
+            log.close()
     assert PASSWORD not in (tmp_path / "recorder.log").read_text()
     for camera in cameras:
         files = sorted((tmp_path / "data" / "media" / camera).rglob("*.mp4"))

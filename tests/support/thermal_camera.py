@@ -84,7 +84,7 @@ def thermal_camera(
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     camera.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
         yield camera

@@ -14,6 +14,7 @@ from tests.support.uplink_memory import MemoryHub
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from longwatch.base.clock import Clock, SystemClock
+from longwatch.base.tasks import ended
 from longwatch.ledger.cosignature import cosign, cosigner_name
 from longwatch.model.uplink import Held, HubStore, LogSource, Refused
 from longwatch.node.post.uplink import Uplink
@@ -134,7 +135,5 @@ class DialingPost:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await ended([self._task], again_s=30)  # it keeps what it knows at its end
         self.db.close()
