@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from tests.support.wait import until
@@ -149,14 +150,21 @@ async def test_one_that_speaks_nonsense_is_ended(nonsense: str) -> None:
     assert any("cannot be understood" in status.detail for status in heard.statuses)
 
 
-async def test_two_streams_share_one_child_and_the_second_begins_with_a_key_picture() -> None:
-    made = masking(GOOD + "time.sleep(0.3)\npictures('sub', sync=False, n=2)\npictures('sub', n=2)\ntime.sleep(60)")
+async def test_two_streams_share_one_child_and_the_second_begins_with_a_key_picture(tmp_path: Path) -> None:
+    joined = tmp_path / "joined"
+    made = masking(
+        f"{GOOD}pictures('main')\n"  # said after all of the first stream's and the second's: these have come once it has
+        f"while not os.path.exists({str(joined)!r}): time.sleep(0.02)\n"
+        "pictures('sub', sync=False, n=2)\npictures('sub', n=2)\ntime.sleep(60)"
+    )
     first, second = Heard(), Heard()
     one = asyncio.create_task(made.source(JOB, "main").run(first))
-    await until(lambda: "sample" in first.said)
+    await until(lambda: first.said.count("sample") == 4)
     two = asyncio.create_task(made.source(JOB, "sub").run(second))
+    await until(lambda: second.statuses, "it has joined")
+    joined.touch()
     await until(lambda: second.said.count("sample") >= 2)
-    assert second.said[:3] == ["opened", "sample", "sample"]
+    assert second.said == ["opened", "sample", "sample"]
     assert len(made.pids()) == 1
     one.cancel()
     await until(one.done)
