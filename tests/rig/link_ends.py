@@ -63,6 +63,7 @@ async def post(folder: Path, _address: str) -> None:
     dialing = DialingPost(folder, enrolment_of(folder), log, policy)
     for kind in ("piece", "picture", "strip"):
         dialing.uplink.sources[kind] = media
+    dialing.uplink.on_connect(lambda _welcome: say(what="connected"))
     dialing.start()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -54,7 +54,7 @@ class Conditions:
 
 
 def open_tun(namespace: str, device: str, address: str) -> int:
-    """A TUN device in a namespace, up, with its address; its descriptor stays good here."""
+    """A TUN device in a namespace, up, with its address; its descriptor stays good here. No other address: with one of IPv6 the kernel looks for routers, and that counts as ours."""
     libc = ctypes.CDLL(None, use_errno=True)
     home = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open(f"/var/run/netns/{namespace}", os.O_RDONLY)
@@ -63,7 +63,11 @@ def open_tun(namespace: str, device: str, address: str) -> int:
             raise OSError(ctypes.get_errno(), f"cannot enter {namespace}")
         tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH14x", device.encode(), IFF_TUN | IFF_NO_PI))
-        for words in (["addr", "add", f"{address}/24", "dev", device], ["link", "set", device, "up", "mtu", str(MTU)]):
+        for words in (
+            ["link", "set", device, "addrgenmode", "none"],
+            ["addr", "add", f"{address}/24", "dev", device],
+            ["link", "set", device, "up", "mtu", str(MTU)],
+        ):
             subprocess.run(["ip", *words], check=True)
         return tun
     finally:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +20,10 @@ from tests.support.netns import Network
 from tests.support.uplink_pair import hub_keys, joined
 
 PORT = 8461
+_TCP_BYTES = 20 + 20 + 12
+"""Before the data of each packet: IP, TCP and its time stamps."""
+_TOLD_TWICE_BYTES = _TCP_BYTES + 12
+"""That something came twice (RFC 2883)."""
 
 
 class Process:
@@ -122,6 +127,20 @@ class Link:
         )
         numbers = json.loads(shown.stdout)[0]["stats64"]
         return numbers["tx"]["bytes"], numbers["rx"]["bytes"]
+
+    def bytes_again(self) -> int:
+        """What of these bytes TCP sent a second time, or told of such, at both ends. The link loses none by itself: on a busy machine what carries the packets comes late, and
+        the kernels take them for lost.
+        """
+        found = 0
+        for name in (self.post_name, self.hub_name):
+            shown = subprocess.run(
+                ["ip", "netns", "exec", name, "ss", "-tinHO"], capture_output=True, text=True, check=True, timeout=60
+            ).stdout
+            times = sum(int(number) for number in re.findall(r"\bretrans:\d+/(\d+)", shown))
+            data = sum(int(number) for number in re.findall(r"\bbytes_retrans:(\d+)", shown))
+            found += data + times * (_TCP_BYTES + _TOLD_TWICE_BYTES)
+        return found
 
     def close(self) -> None:
         self.post.end()
