@@ -16,7 +16,7 @@ from tests.e2e.conftest import DEADLINE_MS, WHOLE, WHOLE_FLAGS
 from tests.e2e.post import ADMIN, Cameras, RunningPost
 from tests.e2e.test_console import sign_in
 from tests.e2e.test_pages import go
-from tests.e2e.watched import visitor
+from tests.e2e.watched import Watched, visitor
 from tests.support.mosquitto import PASSWORD as BROKER_PASSWORD
 from tests.support.mosquitto import USER, Broker
 from tests.support.receivers import HttpReceiver, signed
@@ -110,6 +110,93 @@ def test_an_outage_is_told_seen_and_acknowledged_and_the_broker_switches_recordi
     context.close()
 
 
+def test_a_way_a_recipient_and_a_rule_are_made_tried_changed_and_removed(
+    told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
+) -> None:
+    """From the page alone, on a desk and a telephone: what was typed is in the settings, its secrets beside them, and who did it in the ledger."""
+    post, receiver, _ = told
+    change(post, lambda settings: settings.pop("notify"))
+    context = visitor(browser, color_scheme="light")
+    page = context.new_page()
+    watched = Watched(page, post.address)
+    watched.listen()
+    page.goto(post.address)
+    sign_in(page, ADMIN)
+    go(page, "notifications", "Notifications")
+    page.get_by_text("So far nobody would be told").wait_for()
+    page.get_by_text("No browser yet").wait_for()
+
+    page.get_by_role("button", name="Add a channel").click()
+    page.get_by_role("radio", name="A program of yours").check()
+    page.get_by_label("Name in rules").fill("hook")
+    page.get_by_label("Address", exact=True).fill("ftp://nowhere")
+    page.get_by_label("Secret for the signature", exact=True).fill(SECRET)
+    assert violations(page) == []
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_text("A webhook is an http or https address.").wait_for()
+    assert "notify" not in json.loads(post.settings.read_text("utf-8"))
+    page.get_by_label("Address", exact=True).fill(receiver.address)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The channel hook is saved").wait_for()
+    page.get_by_role("button", name="Send a trial by hook").click()
+    page.get_by_text("hook: accepted.").wait_for()
+    assert signed(SECRET, *receiver.taken[0])
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Add a recipient").click()
+    page.get_by_label("Name in rules").fill("ada")
+    page.get_by_role("checkbox", name="hook").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("ada is saved").wait_for()
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Name in rules").fill("outages")
+    page.get_by_role("checkbox", name="Every alarm").uncheck()
+    page.get_by_role("checkbox", name="Not recording").check()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_text("Tick who is to be told.").wait_for()
+    page.get_by_role("checkbox", name="ada").check()
+    page.get_by_role("group").filter(has_text="How often").get_by_text("How often, and what follows").click()
+    page.get_by_label("One message for what comes within", exact=True).fill("0")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The rule outages is saved").wait_for()
+
+    said = json.loads(post.settings.read_text("utf-8"))["notify"]
+    assert said["rules"] == {
+        "alarms": {"kinds": ["alarm"], "to": ["push"]},  # what is built in does not go with the first of one's own
+        "outages": {"kinds": ["not_recording"], "to": ["ada"], "group": "0s"},
+    }
+    assert said["channels"]["hook"]["secret"] == "${NOTIFY_HOOK_SECRET}"
+    assert receiver.address not in post.settings.read_text("utf-8")
+    taken = len(receiver.taken)
+    page.get_by_role("button", name="Send a trial to whom outages tells").click()
+    wait(page, lambda: len(receiver.taken) > taken, "a trial of the rule arrives")
+    post.cameras.stop("gate")
+    wait(page, lambda: _outages(receiver) != [], "the rule tells")
+
+    page.get_by_role("button", name="Change hook").click()
+    page.get_by_text("Used by ada").wait_for()
+    page.get_by_label("With messages about events").select_option("picture")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The channel hook is saved").wait_for()
+    channel = json.loads(post.settings.read_text("utf-8"))["notify"]["channels"]["hook"]
+    assert channel == {**said["channels"]["hook"], "attach": "picture"}, "what was not typed stays"
+    for name in ("outages", "ada", "hook"):
+        page.get_by_role("button", name=f"Change {name}").click()
+        page.get_by_role("button", name="Remove", exact=True).click()
+        page.get_by_role("button", name="Really remove").click()
+        page.get_by_role("button", name=f"Change {name}").wait_for(state="detached")
+    left = json.loads(post.settings.read_text("utf-8"))["notify"]
+    assert left == {"channels": {}, "people": {}, "rules": {"alarms": said["rules"]["alarms"]}}
+    entries = [entry for entry in _entries(post) if entry["kind"] == "settings_applied" and "person" in entry["body"]]
+    assert len(entries) == 7, "each is an entry, with whoever did it"
+    assert not any(word in json.dumps(entries) for word in ("ada", "hook", SECRET, receiver.address))
+    refused = [said for said in watched.console if "status of 422" in said]
+    assert (len(refused), [said for said in watched.console if said not in refused], watched.foreign) == (1, [], [])
+    context.close()
+
+
 def _outages(receiver: HttpReceiver) -> list[dict[str, Any]]:
     """What was told of the camera that is off, the oldest first."""
     told = [json.loads(body).get("data", {}) for _, body in list(receiver.taken)]
@@ -119,13 +206,16 @@ def _outages(receiver: HttpReceiver) -> list[dict[str, Any]]:
 
 def _paused(post: RunningPost) -> tuple[int, str] | None:
     """Subject and kind of the newest pause in the ledger."""
+    found = [entry["body"] for entry in _entries(post) if entry["kind"] == "paused"]
+    return (found[-1]["person"]["subject"], found[-1]["kind"]) if found else None
+
+
+def _entries(post: RunningPost) -> list[dict[str, Any]]:
     reader = ArchiveReader([post.data])
     try:
-        entries = [json.loads(row.entry) for row in reader.entries(0, 1_000_000)]
+        return [json.loads(row.entry) for row in reader.entries(0, 1_000_000)]
     finally:
         reader.close()
-    found = [entry["body"] for entry in entries if entry["kind"] == "paused"]
-    return (found[-1]["person"]["subject"], found[-1]["kind"]) if found else None
 
 
 def test_the_service_worker_shows_what_it_is_pushed(post: RunningPost, chromium: Browser) -> None:
