@@ -1,8 +1,8 @@
 """One picture of each event: of the moment where it is seen best, decoded in a child, and gone when its footage is.
 
 `<folder>/<camera>/<2026-01-31>/<id>.jpg`, the day that of its begin in UTC. One loop: the events that have no picture yet, the newest first, one after another and at most
-for a part of the time, so that a thousand events are no load; then a sweep. An event that goes on gets a picture soon, and a better one when
-it is over. What cannot be decoded is tried three times. A picture is footage: it goes when the footage of its moment goes, by age, by room or by
+for a part of the time, so that a thousand events are no load; then a sweep. Where no event lacks one it waits to be told of a change (`changed`) and asks nothing. An event that goes on
+gets a picture soon, mere motion after five seconds or once somebody asks for it, and a better one when it is over. What cannot be decoded is tried three times. A picture is footage: it goes when the footage of its moment goes, by age, by room or by
 hand, and is not handed out from then on, whether the sweep has come to it or not.
 
 Owner of the folder: the server's loop that runs this. Nothing is flushed: what a cut leaves torn is made again.
@@ -38,6 +38,7 @@ TRIES = 3
 ROOM_BYTES = 256 << 20
 _AT_ONCE = 20
 _MOST_TRIED = 2_000
+_MOST_WANTED = 64
 _DAY_US = 86_400_000_000
 _STREAMS = ("main", "sub")
 _EPOCH = dt.date(1970, 1, 1)
@@ -78,22 +79,38 @@ class Pictures:
         self._clock = clock
         self._read = read
         self._tried: OrderedDict[str, int] = OrderedDict()
+        self._wanted: OrderedDict[str, None] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._lacking = True
         self._swept_us: int | None = None
         self.made = 0
         self.failed = 0
+
+    def changed(self) -> None:
+        """Events were stored: one of them may lack a picture."""
+        self._wake.set()
 
     async def run(self) -> None:
         """For ever. What fails costs a picture, and nothing else."""
         while True:
             rest_s = ROUND_S
+            self._wake.clear()
             try:
                 began_us = self._clock.boottime_us()
                 await self.run_once()
                 rest_s = max(ROUND_S, (self._clock.boottime_us() - began_us) / 1e6 * (1 / PART - 1))
+                if not self._lacking:
+                    await self._until_changed()
             except Exception as error:  # noqa: BLE001 - boundary: whatever goes wrong costs pictures, and the events go on
                 _log.warning("pictures of events are not made", reason=str(error) or repr(error))
                 rest_s = 10.0
             await self._clock.sleep(min(rest_s, 10.0))
+
+    async def _until_changed(self) -> None:
+        """Or until it is time to sweep."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SWEEP_US / 1e6):
+                await self._wake.wait()
 
     async def run_once(self) -> int:
         """One round; how many were made. Raises LongwatchError or OSError."""
@@ -101,11 +118,18 @@ class Pictures:
         if self._swept_us is None or now_us - self._swept_us >= SWEEP_US:
             await self._read(self.sweep)
             self._swept_us = now_us
-        until_us = int(await self._read(self._source.accounted_until_us))
+        self._lacking = True  # where this cannot be said
+        due, self._lacking = await self._read(self._due, list(self._wanted))
         done = 0
-        for stored in await self._read(self._store.to_picture, until_us, _AT_ONCE):
+        for stored in due:
             done += await self._make(stored)
+            self._wanted.pop(stored.event.id, None)
         return done
+
+    def _due(self, wanted: list[str]) -> tuple[list[Stored], bool]:
+        """Events whose picture is to be made now, and whether any lacks one. Blocks."""
+        due = self._store.to_picture(self._source.accounted_until_us(), _AT_ONCE, wanted)
+        return due, bool(due) or self._store.lacks_pictures()
 
     async def _make(self, stored: Stored) -> bool:
         event = stored.event
@@ -162,14 +186,24 @@ class Pictures:
         return self._folder / camera / (_EPOCH + dt.timedelta(days=from_us // _DAY_US)).isoformat() / f"{event}.jpg"
 
     async def of(self, stored: Stored) -> bytes | None:
-        """The JPEG, as long as its footage is held; None where there is none (yet)."""
-        if stored.pictured_us is None or await self._read(self._held, stored.event.camera, stored.pictured_us) is None:
+        """The JPEG, as long as its footage is held; None where there is none (yet): then it is made as soon as can be."""
+        if stored.pictured_us is None:
+            self._want(stored)
+            return None
+        if await self._read(self._held, stored.event.camera, stored.pictured_us) is None:
             return None
         path = self._path(stored.event.camera, stored.event.id, stored.event.from_us)
         try:
             return await asyncio.to_thread(path.read_bytes)
         except OSError:
             return None
+
+    def _want(self, stored: Stored) -> None:
+        if stored.event.to_us is None and not stored.away:
+            self._wanted[stored.event.id] = None
+            while len(self._wanted) > _MOST_WANTED:
+                self._wanted.popitem(last=False)
+            self._wake.set()
 
     def drop(self, gone: Iterable[tuple[str, str, int]]) -> None:
         """Pictures of events that are known no more: (camera, id, begin). Blocks."""

@@ -207,6 +207,8 @@ feeds = sa.Table(
 # be made, NULL while it is still to be. reviewed_by: clear text about a person, gone with an erasure. rev: of its last change that a hub is to hear of; rises
 # over all of them (`event_lives`). rev_last_us: its `last_us` then. sent_us: the moment that the picture shows that went to a hub, or is not to go. Written by
 # `events.store` and `events.outgoing` alone.
+UNPICTURED = "(pictured_us IS NULL OR (pictured_us != best_us AND pictured_us >= 0 AND to_us IS NOT NULL))"
+"""Of `events`: a picture is to be made, or a better one. Asked for in these very words, for SQLite to find the index."""
 events = sa.Table(
     "events",
     metadata,
@@ -237,6 +239,7 @@ events = sa.Table(
         "from_us",
         sqlite_where=sa.text("pictured_us >= 0 AND (sent_us IS NULL OR sent_us != pictured_us)"),
     ),
+    sa.Index("ix_events_unpictured", "from_us", sqlite_where=sa.text(UNPICTURED)),
     sa.Index("ix_events_from", "from_us", "id"),
     sa.Index("ix_events_camera", "camera", "from_us"),
     sa.Index("ix_events_kind", "kind", "from_us"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.wait import until
 
 from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
+from longwatch.base.tasks import ended
 from longwatch.events import EventStore, Pictures, Stored
-from longwatch.events.pictures import SWEEP_US, TRIES
+from longwatch.events.pictures import ROUND_S, SWEEP_US, TRIES
 from longwatch.model.events import Event, EventChange, Phase
 from longwatch.model.sessions import StreamKey
 from longwatch.server_db import ServerDb
@@ -33,10 +35,13 @@ class Held:
     """What is held of `gate`: all from first_us on, but for holes."""
 
     first_us: int | None = T0 - DAY
+    until_us: int = T0 + DAY
+    looks: int = 0
     holes: list[tuple[int, int]] = field(default_factory=list)
 
     def accounted_until_us(self) -> int:
-        return T0 + DAY
+        self.looks += 1
+        return self.until_us
 
     def stats(self, key: StreamKey) -> Totals:
         return Totals(self.first_us if key == StreamKey("gate", "main") else None)
@@ -140,3 +145,40 @@ async def test_what_is_dropped_takes_its_picture_along_and_names_of_others_make_
     await bench.pictures.run_once()
     bench.pictures.drop([(event.camera, event.id, event.from_us), ("..", "x", 0), ("gate", "../../x", 0)])
     assert bench.files() == []
+
+
+async def test_nothing_is_asked_while_no_event_lacks_a_picture(bench: Bench):
+    task = asyncio.create_task(bench.pictures.run())
+    try:
+        await until(lambda: bench.held.looks == 1)
+        for _ in range(5):
+            await bench.clock.advance(ROUND_S)
+        assert bench.held.looks == 1
+        bench.held.until_us = T0 - 1  # not durable yet: it is looked for until it is
+        seen(bench)
+        bench.pictures.changed()
+
+        async def looked(times: int) -> bool:
+            await bench.clock.advance(ROUND_S)
+            return bench.held.looks >= times
+
+        await until(lambda: looked(3))
+        assert bench.asked == []
+        bench.held.until_us = T0
+
+        async def made() -> int:
+            await bench.clock.advance(ROUND_S)
+            return bench.pictures.made
+
+        assert await until(made) == 1
+    finally:
+        await ended([task])
+
+
+async def test_whoever_asks_for_the_picture_of_what_has_just_begun_has_it_made(bench: Bench):
+    event = seen(bench, to_us=None)
+    bench.held.until_us = T0 + S
+    assert await bench.pictures.run_once() == 0
+    assert await bench.pictures.of(bench.one(event)) is None
+    assert await bench.pictures.run_once() == 1
+    assert await bench.pictures.of(bench.one(event)) == b"jpeg of %d, 960" % T0

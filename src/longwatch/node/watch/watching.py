@@ -206,6 +206,7 @@ class Watching:
                 now_us = self._clock.wall_us()
                 self._unsure.update((change.event.camera, now_us) for change in changes)
                 raise
+        self.pictures.changed()
         for change in changes:
             self._say(change)
         if any(group_of(change.event.kind) == "tamper" for change in changes):
