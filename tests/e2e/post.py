@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,12 @@ class RunningPost:
         }
         self.settings.write_text(json.dumps(settings, indent=2), encoding="utf-8")  # JSON is YAML
 
+    def change_settings(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """What `write_settings` wrote, changed in place."""
+        settings = json.loads(self.settings.read_text("utf-8"))
+        change(settings)
+        self.settings.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+
     def person(self, name: str, role: str, password: str = "") -> None:
         """Somebody who may sign in: what `longwatch user add` does, without a process for it. PASSWORD where none is given."""
         done: list[dict[str, Any]] = []
@@ -173,6 +179,26 @@ class RunningPost:
             self._process.wait()
             raise
         self._process = None
+
+
+@contextlib.contextmanager
+def post_of_its_own(
+    folder: Path, cameras: Mapping[str, tuple[str, Callable[[], SimulatedCamera]]], before: Callable[[RunningPost], object], *, detect: bool = False
+) -> Iterator[RunningPost]:  # fmt: skip
+    """One that a test may change, with an admin. cameras: name and maker by id. before: called when its settings are written, before it starts."""
+    made = Cameras()
+    post = RunningPost(folder, made)
+    try:
+        for camera, (_, make) in cameras.items():
+            made.add(camera, make)
+        post.write_settings({camera: name for camera, (name, _) in cameras.items()}, detect=detect)
+        before(post)
+        post.person(ADMIN, "admin")
+        post.start()
+        yield post
+    finally:
+        post.stop()
+        made.close()
 
 
 def running_post(folder: Path) -> Iterator[RunningPost]:

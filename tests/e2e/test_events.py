@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.axe import violations
 from tests.e2e.conftest import DEADLINE_MS, WHOLE, WHOLE_FLAGS
-from tests.e2e.post import ADMIN, PASSWORD, Cameras, RunningPost
-from tests.e2e.watched import Watched, visitor
+from tests.e2e.post import ADMIN, RunningPost, post_of_its_own
+from tests.e2e.watched import Watched, admin_at
 from tests.support.wait import until_now
 
 from longwatch.base.rfc3339 import parse_us
@@ -26,39 +26,25 @@ LOOK_S = 0.5  # each look is an answer of the post
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPost]:
     """A post that looks: one camera at a car park, where cars drive; and one that nobody looks at."""
-    cameras = Cameras()
-    post = RunningPost(tmp_path_factory.mktemp("events"), cameras)
-    try:
-        cameras.add("gate", lambda: SimulatedCamera({"main": LOT}))
-        cameras.add("shed", lambda: SimulatedCamera({"main": LOT}))
-        post.write_settings({"gate": "Main gate", "shed": "Shed"}, detect=True)
-        settings = json.loads(post.settings.read_text("utf-8"))
+
+    def looks(settings: dict[str, Any]) -> None:
         settings["cameras"]["shed"]["detect"] = False
-        settings["defaults"] = {
-            "detect": {"tamper": False}
-        }  # a clip in a loop is a replayed picture, and rightly said to be
-        post.settings.write_text(json.dumps(settings), "utf-8")
-        post.person(ADMIN, "admin")
-        post.start()
+        # A clip in a loop is a replayed picture, and rightly said to be.
+        settings["defaults"] = {"detect": {"tamper": False}}
+
+    def car_park() -> SimulatedCamera:
+        return SimulatedCamera({"main": LOT})
+
+    cameras = {"gate": ("Main gate", car_park), "shed": ("Shed", car_park)}
+    folder = tmp_path_factory.mktemp("events")
+    with post_of_its_own(folder, cameras, lambda post: post.change_settings(looks), detect=True) as post:
         yield post
-    finally:
-        post.stop()
-        cameras.close()
 
 
 @pytest.fixture
 def watched(own: RunningPost, browser: Browser) -> Iterator[Watched]:
-    context = visitor(browser, color_scheme="light", base_url=own.address)
-    one = Watched(context.new_page(), own.address)
-    one.listen()
-    one.page.goto(f"{own.address}/#/audit")  # without live pictures that nobody looks at
-    one.page.get_by_label("User", exact=True).fill(ADMIN)
-    one.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    one.page.get_by_role("button", name="Sign in", exact=True).click()
-    one.page.get_by_role("button", name=f"Sign out {ADMIN}").wait_for()
-    yield one
-    assert (one.console, one.foreign) == ([], [])
-    context.close()
+    with admin_at(browser, own.address) as one:
+        yield one
 
 
 def _pictured(page: Page) -> bool:

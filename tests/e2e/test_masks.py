@@ -14,8 +14,8 @@ import av
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.axe import violations
-from tests.e2e.post import ADMIN, PASSWORD, Cameras, RunningPost
-from tests.e2e.watched import Watched, visitor
+from tests.e2e.post import RunningPost, post_of_its_own
+from tests.e2e.watched import admin_at
 from tests.support.painted import bright_clip, brightest
 from tests.support.wait import until_now
 
@@ -44,21 +44,13 @@ FRAMES = """(of) => new Promise((done) => {
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPost]:
     """A post that this file may change: one camera, bright all over."""
     folder = tmp_path_factory.mktemp("masks")
-    clip = bright_clip(folder / "bright.mp4")
-    cameras = Cameras()
-    post = RunningPost(folder, cameras)
-    try:
-        cameras.add("gate", lambda: SimulatedCamera({"main": clip}))
-        modern = bright_clip(folder / "modern.mp4", "libx265")
-        cameras.add("tower", lambda: SimulatedCamera({"main": modern}))
-        post.write_settings({"gate": "Main gate", "tower": "Tower"})
-        _moved(post)
-        post.person(ADMIN, "admin")
-        post.start()
+    clip, modern = bright_clip(folder / "bright.mp4"), bright_clip(folder / "modern.mp4", "libx265")
+    cameras = {
+        "gate": ("Main gate", lambda: SimulatedCamera({"main": clip})),
+        "tower": ("Tower", lambda: SimulatedCamera({"main": modern})),
+    }
+    with post_of_its_own(folder, cameras, _moved) as post:
         yield post
-    finally:
-        post.stop()
-        cameras.close()
 
 
 def _moved(post: RunningPost) -> None:
@@ -81,26 +73,17 @@ def _moved(post: RunningPost) -> None:
 
 @pytest.fixture
 def page(own: RunningPost, browser: Browser) -> Iterator[Page]:
-    context = visitor(browser, color_scheme="light", base_url=own.address)
-    one = Watched(context.new_page(), own.address)
-    one.listen()
-    one.page.goto(f"{own.address}/#/audit")  # without live pictures that nobody looks at
-    one.page.get_by_label("User", exact=True).fill(ADMIN)
-    one.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    one.page.get_by_role("button", name="Sign in", exact=True).click()
-    one.page.get_by_role("button", name=f"Sign out {ADMIN}").wait_for()
-    until_now(lambda: _still(one.page) is not None, "there is a picture to draw on", every_s=0.3)
-    one.page.goto(f"{own.address}/#/masks/gate")
-    expect(one.page.get_by_role("heading", name="Masks and zones of Main gate")).to_be_visible()
-    picture = one.page.get_by_role("group", name="Picture of Main gate").locator("img")
-    until_now(
-        lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"),
-        "it has the picture's shape",
-        every_s=0.1,
-    )
-    yield one.page
-    assert (one.console, one.foreign) == ([], [])
-    context.close()
+    with admin_at(browser, own.address) as one:
+        until_now(lambda: _still(one.page) is not None, "there is a picture to draw on", every_s=0.3)
+        one.page.goto(f"{own.address}/#/masks/gate")
+        expect(one.page.get_by_role("heading", name="Masks and zones of Main gate")).to_be_visible()
+        picture = one.page.get_by_role("group", name="Picture of Main gate").locator("img")
+        until_now(
+            lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"),
+            "it has the picture's shape",
+            every_s=0.1,
+        )
+        yield one.page
 
 
 def _still(page: Page) -> av.VideoFrame | None:

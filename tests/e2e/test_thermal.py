@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e.axe import violations
-from tests.e2e.post import ADMIN, PASSWORD, Cameras, RunningPost
-from tests.e2e.watched import Watched, visitor
+from tests.e2e.post import ADMIN, RunningPost, post_of_its_own
+from tests.e2e.watched import Watched, admin_at
 from tests.support.thermal_camera import ThermalCamera, centikelvin, png, thermal_camera
 from tests.support.wait import until_now
 
@@ -39,12 +39,7 @@ def thermal() -> Iterator[ThermalCamera]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, thermal: ThermalCamera) -> Iterator[RunningPost]:
-    cameras = Cameras()
-    post = RunningPost(tmp_path_factory.mktemp("thermal"), cameras)
-    try:
-        cameras.add("oven", lambda: SimulatedCamera(ROOM))
-        post.write_settings({"oven": "Boiler house"})
-        settings = json.loads(post.settings.read_text("utf-8"))
+    def measures(settings: dict[str, Any]) -> None:
         settings["cameras"]["oven"] |= {
             "kind": "thermal",
             "radiometry": {
@@ -54,28 +49,17 @@ def own(tmp_path_factory: pytest.TempPathFactory, thermal: ThermalCamera) -> Ite
                 }
             },
         }  # fmt: skip
-        post.settings.write_text(json.dumps(settings), "utf-8")
-        post.person(ADMIN, "admin")
-        post.start()
+
+    cameras = {"oven": ("Boiler house", lambda: SimulatedCamera(ROOM))}
+    folder = tmp_path_factory.mktemp("thermal")
+    with post_of_its_own(folder, cameras, lambda post: post.change_settings(measures)) as post:
         yield post
-    finally:
-        post.stop()
-        cameras.close()
 
 
 @pytest.fixture
 def watched(own: RunningPost, browser: Browser) -> Iterator[Watched]:
-    context = visitor(browser, color_scheme="light", base_url=own.address, viewport={"width": 1440, "height": 900})
-    one = Watched(context.new_page(), own.address)
-    one.listen()
-    one.page.goto(f"{own.address}/#/audit")
-    one.page.get_by_label("User", exact=True).fill(ADMIN)
-    one.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    one.page.get_by_role("button", name="Sign in", exact=True).click()
-    one.page.get_by_role("button", name=f"Sign out {ADMIN}").wait_for()
-    yield one
-    assert (one.console, one.foreign) == ([], [])
-    context.close()
+    with admin_at(browser, own.address) as one:
+        yield one
 
 
 def opened(page: Page) -> None:

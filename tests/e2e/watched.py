@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from tests.e2e.post import ADMIN, PASSWORD
 
 # What keeps the shell fetches and compiles every page once more: only tests that are about it have it.
 NO_WORKER = "ServiceWorkerContainer.prototype.register = () => Promise.reject(new Error('not in this test'))"
@@ -45,3 +48,19 @@ class Watched:
         parts = urlsplit(url)
         if parts.scheme not in {"blob", "data"} and parts.netloc != urlsplit(self.address).netloc:
             self.foreign.append(url)
+
+
+@contextlib.contextmanager
+def admin_at(browser: Browser, address: str, **how: Any) -> Iterator[Watched]:
+    """A page of the admin, by day, where no live pictures play that nobody looks at. By the end of the block it has complained of nothing, and asked nobody else."""
+    context = visitor(browser, base_url=address, **{"color_scheme": "light", **how})
+    one = Watched(context.new_page(), address)
+    one.listen()
+    one.page.goto(f"{address}/#/audit")
+    one.page.get_by_label("User", exact=True).fill(ADMIN)
+    one.page.get_by_label("Password", exact=True).fill(PASSWORD)
+    one.page.get_by_role("button", name="Sign in", exact=True).click()
+    one.page.get_by_role("button", name=f"Sign out {ADMIN}").wait_for()
+    yield one
+    assert (one.console, one.foreign) == ([], [])
+    context.close()

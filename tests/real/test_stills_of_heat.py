@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.support.heat_of_a_post import SOON_S, heat_events, over_and_recorded
 from tests.support.post import Post, running_post
 from tests.support.thermal_camera import ThermalCamera, centikelvin, png, scene, thermal_camera
 from tests.support.wait import until_now
@@ -19,7 +20,6 @@ from longwatch.formats.bmff import Mp4File
 from longwatch.simulate.camera import ROOM, SimulatedCamera
 
 pytestmark = pytest.mark.slow
-SOON_S = 180.0
 PASSWORD = "hot-secret"
 SETTINGS = """kind: thermal
     radiometry:
@@ -47,14 +47,6 @@ def temperatures(post: Post) -> dict[str, Any]:
     return said.json()
 
 
-def events(post: Post) -> list[dict[str, Any]]:
-    said = post.get(
-        "/api/v1/events", **{"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "kind": "thermal"}
-    )
-    assert said.status_code == 200, said.text
-    return said.json()["items"]
-
-
 def issues(post: Post) -> list[tuple[str, str]]:
     said = post.get("/readyz")
     assert said.status_code == 200, said.text
@@ -79,7 +71,7 @@ def live_through(post: Post, camera: ThermalCamera) -> None:
     before = head["at"]
 
     camera.body = png(centikelvin(scene(95.0)))
-    (event,) = until_now(lambda: events(post), "the heat is an event", SOON_S)
+    (event,) = until_now(lambda: heat_events(post), "the heat is an event", SOON_S)
     assert (event["kind"], event["zones"], event["level"]) == ("thermal.hot", ["Too hot"], "alert")
     assert event["detail"] == "95.0 °C at Boiler, over 80 °C"
     hot, _ = answer(post, at=event["from"])
@@ -93,13 +85,8 @@ def live_through(post: Post, camera: ThermalCamera) -> None:
     camera.body = b"no picture at all"
     until_now(lambda: temperatures(post)["stills"]["trouble"], "that it cannot be read is said", SOON_S)
     camera.body = png(centikelvin(scene(30.0)))
-    until_now(lambda: events(post)[0]["to"], "it is over", SOON_S)
+    event = over_and_recorded(post)
     assert temperatures(post)["stills"]["trouble"] == ""
-    (event,) = events(post)
-    until_now(lambda: post.recorded_until("oven") > event["to"], "it is recorded up to there", SOON_S)
-    video = post.get("/api/v1/cameras/oven/video.mp4", **{"from": event["from"], "to": event["to"]})
-    assert video.status_code == 200, video.text
-    assert [track.fourcc for track in Mp4File.from_bytes(video.content).tracks if track.fourcc == "avc1"], "it plays"
     camera.status = 302
     camera.headers = {"Location": camera.url("/elsewhere")}
     until_now(lambda: temperatures(post)["stills"]["trouble"] == "none comes", "that none comes is said", SOON_S)

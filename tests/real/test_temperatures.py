@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.heat_of_a_post import SOON_S, heat_events, over_and_recorded
 from tests.support.post import Post, running_post
 from tests.support.wait import until_now
 
@@ -17,16 +18,7 @@ from longwatch.simulate.camera import ROOM, SimulatedCamera
 from longwatch.simulate.radiometry import ITEM
 
 pytestmark = pytest.mark.slow
-SOON_S = 180.0
 ASKED = "kind: thermal\n    radiometry: {alarms: [{name: Too hot, above: 80, for: 1s}]}"
-
-
-def events(post: Post) -> list[dict[str, Any]]:
-    answer = post.get(
-        "/api/v1/events", **{"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "kind": "thermal"}
-    )
-    assert answer.status_code == 200, answer.text
-    return answer.json()["items"]
 
 
 def measured(post: Post) -> list[dict[str, Any]]:
@@ -45,20 +37,13 @@ def live_through(post: Post, camera: SimulatedCamera) -> None:
     until_now(
         lambda: [(each["item"], each["highest"]) for each in measured(post)] == [(ITEM, 20.0)], "20 °C are read", SOON_S
     )
-    assert events(post) == []
+    assert heat_events(post) == []
     camera.celsius = 95.0
-    found = until_now(lambda: events(post), "the heat is an event", SOON_S)
+    found = until_now(lambda: heat_events(post), "the heat is an event", SOON_S)
     assert [(each["kind"], each["zones"], each["level"]) for each in found] == [("thermal.hot", ["Too hot"], "alert")]
     assert found[0]["detail"] == f"95.0 °C at {ITEM}, over 80 °C"
     camera.celsius = 30.0
-    until_now(lambda: events(post)[0]["to"], "it is over", SOON_S)
-    (event,) = events(post)
-    until_now(lambda: post.recorded_until("oven") > event["to"], "it is recorded up to there", SOON_S)
-    video = post.get("/api/v1/cameras/oven/video.mp4", **{"from": event["from"], "to": event["to"]})
-    assert video.status_code == 200, video.text
-    assert "avc1" in [track.fourcc for track in Mp4File.from_bytes(video.content).tracks], (
-        "the picture plays all the same"
-    )
+    over_and_recorded(post)
 
 
 def readings_in(file: Path) -> list[bytes]:
