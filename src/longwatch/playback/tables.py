@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, repeat
 from typing import TypeVar, cast
@@ -36,6 +37,8 @@ from longwatch.model.stores import SegmentRow, SegmentSource
 _TAIL_BYTES = 64 << 10
 _CACHE_BYTES = 24 << 20
 _KEPT_FILES = 8
+_KEPT_OPEN = 16
+"""Of so many open segments what was scanned is kept, so that only what was appended is read the next time."""
 TOGETHER = 8
 """So many tables are fetched at once: a minute of footage is two or three, and an hour on a disk that seeks is read in an eighth of the turns."""
 _T = TypeVar("_T")
@@ -237,6 +240,7 @@ class TableCache:
         self._tables: OrderedDict[tuple[object, ...], SegmentTable] = OrderedDict()
         self._bytes = 0
         self._made: OrderedDict[Hashable, object] = OrderedDict()
+        self._scanned: OrderedDict[Hashable, Scanned] = OrderedDict()
 
     def made(self, key: Hashable, make: Callable[[], _T], *, keep: Callable[[_T], bool]) -> _T:
         """What `make` makes, or made lately for the same key, and was to be kept: a player asks for one file in many ranges."""
@@ -275,7 +279,7 @@ class TableCache:
                 self._tables.move_to_end(key)
                 return known
         try:
-            table = read_table(source, row)
+            table = read_table(source, row, self._scanned_of)
         except BmffError as error:
             raise LongwatchError(
                 f"the segment {row.path} cannot be played", why=str(error), remedy="run `longwatch check`"
@@ -288,16 +292,48 @@ class TableCache:
                 self._bytes -= self._tables.popitem(last=False)[1].cost
         return table
 
+    def _scanned_of(self, row: SegmentRow, scan: Callable[[Scanned | None], Scanned]) -> Scanned:
+        """What an open segment holds by now, from what it held when it was asked for last."""
+        key = row.key, row.boot, row.run, row.sequence, row.path
+        with self._lock:
+            known = self._scanned.get(key)
+        found = scan(known)
+        with self._lock:
+            self._scanned[key] = found
+            self._scanned.move_to_end(key)
+            while len(self._scanned) > _KEPT_OPEN:
+                self._scanned.popitem(last=False)
+        return found
+
 
 def _key(row: SegmentRow) -> tuple[object, ...]:
     return row.key, row.boot, row.run, row.sequence, row.sealed, row.durable_bytes, row.wall_start_us, row.path
 
 
-def read_table(source: SegmentSource, row: SegmentRow) -> SegmentTable:
-    """Header and tail of a sealed segment; header and moofs of an open one. Raises BmffError and LongwatchError."""
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """The index of a segment's fragments before until_bytes. Never changed: what is made of it is a copy."""
+
+    index: SampleIndex
+    until_bytes: int
+
+
+_Scan = Callable[[Scanned | None], Scanned]
+
+
+def read_table(
+    source: SegmentSource, row: SegmentRow, kept: Callable[[SegmentRow, _Scan], Scanned] = lambda _, scan: scan(None)
+) -> SegmentTable:
+    """Header and tail of a sealed segment; header and moofs of an open one. kept: has what was scanned of an open one before. Raises BmffError and LongwatchError."""
     header = parse_header(source.read(row, 0, row.header_bytes))
     index = _closing_index(source, row) if row.sealed else None
-    return SegmentTable(row, header, index or _scanned_index(source, row, header.tracks))
+
+    def scan(known: Scanned | None) -> Scanned:
+        return _scanned(source, row, header.tracks, known)
+
+    if index is None:
+        index = _copied((scan(None) if row.sealed else kept(row, scan)).index)
+    return SegmentTable(row, header, index)
 
 
 def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None:
@@ -315,12 +351,28 @@ def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None
         return None
 
 
-def _scanned_index(source: SegmentSource, row: SegmentRow, tracks: Sequence[TrackFormat]) -> SampleIndex:
-    index = SampleIndex(tuple(TrackIndex(track.timescale) for track in tracks))
+def _scanned(source: SegmentSource, row: SegmentRow, tracks: Sequence[TrackFormat], known: Scanned | None) -> Scanned:
+    if known is None or known.until_bytes > row.durable_bytes or len(known.index.tracks) != len(tracks):
+        known = Scanned(SampleIndex(tuple(TrackIndex(track.timescale) for track in tracks)), row.header_bytes)
+    index, until = _copied(known.index), known.until_bytes
 
     def read(offset: int, size: int) -> bytes:
         return source.read(row, offset, size)
 
-    for found in scan_fragments(read, row.header_bytes, row.durable_bytes):
+    for found in scan_fragments(read, until, row.durable_bytes):
         add_to_index(index, found)
-    return index
+        until = found.offset + found.size
+    return Scanned(index, until)
+
+
+def _copied(index: SampleIndex) -> SampleIndex:
+    """Its columns are others': a table changes durations where it joins fragments."""
+    return SampleIndex(
+        tuple(
+            TrackIndex(
+                each.timescale, each.offsets[:], each.times[:], each.counts[:], each.sizes[:], each.durations[:],
+                each.cts_offsets[:], each.flags[:],
+            )
+            for each in index.tracks
+        )
+    )  # fmt: skip
