@@ -23,6 +23,7 @@ from tests.e2e.axe import violations
 from tests.e2e.conftest import STATIC
 from tests.e2e.watched import visitor
 from tests.support import wait
+from tests.support.sooner import NETWORK, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-network")]
 START_S = 240.0
@@ -117,7 +118,9 @@ def network() -> Iterator[Network]:
         "--listen",
         f"127.0.0.1:{_ports()}",
     ]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(NETWORK)
+    )
     try:
         yield Network(child, _said(child))
     finally:
