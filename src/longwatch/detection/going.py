@@ -29,6 +29,8 @@ BROADER = 0.2
 """In parts of how its height grows or shrinks (as logarithms), so much at least its width does: of a person who goes away, few cells wide, a little less than of his height."""
 STEADY = 0.3
 """Half of its steps are at least so fast, in parts of its speed over all of them: what jumped once and stands has gone nowhere, it has changed its shape."""
+OTHERS = 0.15
+"""Of the way of its foot, that another side of it makes too: what is covered or uncovered from below changes at that side alone."""
 ALONG, TOUCHING = 0.35, 1.5
 """Both sides of what goes somewhere go along, each at least so far in parts of its middle's way. A side that lies so near the picture's border may stay."""
 
@@ -58,6 +60,7 @@ def goes(
         len(steps) >= LONG_STEPS
         and math.hypot(x, foot) >= 1.5 * least
         and abs(foot) >= straight * stray_foot
+        and max(abs(left), abs(right), abs(top)) >= OTHERS * abs(foot)
         and _steady(taken[:, (0, 1, 2)], x, foot)
     )
 

@@ -344,7 +344,7 @@ class Looker:
         found = [
             blob
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
-            if not (blob.is_light or (blob.is_glow and (night or blob.floods(new.size))))
+            if not (blob.is_light or blob.dazzles(new.size) or (blob.is_glow and (night or blob.floods(new.size))))
             and not (blob.is_wet_glow and night and self._tracker.dense)
         ]
         if planes.count(new) > UNREST * new.size:

@@ -31,6 +31,8 @@ much that a mean is the drops' alone. A thing bends nearly all along its rim, an
 """
 FLOODED, HARD_EDGE = 0.15, 0.8
 """Part of the picture, and changed edge cells per cell of outline: what is larger, ends more softly, is brighter everywhere and nowhere sharp is light by day and at dusk too."""
+DAZZLING = 0.2
+"""Part of it that is burnt out: what is so large, and everywhere brighter, is a lamp's or a headlight's pool, however sharply it ends where the sensor gives up."""
 LEAST_EDGE = 0.35
 """Cells with a changed edge, per cell of outline."""
 SAME_TEXTURE = 0.8
@@ -85,6 +87,10 @@ class Blob:
         """The same where drops or flakes fall before it: sharp here and there."""
         soft = self.rim < SOFT_RIM and self.bends < SOFT_WITHIN
         return soft and self.brighter > GLOWING and LEAST_GLOW <= self.cells <= MOST_GLOW
+
+    def dazzles(self, all_cells: int) -> bool:
+        """Whether it fills so much of the picture, is everywhere brighter and burns so much of it out that it is light."""
+        return self.cells > FLOODED * all_cells and self.brighter > GLOWING and self.burnt > DAZZLING
 
     def floods(self, all_cells: int) -> bool:
         """Whether it fills so much of the picture, and ends so softly, that what shines there is light."""

@@ -172,6 +172,8 @@ class Tracker:
 
     def follow(self, found: Sequence[Blob], now_us: int, passed_s: float) -> tuple[list[Track], list[Track]]:
         """(tracks that were seen now, tracks that are over). Blobs are taken to the nearest track that may be the same, nearest pair first."""
+        over = [track for track in self.tracks if track.missed >= 2 and now_us - track.last_us > FORGET_S * 1e6]
+        self.tracks = [track for track in self.tracks if track not in over]
         pairs = self._pairs(found, now_us)
         taken: dict[int, int] = {}
         used: set[int] = set()
@@ -181,7 +183,6 @@ class Tracker:
                 used.add(j)
         confirmed = [track.confirmed for track in self.tracks]
         seen: list[Track] = []
-        over: list[Track] = []
         stay: list[Track] = []
         for i, track in enumerate(self.tracks):
             if i in taken:

@@ -98,6 +98,18 @@ def test_whoever_comes_into_that_snow_makes_it_curious():
     assert looker.curious
 
 
+def test_who_was_gone_for_two_looks_is_not_taken_for_a_flake_that_falls_later():
+    made = looked_at(*[boxed(30 - 3 * n, 40, 5, 8) for n in range(10)])
+    one = made.tracks[0]
+    assert one.confirmed
+    gone_us = one.last_us
+    made.follow([], gone_us + 200_000, 0.2)
+    made.follow([], gone_us + 1_000_000, 0.8)
+    assert made.tracks == [one], "two looks, but no two seconds"
+    seen, over = made.follow([boxed(4, 30, 2, 3)], gone_us + 6_000_000, 5.0)
+    assert (seen, over) == ([], [one])
+
+
 def after_key_frames(*looks: Blob, step_us: int = 200_000) -> Tracker:
     """What two key frames saw of one on his way, and looks after that."""
     made = tracker()

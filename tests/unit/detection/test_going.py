@@ -35,11 +35,16 @@ def test_who_walks_goes_and_so_does_who_enters_at_the_border():
         [(40, 30, 60 + 2 * n, 50) for n in range(8)],
         [(0, 0, 133, 88)] + [(6, 0, 125, 64)] * 7,
         [(0, 0, 160, 40 + (n % 2)) for n in range(8)],
+        [(96, 69, 98, 79 - 0.8 * n) for n in range(9)],
     ],
-    ids=["one side stays", "a jump", "all across"],
+    ids=["one side stays", "a jump", "all across", "uncovered from below"],
 )
 def test_what_changes_its_shape_goes_nowhere(boxes: list[tuple[float, float, float, float]]):
     assert not going.goes(steps(*boxes), 4, SIZE)
+
+
+def test_who_comes_nearer_with_his_head_where_it_was_goes():
+    assert going.goes(steps(*[(60 - 0.2 * n, 30, 64 + 0.2 * n, 40 + 0.8 * n) for n in range(9)]), 4, SIZE)
 
 
 def test_who_comes_nearer_grows_in_both_ways_and_what_fades_from_one_end_does_not():

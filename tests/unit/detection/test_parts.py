@@ -331,6 +331,22 @@ def test_what_is_sharp_here_and_there_is_a_glow_behind_drops(
     assert blob.is_wet_glow is glows, what
 
 
+@pytest.mark.parametrize(
+    ("what", "part", "brighter", "burnt", "dazzles"),
+    [
+        ("a headlight's pool on a wall", 0.25, 1.0, 0.4, True),
+        ("one that is small", 0.1, 1.0, 0.4, False),
+        ("a car in its own light", 0.25, 0.9, 0.4, False),
+        ("a white van", 0.25, 1.0, 0.1, False),
+    ],
+)
+def test_what_is_large_brighter_everywhere_and_burnt_out_is_light(
+    what: str, part: float, brighter: float, burnt: float, *, dazzles: bool
+):
+    blob = Blob(10, 10, 60, 50, 40, 35, round(part * 14_400), 110.0, 3.0, 0.1, 2.0, 0.5, brighter=brighter, burnt=burnt)
+    assert blob.dazzles(14_400) is dazzles, what
+
+
 def test_drops_before_a_glow_make_neither_it_nor_its_rim_sharp():
     xs, ys = np.meshgrid(np.arange(160, dtype=np.float32), np.arange(90, dtype=np.float32))
     usual = np.full((90, 160), 40, np.float32)
