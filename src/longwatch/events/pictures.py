@@ -36,7 +36,9 @@ PART = 0.25
 SWEEP_US = 60_000_000
 TRIES = 3
 ROOM_BYTES = 256 << 20
-_AT_ONCE = 20
+SOON_US = 5_000_000
+"""After its begin mere motion that goes on has its first picture: most is best seen by then, and needs no second."""
+_AT_ONCE, _MOST_LOOKED_AT = 20, 100
 _MOST_TRIED = 2_000
 _MOST_WANTED = 64
 _DAY_US = 86_400_000_000
@@ -81,7 +83,7 @@ class Pictures:
         self._tried: OrderedDict[str, int] = OrderedDict()
         self._wanted: OrderedDict[str, None] = OrderedDict()
         self._wake = asyncio.Event()
-        self._lacking = True
+        self.waits_s = 0.0
         self._swept_us: int | None = None
         self.made = 0
         self.failed = 0
@@ -99,7 +101,7 @@ class Pictures:
                 began_us = self._clock.boottime_us()
                 await self.run_once()
                 rest_s = max(ROUND_S, (self._clock.boottime_us() - began_us) / 1e6 * (1 / PART - 1))
-                if not self._lacking:
+                if self.waits_s:
                     await self._until_changed()
             except Exception as error:  # noqa: BLE001 - boundary: whatever goes wrong costs pictures, and the events go on
                 _log.warning("pictures of events are not made", reason=str(error) or repr(error))
@@ -107,9 +109,9 @@ class Pictures:
             await self._clock.sleep(min(rest_s, 10.0))
 
     async def _until_changed(self) -> None:
-        """Or until it is time to sweep."""
+        """Or until one is due, or it is time to sweep."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SWEEP_US / 1e6):
+            async with asyncio.timeout(self.waits_s):
                 await self._wake.wait()
 
     async def run_once(self) -> int:
@@ -118,18 +120,26 @@ class Pictures:
         if self._swept_us is None or now_us - self._swept_us >= SWEEP_US:
             await self._read(self.sweep)
             self._swept_us = now_us
-        self._lacking = True  # where this cannot be said
-        due, self._lacking = await self._read(self._due, list(self._wanted))
+        due, self.waits_s = await self._read(self._due)
         done = 0
         for stored in due:
             done += await self._make(stored)
             self._wanted.pop(stored.event.id, None)
         return done
 
-    def _due(self, wanted: list[str]) -> tuple[list[Stored], bool]:
-        """Events whose picture is to be made now, and whether any lacks one. Blocks."""
-        due = self._store.to_picture(self._source.accounted_until_us(), _AT_ONCE, wanted)
-        return due, bool(due) or self._store.lacks_pictures()
+    def _due(self) -> tuple[list[Stored], float]:
+        """Events whose picture is to be made now; and how long none will be, if nothing changes. Blocks."""
+        until_us = self._source.accounted_until_us()
+        waits = [(self._waits_us(each, until_us), each) for each in self._store.to_picture(until_us, _MOST_LOOKED_AT)]
+        due = [each for wait_us, each in waits if wait_us <= 0][:_AT_ONCE]
+        return due, 0.0 if due else min([SWEEP_US, *[wait_us for wait_us, _ in waits]]) / 1e6
+
+    def _waits_us(self, stored: Stored, until_us: int) -> int:
+        """How long its picture waits yet; what is recorded by now reaches to until_us."""
+        event = stored.event
+        if event.to_us is not None or stored.level or event.id in self._wanted:
+            return max(0, event.best_us - until_us)
+        return max(0, event.best_us - until_us, event.from_us + SOON_US - until_us)
 
     async def _make(self, stored: Stored) -> bool:
         event = stored.event

@@ -21,7 +21,6 @@ from longwatch.server_db.schema import UNPICTURED, counters, events
 MOST_ROWS = 1_000_000
 TELL_EVERY_US = 30_000_000
 """A hub hears no more often than this that an event goes on: how it begins and ends it hears at once."""
-SOON_US = 5_000_000
 _COUNTER = "events_rev"
 _UNSENT = sa.text("pictured_us >= 0 AND (sent_us IS NULL OR sent_us != pictured_us)")  # as the index of these has it
 _SQL = EventSql(events, events.c.reviewed_us.is_not(None))
@@ -53,16 +52,10 @@ _PICTURED = (
     .where(events.c.id == sa.bindparam("event"))
     .values(pictured_us=sa.bindparam("at_us"), rev=sa.bindparam("number"))
 )
-_DUE = sa.or_(
-    events.c.to_us.is_not(None), events.c.level > 0, events.c.from_us <= sa.bindparam("begun_us"),
-    events.c.id.in_(sa.bindparam("wanted", expanding=True)),
-)  # fmt: skip
 _TO_PICTURE = (
-    sa.select(events)
-    .where(sa.text(UNPICTURED), events.c.best_us <= sa.bindparam("now_us"), _DUE)
-    .order_by(events.c.from_us.desc()).limit(sa.bindparam("most"))
+    sa.select(events).where(sa.text(UNPICTURED))
+    .order_by(events.c.best_us > sa.bindparam("now_us"), events.c.from_us.desc()).limit(sa.bindparam("most"))
 )  # fmt: skip
-_UNPICTURED = sa.select(events.c.id).where(sa.text(UNPICTURED)).limit(1)
 
 
 class EventStore:
@@ -207,18 +200,13 @@ class EventStore:
         with self._engine.connect() as connection:
             return [event_of(row) for row in connection.execute(_SQL.blind(asked, limit)).mappings()][::-1]
 
-    def to_picture(self, now_us: int, limit: int, wanted: Iterable[str] = ()) -> list[Stored]:
-        """Those whose picture is to be made by now, or shows a worse moment than is known, the newest first. An event that goes on gets one soon (of mere motion after
-        SOON_US: most are best seen by then, and need no second; one that is wanted at once), and another when it is over.
+    def to_picture(self, now_us: int, limit: int) -> list[Stored]:
+        """Those that have no picture, and those that are over and have been seen better than theirs shows; the newest first, but for what is seen best after now_us: it
+        comes last.
         """
-        asked = {"now_us": now_us, "most": limit, "begun_us": now_us - SOON_US, "wanted": list(wanted)}
         with self._engine.connect() as connection:
-            return [_stored(row) for row in connection.execute(_TO_PICTURE, asked).mappings()]
-
-    def lacks_pictures(self) -> bool:
-        """Whether there is any whose picture is still to be made, now or later."""
-        with self._engine.connect() as connection:
-            return connection.execute(_UNPICTURED).first() is not None
+            rows = connection.execute(_TO_PICTURE, {"now_us": now_us, "most": limit}).mappings()
+            return [_stored(row) for row in rows]
 
 
 def _is_told(connection: sa.Connection, change: EventChange) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from longwatch.base.clock import ManualClock
 from longwatch.base.errors import LongwatchError
 from longwatch.base.tasks import ended
 from longwatch.events import EventStore, Pictures, Stored
-from longwatch.events.pictures import ROUND_S, SWEEP_US, TRIES
+from longwatch.events.pictures import ROUND_S, SOON_US, SWEEP_US, TRIES
 from longwatch.model.events import Event, EventChange, Phase
 from longwatch.model.sessions import StreamKey
 from longwatch.server_db import ServerDb
@@ -149,36 +149,53 @@ async def test_what_is_dropped_takes_its_picture_along_and_names_of_others_make_
 
 async def test_nothing_is_asked_while_no_event_lacks_a_picture(bench: Bench):
     task = asyncio.create_task(bench.pictures.run())
+
+    async def made(many: int) -> bool:
+        await bench.clock.advance(ROUND_S)
+        return bench.pictures.made >= many
+
     try:
-        await until(lambda: bench.held.looks == 1)
+        seen(bench, 1)
+        bench.pictures.changed()
+        await until(lambda: made(1))
+
+        async def rests() -> bool:
+            await bench.clock.advance(ROUND_S)
+            return bench.pictures.waits_s == SWEEP_US / 1e6
+
+        await until(rests)
+        looks = bench.held.looks
         for _ in range(5):
             await bench.clock.advance(ROUND_S)
-        assert bench.held.looks == 1
+        assert bench.held.looks == looks
         bench.held.until_us = T0 - 1  # not durable yet: it is looked for until it is
-        seen(bench)
+        seen(bench, 2)
         bench.pictures.changed()
 
-        async def looked(times: int) -> bool:
+        async def looked() -> bool:
             await bench.clock.advance(ROUND_S)
-            return bench.held.looks >= times
+            return bench.held.looks >= looks + 3
 
-        await until(lambda: looked(3))
-        assert bench.asked == []
+        await until(looked)
+        assert len(bench.asked) == 1
         bench.held.until_us = T0
-
-        async def made() -> int:
-            await bench.clock.advance(ROUND_S)
-            return bench.pictures.made
-
-        assert await until(made) == 1
+        await until(lambda: made(2))
     finally:
         await ended([task])
 
 
-async def test_whoever_asks_for_the_picture_of_what_has_just_begun_has_it_made(bench: Bench):
-    event = seen(bench, to_us=None)
-    bench.held.until_us = T0 + S
-    assert await bench.pictures.run_once() == 0
-    assert await bench.pictures.of(bench.one(event)) is None
+async def test_mere_motion_that_goes_on_is_pictured_after_a_while_and_at_once_where_somebody_asks(bench: Bench):
+    motion, wanted = seen(bench, 1, to_us=None), seen(bench, 2, to_us=None)
+    line = replace(motion, id=f"{3:022x}", kind="motion.line")
+    bench.store.keep([EventChange(Phase.NEW, line)])
+    bench.held.until_us = T0 + SOON_US - 1
+    assert await bench.pictures.of(bench.one(wanted)) is None
+    assert await bench.pictures.run_once() == 2
+    assert [bench.one(each).pictured_us for each in (motion, wanted, line)] == [None, T0, T0]
+    assert await bench.pictures.of(bench.one(wanted)) == b"jpeg of %d, 960" % T0
+    bench.held.until_us += 1
     assert await bench.pictures.run_once() == 1
-    assert await bench.pictures.of(bench.one(event)) == b"jpeg of %d, 960" % T0
+    over = seen(bench, 4)
+    bench.held.until_us = T0
+    assert await bench.pictures.run_once() == 1, "what is over waits for nothing"
+    assert bench.one(over).pictured_us == T0
