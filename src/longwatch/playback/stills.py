@@ -19,7 +19,7 @@ from longwatch.model.stores import SegmentRow, SegmentSource
 from longwatch.pictures import SlotsFullError, plain_environment
 from longwatch.playback.selection import NoVideoError
 from longwatch.playback.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
-from longwatch.playback.tables import SegmentTable, TableCache, TrackTable
+from longwatch.playback.tables import SegmentTable, TableCache, TrackTable, read_stretch
 
 _DECODERS = {Codec.H264: ("h264", b"avcC"), Codec.H265: ("hevc", b"hvcC"), Codec.MJPEG: ("mjpeg", b"")}
 _VISUAL_ENTRY_BYTES = 8 + 78
@@ -276,7 +276,12 @@ def _last_sync(
 ) -> tuple[SegmentTable, TrackTable, int] | None:
     if row is None:
         return None
-    table = cache.table(source, row)
+    part = None if row.sealed else read_stretch(source, row, at_us)
+    found = None if part is None else _sync_in(part, at_us)
+    return found or _sync_in(cache.table(source, row), at_us)
+
+
+def _sync_in(table: SegmentTable, at_us: int) -> tuple[SegmentTable, TrackTable, int] | None:
     video = table.video
     if video is None:
         return None

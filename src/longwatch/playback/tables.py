@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, repeat
 from typing import TypeVar, cast
@@ -336,6 +336,35 @@ def read_table(
     return SegmentTable(row, header, index)
 
 
+def read_stretch(source: SegmentSource, row: SegmentRow, at_us: int) -> SegmentTable | None:
+    """Of an open segment only what it takes to decode what is shown at a moment: the fragments from the last sync sample on, and one after that moment. None where that
+    cannot be said. An open segment is asked for again and again, and each time it is another. Raises LongwatchError.
+    """
+    media = -(-(at_us + 1 - row.wall_start_us + row.start_90k * 100 // 9) * 9 // 100)
+    fragments = source.fragments(row)
+    first = last = None
+    for n, each in enumerate(fragments):
+        if each.start_90k >= media:
+            break
+        last = n
+        if any(each.start_90k + sync < media for sync in each.sync_offsets_90k):
+            first = n
+    if first is None or last is None:
+        return None
+    end = fragments[min(last + 1, len(fragments) - 1)]
+    try:
+        header = parse_header(source.read(row, 0, row.header_bytes))
+        known = Scanned(_empty(header.tracks), fragments[first].offset)
+        part = replace(row, durable_bytes=end.offset + end.size)
+        return SegmentTable(row, header, _scanned(source, part, header.tracks, known).index)
+    except BmffError:
+        return None
+
+
+def _empty(tracks: Sequence[TrackFormat]) -> SampleIndex:
+    return SampleIndex(tuple(TrackIndex(track.timescale) for track in tracks))
+
+
 def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None:
     """The index in the closing box; None where the file has none, or it is damaged: its fragments can still be scanned."""
     try:
@@ -353,7 +382,7 @@ def _closing_index(source: SegmentSource, row: SegmentRow) -> SampleIndex | None
 
 def _scanned(source: SegmentSource, row: SegmentRow, tracks: Sequence[TrackFormat], known: Scanned | None) -> Scanned:
     if known is None or known.until_bytes > row.durable_bytes or len(known.index.tracks) != len(tracks):
-        known = Scanned(SampleIndex(tuple(TrackIndex(track.timescale) for track in tracks)), row.header_bytes)
+        known = Scanned(_empty(tracks), row.header_bytes)
     index, until = _copied(known.index), known.until_bytes
 
     def read(offset: int, size: int) -> bytes:
