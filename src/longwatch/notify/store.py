@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from longwatch.base.messages import ENGLISH
 from longwatch.notify.letter import Letter
@@ -69,6 +70,14 @@ class ChannelCounts:
     summarised: int = 0
 
 
+def _kept_statement() -> sa.Executable:
+    statement = insert(state)
+    return statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded.value})
+
+
+_KEPT = _kept_statement()
+
+
 class NotifyStore:
     """See the module."""
 
@@ -85,9 +94,11 @@ class NotifyStore:
     def keep(self, drafts: Sequence[Draft], kept: Mapping[str, Any]) -> None:
         """Invariants 1 and 2."""
         with self._engine.begin() as connection:
-            for name, value in kept.items():
-                connection.execute(sa.delete(state).where(state.c.name == name))
-                connection.execute(sa.insert(state).values(name=name, value=json.dumps(value, separators=(",", ":"))))
+            if kept:
+                said = [
+                    {"name": name, "value": json.dumps(value, separators=(",", ":"))} for name, value in kept.items()
+                ]
+                connection.execute(_KEPT, said)
             for draft in drafts:
                 self._add(connection, draft)
 
