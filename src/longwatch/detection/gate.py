@@ -61,11 +61,11 @@ _OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.
 
 @dataclass(frozen=True, slots=True)
 class GateOptions:
-    """key_us: a quiet scene's sync samples are looked at about so often. hold_us: how long it stays open after sizes last said so; found_us: after something was found; vain_after_us: so long
-    after it opened, or something was last found, sizes alone hold it open no more. learn_us: how long sizes
+    """key_us: a quiet scene's sync samples are looked at about so often. hold_us: how long it stays open after sizes last said so; found_us: after something was surely found; wonder_us: after
+    something that may be nothing; vain_after_us: so long after it opened, or something was last found, sizes alone hold it open no more. learn_us: how long sizes
     are watched before they open it. smooth_us: over how long sizes are averaged: one for what is sudden, one for what is small and lasts. level_us: how soon a
     new level is what is usual. deaf: where it opens only at more than so much (of the logarithm of sizes, averaged over the longer time) a sync sample is looked at
-    twice as often. vain_us: so often it may open for nothing; it becomes more or less wary until that is so. less_us: how long sizes are far smaller before that
+    twice as often, while it is attentive. vain_us: so often it may open for nothing; it becomes more or less wary until that is so. less_us: how long sizes are far smaller before that
     opens it; lull_us: what is over sooner is a lull, after which sizes tell nothing for after_us: a thermal camera holds its picture for a second while it calibrates,
     and its encoder then catches up. The next sync sample is looked at.
 
@@ -77,6 +77,7 @@ class GateOptions:
     key_us: int = 4_000_000
     hold_us: int = 2_000_000
     found_us: int = 2_500_000
+    wonder_us: int = 1_200_000
     vain_after_us: int = 2_500_000
     learn_us: int = 10_000_000
     smooth_us: tuple[int, int] = (300_000, 1_500_000)
@@ -232,9 +233,14 @@ class Gate:
             if not self._opened_by_size:
                 self.missed += 1
                 self._factor = max(self.options.most_wary, self._factor * 0.85)
-        self._until_us = max(self._until_us, wall_us + self.options.found_us)
+        long = sure or self._attends(wall_us)
+        self._until_us = max(self._until_us, wall_us + (self.options.found_us if long else self.options.wonder_us))
 
     # -- inside
+
+    def _attends(self, wall_us: int) -> bool:
+        """Whether something was confirmed lately: activity comes in clusters."""
+        return wall_us < self._attentive_until_us
 
     def _step(self, wall_us: int) -> int:
         last, self._last_us = self._last_us, wall_us
@@ -299,12 +305,14 @@ class Gate:
         """The sync sample nearest to the time: not the first after it, which may be a whole group later."""
         if self._key_us is None or wall_us < self._key_us:
             return True
-        each_us = self.options.key_us // 2 if self.is_deaf else self.options.key_us
+        each_us = self.options.key_us
+        if self._attends(wall_us) and self.is_deaf:
+            each_us //= 2
         return wall_us - self._key_us >= each_us - min(self._group_us, each_us) // 2
 
     @property
     def is_deaf(self) -> bool:
-        """Whether sizes stray so far that they hide who passes by: then pictures are asked twice as often."""
+        """Whether sizes stray so far that they hide who passes by: then pictures are asked twice as often, for as long as it is attentive."""
         return self._factor * self._stray[1] > self.options.deaf
 
     def _between(self, size_bytes: int, step_us: int, wall_us: int) -> None:
@@ -440,7 +448,8 @@ class Gate:
         self._opened_us = wall_us
         self._opened_by_size = by_size
         self._found_since_open = False
-        self._until_us = wall_us + self.options.hold_us
+        wonders = why is Why.FOUND and not self._attends(wall_us)
+        self._until_us = wall_us + (self.options.wonder_us if wonders else self.options.hold_us)
         self.opened += 1
 
     def _close(self, wall_us: int) -> None:

@@ -244,7 +244,7 @@ def test_what_was_lost_on_the_way_is_a_hole_and_nothing_that_builds_on_it_is_dec
     camera = Camera(StreamWatch(5.0))
     camera.send(101)
     do(camera.watch)
-    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True)
+    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
     camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
     camera.send(2)
     do(camera.watch)
@@ -263,7 +263,7 @@ def opened(camera: Camera) -> None:
     """With the gate open, and something to do."""
     camera.send(101)
     do(camera.watch)
-    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True)
+    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
     camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
 
 
