@@ -127,25 +127,33 @@ class Background:
         if made is None:
             raise ValueError("learning goes on from a comparison")
         best, hit = made.apart, made.first
-        masks = [hit.view(np.uint8).copy()]
+        first = hit.view(np.uint8)
+        masks = [first.copy() if made.at.size else first]
+        some = [made.at.size < first.size]
+        missing = made.at.size
         for aside, near in zip(made.asides, made.hits, strict=True):
             mask = np.zeros(self.shape, np.uint8)
-            nearest = near & ~hit.ravel()[made.at]
-            here = made.at[nearest]
-            mask.ravel()[here] = 1
-            best.ravel()[here], hit.ravel()[here] = aside[nearest], True
+            if missing:
+                nearest = near & ~hit.ravel()[made.at]
+                here = made.at[nearest]
+                mask.ravel()[here] = 1
+                best.ravel()[here], hit.ravel()[here] = aside[nearest], True
+                missing -= here.size
+                some.append(here.size > 0)
+            else:
+                some.append(False)
             masks.append(mask)
         for k, mask in enumerate(masks):
             planes.nearer(mask, self._weights[k], weight, free)
-            if planes.count(mask):
+            if some[k]:
                 planes.nearer(picture, self._means[k], mean_rate, mask if free is None else planes.both(mask, free))
         known = hit.view(np.uint8)
         best *= np.float32(1.25)
         planes.nearer(best, self._spread, spread_rate, known if free is None else planes.both(known, free))
         planes.clip(self._spread, LEAST_SPREAD, MOST_SPREAD)
         planes.nearer(new, self._flicker, min(1 - math.exp(-passed_s / FLICKER_S), FASTEST), free)
-        missed = planes.not_of(known) if free is None else planes.both(planes.not_of(known), free)
-        if planes.count(missed):
+        if missing:
+            missed = planes.not_of(known) if free is None else planes.both(planes.not_of(known), free)
             planes.copied(picture, missed, self._means[-1])
             planes.copied(np.full(self.shape, weight, np.float32), missed, self._weights[-1])
         self._sort()

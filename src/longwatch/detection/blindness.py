@@ -108,9 +108,9 @@ class Blindness:
 
     def _learn(self, cells: F32, glare: float, seen: Likeness, passed_s: float) -> None:
         other = abs(seen.broad - 1) > OTHER_GAIN or abs(seen.raised) > OTHER_LEVELS
-        lit = light.between(self._view.usual, cells) if other else light.Light()
+        lit = light.between(self._view.usual, cells) if other and seen.kept > 0.8 else light.Light()
         veiled = lit.gain < 1 and seen.raised > VEIL
-        if lit.changed and lit.explained > 0.6 and seen.kept > 0.8 and lit.gain > 0.7 and not veiled:
+        if lit.changed and lit.explained > 0.6 and lit.gain > 0.7 and not veiled:
             part = min(0.1 * passed_s, 0.4)
             self._view.relight(1 + part * (lit.gain - 1), part * lit.offset)
         self._view.learn(cells, glare, passed_s)

@@ -59,9 +59,8 @@ def is_grey(picture: Picture) -> bool:
     """Whether a picture has no colours, though it could: by infra-red, or of the dark."""
     if picture.chroma is None:
         return False
-    some = picture.chroma[:, ::4, ::4].astype(np.float32)
-    some -= 128
-    return float(np.abs(some, out=some).sum()) < GREY * some.size
+    some = picture.chroma[:, ::4, ::4].astype(np.int16) - np.int16(128)
+    return int(np.abs(some).sum()) < GREY * some.size
 
 
 def wrong_with(picture: Picture) -> str:

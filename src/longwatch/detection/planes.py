@@ -27,6 +27,12 @@ def shrunk(plane: NDArray[Any], width: int, height: int) -> F32:
     return small.astype(np.float32, copy=False)
 
 
+def enlarged(plane: F32, width: int, height: int) -> F32:
+    """Of a coarse grid, each cell of a finer one: between the means around it."""
+    large: F32 = _cv.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large
+
+
 def averaged(plane: F32, width: int, height: int) -> F32:
     """As `shrunk`, by two products of matrices: a quarter of its cost where the sides do not divide, and dearer where they do."""
     rows, columns = plane.shape
@@ -43,6 +49,11 @@ def _parts(many: int, few: int) -> F32:
     inside = np.minimum(at + 1, to) - np.maximum(at, from_)
     made: F32 = (np.clip(inside, 0, None) * (few / many)).astype(np.float32)
     return made
+
+
+def strength(plane: F32) -> float:
+    """The sum of how far its cells lie from 0."""
+    return float(_cv.norm(plane, cv2.NORM_L1))
 
 
 def absdiff(a: F32, b: F32) -> F32:
@@ -136,8 +147,10 @@ def shifted(plane: F32, dx: float, dy: float) -> F32:
 
 def spectrum(plane: F32) -> NDArray[np.complex64]:
     """Of a plane under a Hanning window: the half of it that is not the mirror of the other."""
-    made: F32 = _cv.dft(plane * _window(*plane.shape), flags=cv2.DFT_COMPLEX_OUTPUT)
-    return np.ascontiguousarray(made.view(np.complex64)[:, : plane.shape[1] // 2 + 1, 0])
+    down, across = _turns(*plane.shape)
+    half = np.dot(plane * _window(*plane.shape), across)
+    made: NDArray[np.complex64] = np.dot(down, half.view(np.complex64))
+    return made
 
 
 def correlated(
@@ -158,6 +171,17 @@ def correlated(
     total = float(near.sum()) or 1.0
     x, y = column + float(near.sum(axis=0) @ _NEAR) / total, row + float(near.sum(axis=1) @ _NEAR) / total
     return x - width if x > width / 2 else x, y - height if y > height / 2 else y, total
+
+
+@lru_cache(maxsize=4)
+def _turns(height: int, width: int) -> tuple[NDArray[np.complex64], F32]:
+    """What makes half a spectrum of a plane: the way back from `_waves`, as cheap."""
+    rows, columns, count = np.arange(height), np.arange(width), width // 2 + 1
+    down = np.exp(-2j * np.pi * np.outer(rows, rows) / height)
+    turns = np.exp(-2j * np.pi * np.outer(columns, np.arange(count)) / width)
+    across = np.empty((width, 2 * count), np.float32)
+    across[:, 0::2], across[:, 1::2] = turns.real, turns.imag
+    return down.astype(np.complex64), across
 
 
 @lru_cache(maxsize=4)

@@ -56,7 +56,7 @@ LEAST_LEVELS = 0.2
 """Mean strength of what is left in a picture, in grey levels: rounding alone makes half of it."""
 LEAST_NOISE = 0.03
 """Mean strength of what is left in a picture, in spreads; with less there is nothing to tell pictures apart by."""
-GROUND_S = 20.0
+GROUND_S = 40.0
 """How steep the background is, and how restless, is asked so often: it learns far more slowly, and a picture and its copy never met the same."""
 
 
@@ -212,13 +212,18 @@ def fingerprint(left: F32, ground: _Ground) -> U8 | None:
     left *= ground.weight
     left -= ground.own * np.float32(float(np.vdot(left, ground.own)) / ground.own2)
     np.clip(left, np.float32(-CLIP), np.float32(CLIP), out=left)
-    if float(np.abs(left).sum()) < LEAST_NOISE * ground.many:
+    if planes.strength(left) < LEAST_NOISE * ground.many:
         return None
     order, signs = _groups(left.size)
     signed = np.take(left.ravel(), order)
     signed *= signs
-    sums = signed.reshape(BITS, -1) @ np.ones(order.size // BITS, np.float32)
+    sums = signed.reshape(BITS, -1) @ _ones(order.size // BITS)
     return np.packbits(sums > 0)
+
+
+@lru_cache(maxsize=8)
+def _ones(count: int) -> F32:
+    return np.ones(count, np.float32)
 
 
 @lru_cache(maxsize=8)

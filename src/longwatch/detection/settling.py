@@ -83,5 +83,5 @@ class Settling:
 def _is_burnt(cells: F32, usual: F32, mean: float) -> bool:
     if mean < MOSTLY * BURNT:
         return False
-    over = [planes.count((plane > BURNT).view("u1")) for plane in (cells, usual)]
-    return over[0] - over[1] > MOSTLY * cells.size
+    over = planes.count((cells > BURNT).view("u1"))
+    return over > MOSTLY * cells.size and over - planes.count((usual > BURNT).view("u1")) > MOSTLY * cells.size

@@ -33,7 +33,7 @@ LEAST_BLOCKS = 10
 GLARE = 247
 FIRST_LOOKS = 4
 LEARN_S = 240.0
-EDGES_S = 20.0
+EDGES_S = 40.0
 """The reference's edges and shades are taken anew so often: it learns far more slowly."""
 _TINY = 1e-6
 
@@ -116,7 +116,7 @@ class View:
         here_x, here_y = planes.gradient(cells)
         fine_x, fine_y, had = was.fine_x, was.fine_y, was.fine2
         if hidden is not None:
-            seen = 1 - hidden
+            seen = planes.not_of(hidden).astype(np.float32)
             fine_x, fine_y = fine_x * seen, fine_y * seen
             here_x, here_y = here_x * seen, here_y * seen
             had = float(np.vdot(fine_x, fine_x) + np.vdot(fine_y, fine_y)) + _TINY
@@ -189,7 +189,7 @@ def _blocks(plane: F32) -> F32:
 
 def _shades(was: F32, now: F32) -> tuple[float, float, float, float]:
     """(regression of now on was, correlation, deviation of now, of was)."""
-    was0, now0 = was - was.mean(), now - now.mean()
+    was0, now0 = was - was.sum() / was.size, now - now.sum() / now.size
     var_was, var_now = float(np.vdot(was0, was0)) / was.size, float(np.vdot(now0, now0)) / now.size
     cov = float(np.vdot(was0, now0)) / was.size
     return cov / (var_was + _TINY), cov / ((var_was * var_now) ** 0.5 + _TINY), var_now**0.5, var_was**0.5
