@@ -43,6 +43,8 @@ SPECK = 30.0
 SMALL_PART = 0.02
 """Of the picture: what is smaller is not confirmed in unrest. A light that sweeps, and an exposure that answers it, leave such ghosts all around."""
 PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
+ARRIVED_HITS, ONE_SIDED = 5, 0.1
+"""Close looks in which what came between two of them must stand there; and the least part of it that is lighter than the ground, and that is darker: less is a lamp that went on or out."""
 CROWD = 0.5
 """Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
 CROWD_S = 8.0
@@ -118,6 +120,8 @@ class Track:
     present: float = 1.0
     """The part of the last looks that saw it."""
     way: float = 0.0
+    came: bool = False
+    """Whether the look before the first that saw it was a moment earlier."""
     confirmed: bool = False
     unsure: Box | None = None
     """Where it was when pictures seconds apart confirmed it, until a look sees that it goes on: till then it is not told."""
@@ -200,6 +204,7 @@ class Tracker:
         for j, blob in enumerate(found):
             if j not in used and (len(self.tracks) < MOST_TRACKS or self._room_for(blob)):
                 self.tracks.append(self._begun(blob, now_us))
+                self.tracks[-1].came = passed_s < SPARSE_S
         return seen, over
 
     def is_all(self, track: Track) -> bool:
@@ -247,6 +252,20 @@ class Tracker:
             if track.missed == 1 and not track.confirmed
             and (track.hits == 1 or (track.hits == 2 and going.goes(track.steps, WAY_CELLS, self._size)))
             and track.cells >= least_cells and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+        ]  # fmt: skip
+        for track in made:
+            track.confirmed, track.moved_us = True, now_us
+        return made
+
+    def arrived(self, least_cells: float, now_us: int) -> list[Track]:
+        """What large things stand there now and did not a moment ago: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed."""
+        made = [
+            track
+            for track in self.tracks
+            if track.came and not track.confirmed and not track.missed and track.hits >= ARRIVED_HITS
+            and track.hits < 2 * ARRIVED_HITS and track.cells >= least_cells and not self.is_all(track)
+            and track.solid and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+            and ONE_SIDED <= track.brighter <= 1 - ONE_SIDED and track.present >= SURELY_PRESENT
         ]  # fmt: skip
         for track in made:
             track.confirmed, track.moved_us = True, now_us

@@ -155,6 +155,38 @@ def test_what_was_there_in_one_look_alone_has_passed():
     assert not tracker.passed(300, START + 200_000)
 
 
+@pytest.mark.parametrize(
+    ("what", "told", "came"),
+    [
+        ("a van", {}, True),
+        ("a lamp", {"brighter": 1.0}, False),
+        ("a lamp that went out", {"brighter": 0.0}, False),
+        ("light, which ends softly", {"edge": 0.8}, False),
+        ("a shadow, in which the ground is to be seen", {"texture": 0.6}, False),
+    ],
+)
+def test_what_came_between_two_looks_and_stands_there_has_arrived(what: str, told: dict[str, float], *, came: bool):
+    tracker = Tracker(160)
+    tracker.follow([], START - 200_000, 0.2)
+    stands = blob(60, 30, 60, 40, **({"edge": 3.0, "brighter": 0.4} | told))
+    for n in range(5):
+        assert not tracker.arrived(300, START), what
+        tracker.follow([stands], START + n * 200_000, 0.2)
+    assert len(tracker.arrived(300, START + 800_000)) == came, what
+    assert not tracker.arrived(300, START + 800_000)
+    assert tracker.tracks[0].confirmed is came
+
+
+def test_what_may_have_stood_there_for_long_has_not_arrived():
+    stands = blob(60, 30, 60, 40, edge=3.0, brighter=0.4)
+    late, small = Tracker(160), Tracker(160)
+    for n in range(6):
+        late.follow([stands], START + n * 200_000, 0.2 if n else 4.0)
+        small.follow([blob(60, 30, 6, 8, edge=3.0, brighter=0.4)], START + n * 200_000, 0.2)
+    assert not late.arrived(300, START + 1_000_000)
+    assert not small.arrived(300, START + 1_000_000)
+
+
 def test_what_stood_for_seconds_does_not_leap_and_who_stood_may_go():
     tracker = Tracker(160)
     for n in range(10):
