@@ -112,6 +112,36 @@ def test_the_clip_of_an_event_plays_where_it_stands_and_can_be_saved(watched: Wa
     expect(video).to_have_count(0)
 
 
+def test_nothing_moves_under_a_film_that_plays_and_what_is_new_waits(watched: Watched) -> None:
+    page = watched.page
+    until_now(lambda: _pictured(page), "a car has driven by, and there is a picture of it", 240, LOOK_S)
+    page.goto("/#/events?state=all")
+    cards = page.locator("li[data-event]")
+    cards.filter(has=page.locator("img")).last.wait_for()
+    which = cards.filter(has=page.locator("img")).last.get_attribute("data-event") or ""
+    page.locator(f"li[data-event='{which}']").get_by_role("button", name="Play the clip here").click()
+    before = [card.get_attribute("data-event") for card in cards.all()]
+    pill = page.get_by_role("button", name="new: show")
+    expect(pill).to_be_visible(timeout=240_000)  # the next car
+    assert [card.get_attribute("data-event") for card in cards.all()] == before
+    assert violations(page) == []
+    pill.click()
+    expect(pill).to_have_count(0)
+    until_now(lambda: cards.first.get_attribute("data-event") != before[0], "what waited is there")
+
+
+def test_only_what_can_be_seen_here_is_offered(watched: Watched) -> None:
+    page = watched.page
+    page.goto("/#/events")
+    kinds = page.get_by_label("Kind")
+    expect(kinds.get_by_role("option", name="Line crossed")).to_be_attached()
+    said = kinds.get_by_role("option").all_text_contents()
+    assert not {"Objects", "Heat"} & set(said), said
+    assert not any("Person" in each or "Vehicle" in each for each in said), "there is no model"
+    page.goto("/#/events?kind=object.person")  # of a link from elsewhere: what is chosen can be seen
+    expect(page.get_by_label("Kind")).to_have_value("object.person")
+
+
 def test_a_notification_shows_the_picture_to_whom_is_signed_in(own: RunningPost, watched: Watched) -> None:
     """Chromium hands our service worker what the post pushes; the worker fetches the picture as the page would."""
     if not WHOLE:

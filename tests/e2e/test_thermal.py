@@ -107,11 +107,33 @@ def test_each_pixel_is_read_in_colours_of_ones_own_now_and_then(
             page.keyboard.press(key)
         expect(page.locator("[data-here]")).to_have_text("8.0 °C")
 
+        scale = page.locator(".heat [role=img]").filter(has=page.locator(".colours"))
+        expect(scale).to_have_accessible_name("The palette, from 8.0 °C to 64.0 °C")
+        names = page.locator(".heat svg text")
+        expect(names).to_have_count(2)
+        assert sorted(names.all_text_contents()) == ["Boiler", "Door"]
+        still = page.locator(".heat .picture").bounding_box()
+        assert still is not None
+        for name in names.all():
+            size, left, right = name.evaluate(
+                """text => {
+                    const [box, scale] = [text.getBBox(), text.getScreenCTM()]
+                    return [text.getAttribute('font-size') * scale.a, box.x * scale.a + scale.e, (box.x + box.width) * scale.a + scale.e]
+                }"""
+            )
+            assert abs(size - 12) < 0.5, "as large as other words, however large the still is"
+            assert still["x"] <= left < right <= still["x"] + still["width"], "within the picture"
+        grey = page.locator(".heat .colours").evaluate("shown => getComputedStyle(shown).backgroundImage")
         page.get_by_label("Colours of heat").select_option("iron")
+        until_now(
+            lambda: page.locator(".heat .colours").evaluate("shown => getComputedStyle(shown).backgroundImage") != grey,
+            "the scale has the colours of the picture",
+        )
         until_now(lambda: pixel(page, 104, 48) == [255, 255, 247], "iron ends in a warm white")
         cold = pixel(page, 18, 90)
         page.get_by_label("Hottest colour at").fill("20")
         until_now(lambda: pixel(page, 60, 100) != cold, "a narrower span shows the ground")
+        expect(scale).to_have_accessible_name("The palette, from 8.0 °C to 20.0 °C")
         shown = pixel(page, 104, 20)
         page.get_by_role("button", name="From coldest to hottest").click()
         until_now(lambda: pixel(page, 104, 20) != shown, "and is given up again")
