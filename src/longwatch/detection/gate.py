@@ -236,6 +236,13 @@ class Gate:
         long = sure or self._attends(wall_us)
         self._until_us = max(self._until_us, wall_us + (self.options.found_us if long else self.options.wonder_us))
 
+    def doubted(self, until_us: int) -> None:
+        """Until then all is looked at: another camera may be behind the stream."""
+        if self._why is _SHUT and self._last_us is not None:
+            self._open(Why.FOUND, self._last_us, by_size=False)
+        self._glancing = False
+        self._until_us = max(self._until_us, until_us)
+
     # -- inside
 
     def _attends(self, wall_us: int) -> bool:

@@ -93,9 +93,8 @@ class Looker:
         self._sameness = Sameness()
         self._replay = Replay()
         self._said: list[str] = []
-        self.again = self.less = False
-        self.perhaps: tuple[int, ...] = ()
-        """Set by whoever hands over the pictures (`repeats`, `gate`): the stream sends the very bytes of before; its sizes are far smaller than usual; how long ago it may have sent something like it."""
+        self.again = self.less = self.anew = False
+        """Set by whoever hands over the pictures (`repeats`, `gate`): the stream sends the very bytes of before; its sizes are far smaller than usual; it has just begun anew."""
         self._curiosity, self._wonders = Curiosity(), False
         self._edges: steadiness.Edges | None = None
         self._edges_us = 0
@@ -198,7 +197,6 @@ class Looker:
             or self._settling.on
             or (self._blindness is not None and self._blindness.doubts)
             or self._sameness.doubts
-            or self._replay.is_near(self._last_us)
         )
 
     @property
@@ -335,9 +333,8 @@ class Looker:
                 lit, level, new = self._compared(cells, background, factor)
         mask = motion.cleaned(new)
         doubtful = silent or self._sameness.frozen or self._blindness is None or self._blindness.doubts
-        if picture.key and self.watched.tamper and not doubtful:
-            stirs = planes.count(mask) > FEW_NEW * new.size
-            self._replay.look(level, background.usual, background.spread, picture.wall_us, self.perhaps, stirs=stirs)
+        if (picture.key or self.anew) and self.watched.tamper and not doubtful:
+            self._replay.look(level, background.usual, background.spread, picture.wall_us, mask, key=picture.key)
         if planes.count(new) > ALL_NEW * new.size:
             return self._all_new(picture, background, cells, passed_s)
         self._upset, self._upset_s = 0, 0.0

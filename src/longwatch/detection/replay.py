@@ -4,15 +4,17 @@ Noise never comes twice. What a look at a key frame shows beside the learnt back
 random groups of cells make a *fingerprint* of 1,024 bits (random projections: Charikar, STOC 2002), of which half differ between two moments of a live camera, and few between a picture
 and its copy, re-encoded or not. The idea is that of inter-frame duplication detection by residuals (Fadl, Han and Li, J. Forensic Sci. 2018).
 
-A match must stand alone: a lamp or a shaken mast that comes back makes neighbours of the matched moment alike as well, a copy does not. There must be three of them, all equally long ago,
-and they must be unlike each other: what is the same from look to look is the scene that stands still, or the structure of its encoding. Nothing is said before it is known how alike
-this camera's live pictures are, nor of a camera in which they often are.
+A match must stand alone: a lamp or a shaken mast that comes back makes neighbours of the matched moment alike as well, a copy does not. There must be two of them (three where something is new in the picture), all equally long ago,
+none between them that was not there then, and they must be unlike each other: what is the same from look to look is the scene that stands still, or the structure of its encoding. Nor may a match last: the noise of the next picture is another one. What is new in a picture is left out:
+somebody who walks there again is no noise. Nothing is said before it is known how alike this camera's live pictures are, nor of a camera in which they often are.
+
+Sync samples are kept and compared. While the stream has just begun anew all other pictures are compared with those as well: whoever encodes a loop anew begins groups of pictures at other moments of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -30,23 +32,22 @@ ALIKE = 0.60
 AWAY, LEARN = 6.0, 0.06
 """A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
 FIRST_STRAY = 0.012
-STRONG, HINT_S = 0.68, 0.35
-"""A match of so many bits counts for one more, and so does one at a time that the sizes of the stream guessed as well, to so many seconds (`repeats`). Not where something is new in the picture: whoever enters makes an encoder of constant rate answer as it did when another entered,
-in pictures and sizes. Both together are no more than one of them: a single picture is never enough."""
-ENOUGH, RESTLESS = 3, 0.555
-"""So many points, all equally long ago; a match is one. And how alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
-NEAR_S = 5.0
-"""For so long after a match that lacks one more each sync sample is asked for: whoever has one each second was looked at in others than those that match."""
+CALM, STIRRED, ENOUGH, STIRS = 3, 2, 6, 0.001
+"""What matches of several moments, all equally long ago, count for: two will do, or three where something is new in more than so much of the picture. Whoever enters makes an encoder of constant rate answer as it did when another entered, and what it codes coarsely is structure."""
+RESTLESS = 0.555
+"""How alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
 LEARNT = 8
 """So many comparisons only teach what is usual."""
-CHANGED = 0.57
-"""Looks that match must be less alike with each other: else nothing changes that could come again."""
+CHANGED = 0.6
+"""Of a match's height over one half: looks that match must be less alike with each other, else nothing changes that could come again."""
+LOST, MOMENT_S = 0.5, 0.06
+"""Of a match's height over one half: a picture between two matches whose copy was looked at too must be as like it, or it is no loop but something that sways. So near a copy is in time."""
 LONE = 0.45
 """Of a match's height over one half: its neighbours in time must stay below."""
 LEAST_AGO_S = 40.0
 AGAIN_S = 16.0
-SAME_AGO_S = 0.3
-"""All must be equally long ago."""
+SAME_AGO_S, STICKS_S = 0.3, 3.5
+"""All must be equally long ago; and what matches for longer than a group of pictures lasts is no noise: somebody walks there again, or a mast stands as it stood. That picture is forgotten."""
 OVER_S = 20.0
 SMOOTH = 7
 CLIP = 3.0
@@ -67,57 +68,83 @@ class Replay:
         self.replayed = False
         self._prints = np.zeros((0, BITS // 8), np.uint8)
         self._times = np.zeros(0, np.int64)
-        self._match_us = self._ago_us = self._matches = 0
+        self._match_us = 0
+        self._found: list[_Match] = []
+        self._others: list[tuple[int, U8]] = []  # the last sync samples that matched nothing
         self._usual, self._stray, self._compared = 0.53, FIRST_STRAY, 0
-        self._last = np.zeros(0, np.uint8)
         self.alike = 0.0
         self._ground: _Ground | None = None
         self._ground_us = 0
 
-    def is_near(self, now_us: int) -> bool:
-        """Whether one more match would do: then all sync samples are worth a look for some seconds, not those of every fourth second alone."""
-        return self._matches >= ENOUGH - 1 and not self.replayed and 0 <= now_us - self._match_us < NEAR_S * 1e6
-
     def look(
-        self, level: F32, usual: F32, spread: F32, now_us: int, perhaps: Sequence[int] = (), *, stirs: bool = False
+        self, level: F32, usual: F32, spread: F32, now_us: int, new: U8 | None = None, *, key: bool = True
     ) -> bool:
-        """Whether pictures come again. stirs: something is new in the picture, so that its encoder may answer as it did before. level, usual: picture and background in the same light; spread: how restless each cell is. perhaps: how long ago it may be, as others guess."""
+        """Whether pictures come again. level, usual: picture and background in the same light; spread: how restless each cell is. new: where something is that is not the background's: it may well come again,
+        and says nothing. key: it is a sync sample; others are compared with those, and not kept.
+        """
         ground = self._ground
         if ground is None or ground.weight.shape != level.shape or not 0 <= now_us - self._ground_us < GROUND_S * 1e6:
             ground = self._ground = ground_of(usual, spread)
             self._ground_us = now_us
-        made = fingerprint(level - usual, ground)
+        left = level - usual
+        stirred = 0 if new is None else planes.count(new)
+        if new is not None and stirred:
+            left[planes.near((planes.near(new) > 0).view(np.uint8)) > 0] = 0
+        made = fingerprint(left, ground)
         if made is None:
             return self.replayed
         if self._times.size and now_us <= int(self._times[-1]):
             self.forget()
-        matched_us = self._matched(made, now_us)
+        matched_us = self._matched(made, now_us, learns=key)
         if matched_us:
-            ago_us = now_us - matched_us
-            hinted = any(abs(each - ago_us) <= HINT_S * 1e6 for each in perhaps)
-            self._count(made, now_us, ago_us, 2 if not stirs and (hinted or self.alike >= STRONG) else 1)
+            counts = STIRRED if stirred > STIRS * left.size else CALM
+            self._count(_Match(now_us, matched_us, made, self.alike, now_us, counts))
         elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
             self.replayed, self._match_us = False, 0
-        self._prints = np.concatenate((self._prints[-(MOST - 1) :], made[None]))
-        self._times = np.append(self._times[-(MOST - 1) :], now_us)
+        if key:
+            if not matched_us:
+                recent = [each for each in self._others if now_us - each[0] <= AGAIN_S * 1e6]
+                self._others = [*recent, (now_us, made)]
+            self._prints = np.concatenate((self._prints[-(MOST - 1) :], made[None]))
+            self._times = np.append(self._times[-(MOST - 1) :], now_us)
         return self.replayed
 
-    def _count(self, made: U8, now_us: int, ago_us: int, points: int) -> None:
-        """One more match, or the first of others."""
-        again = 0 < now_us - self._match_us <= AGAIN_S * 1e6 and abs(ago_us - self._ago_us) <= SAME_AGO_S * 1e6
-        changed = self._last.shape != made.shape or _likeness(self._last[None], made)[0] < CHANGED
-        if not (again and self._matches):
-            self._matches = points
-        elif changed:
-            self._matches += points
-        self.replayed = self.replayed or self._matches >= ENOUGH
-        self._match_us, self._ago_us, self._last = now_us, ago_us, made
+    def _count(self, match: _Match) -> None:
+        """One more. Of those of one picture the one counts that is most alike."""
+        found = [each for each in self._found if match.now_us - each.now_us <= AGAIN_S * 1e6]
+        before = next((each for each in found if each.was_us == match.was_us), match)
+        others = [each for each in found if each.was_us != match.was_us]
+        self._found = others
+        if match.now_us - before.first_us > STICKS_S * 1e6:
+            kept = self._times != match.was_us
+            self._prints, self._times = self._prints[kept], self._times[kept]
+            return
+        best = replace(max(before, match, key=lambda each: each.alike), first_us=before.first_us)
+        self._found = [*others, best]
+        self._match_us = match.now_us
+        alike_long = [each for each in others if best.is_as_long_ago(each)]
+        if any(self._is_broken(each, best) for each in alike_long):
+            return
+        agree = [each.counts for each in alike_long if best.is_another(each)]
+        self.replayed = self.replayed or (bool(agree) and sum(agree) + best.counts >= ENOUGH)
+
+    def _is_broken(self, first: _Match, last: _Match) -> bool:
+        """Whether a picture between the two is not what it would be in their loop."""
+        least = 0.5 + LOST * (min(first.alike, last.alike) - 0.5)
+        for now_us, made in self._others:
+            if not min(first.now_us, last.now_us) < now_us < max(first.now_us, last.now_us):
+                continue
+            away_us = np.abs(self._times - (now_us - last.now_us + last.was_us))
+            k = int(away_us.argmin())
+            if away_us[k] <= MOMENT_S * 1e6 and _likeness(self._prints[k : k + 1], made)[0] < least:
+                return True
+        return False
 
     def forget(self) -> None:
         """The clock was set back, or the view is another: older pictures tell nothing."""
         self.__init__()  # type: ignore[misc]  # begins as one that has seen nothing
 
-    def _matched(self, made: U8, now_us: int) -> int:
+    def _matched(self, made: U8, now_us: int, *, learns: bool) -> int:
         """When the picture has been before; 0: never, as far as is known."""
         old = int(np.searchsorted(self._times, now_us - int(LEAST_AGO_S * 1e6)))
         self.alike = 0.0
@@ -127,10 +154,11 @@ class Replay:
         best = int(alike.argmax())
         self.alike = float(alike[best])
         least = max(ALIKE, self._usual + AWAY * self._stray)
-        self._compared = min(self._compared + 1, LEARNT + 1)
+        self._compared = min(self._compared + learns, LEARNT + 1)
         if self.alike < least or self._compared <= LEARNT:
-            self._usual += LEARN * (self.alike - self._usual)
-            self._stray += LEARN * (abs(self.alike - self._usual) - self._stray)
+            if learns:
+                self._usual += LEARN * (self.alike - self._usual)
+                self._stray += LEARN * (abs(self.alike - self._usual) - self._stray)
             return 0
         if self._usual >= RESTLESS:
             return 0
@@ -147,8 +175,6 @@ class Replay:
         return {
             "replayed": self.replayed,
             "match_us": self._match_us,
-            "ago_us": self._ago_us,
-            "matches": self._matches,
             "usual": self._usual,
             "stray": self._stray,
             "compared": self._compared,
@@ -166,8 +192,6 @@ class Replay:
             raise ValueError("fingerprints of another form")
         self._prints, self._times = prints[-MOST:], times.astype(np.int64)[-MOST:]
         self.replayed, self._match_us = bool(head["replayed"]), int(head["match_us"])
-        self._ago_us = int(head["ago_us"])
-        self._matches = int(head["matches"])
         self._usual, self._stray = float(head["usual"]), float(head["stray"])
         self._compared = int(head.get("compared", 0))
 
@@ -177,6 +201,27 @@ def _likeness(prints: U8, made: U8) -> NDArray[np.float64]:
     apart = np.ascontiguousarray(prints ^ made).view(np.uint64)
     agree: NDArray[np.float64] = 1 - np.bitwise_count(apart).sum(axis=1, dtype=np.int64) / BITS
     return agree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Match:
+    """A picture that has been before. was_us: when. first_us: when one first was like that."""
+
+    now_us: int
+    was_us: int
+    made: U8
+    alike: float
+    first_us: int
+    counts: int
+
+    def is_as_long_ago(self, before: _Match) -> bool:
+        """Whether it may be another moment of the same loop."""
+        return abs(self.now_us - self.was_us - before.now_us + before.was_us) <= SAME_AGO_S * 1e6
+
+    def is_another(self, before: _Match) -> bool:
+        """Whether the two are unlike each other."""
+        most = 0.5 + CHANGED * (min(self.alike, before.alike) - 0.5)
+        return float(_likeness(self.made[None], before.made)[0]) < most
 
 
 @dataclass(frozen=True, slots=True, eq=False)

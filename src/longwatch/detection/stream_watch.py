@@ -26,7 +26,6 @@ _STEP_US = 250_000
 _LEAST_SPAN_US = 1_000_000
 _UNSEEN_US = 60_000_000
 """Sizes alone are believed no longer: a camera whose sync samples never come, or never whole, was not looked at."""
-_GUESS_EACH_US = 3_000_000
 _TELLS_LATE_US = 500_000
 """Sizes are smoothed: what opens the gate so soon after a sync sample may have begun in the group before, and with a car that crosses in a second there is no other."""
 _SPARED_US = 700_000
@@ -65,7 +64,7 @@ class Piece(NamedTuple):
 class Job:
     """What a child is to decode and look at. fresh: forget what was decoded before. single: nothing follows that builds on it.
     fps: pictures a second that are looked at. offset_us: from the samples' times to wall time. again: what the stream sends now it has sent before, to the byte.
-    perhaps: how long ago it may have sent something like it, some guesses; not with every job. from_us: of the samples' times; of what is older sync samples alone are looked at.
+    from_us: of the samples' times; of what is older sync samples alone are looked at. anew: the stream has just begun anew.
     """
 
     rows: Sequence[Row]
@@ -75,8 +74,8 @@ class Job:
     fps: float
     offset_us: int
     again: bool = False
-    perhaps: tuple[int, ...] = ()
     from_us: int = 0
+    anew: bool = False
 
 
 @dataclass(slots=True)
@@ -166,7 +165,6 @@ class StreamWatch:
         self._put_us = 0
         self._given_us = 0
         self._from_us = 0
-        self._guessed_us = 0
         self._away = False
         self._follows = False  # all that is new is known for a thing that moves, and is being told
         self._spared = False  # the rest of the open group, on purpose
@@ -225,6 +223,8 @@ class StreamWatch:
 
     def began(self) -> None:
         """A session, or other parameters: what is queued of the one before is still looked at."""
+        if self._told_us:
+            self.repeats.begins(self._told_us + self._offset_us)
         self._chain = False
         self._not_come(self._told_us)
 
@@ -330,6 +330,8 @@ class StreamWatch:
         wall_us = arrival_us + self._offset_us
         if not damaged:
             self.repeats.sample(row.size, wall_us, sync=sync)
+            if sync and wall_us < self.repeats.anew_until_us:
+                self.gate.doubted(self.repeats.anew_until_us)
         before_us, self._told_us = self._told_us, arrival_us
         step_us = arrival_us - before_us if before_us and arrival_us > before_us else 0
         if step_us < _JUMP_US:
@@ -452,13 +454,10 @@ class StreamWatch:
         single = first.fresh and len(rows) == 1 and not self._chain_goes_on()
         fps = self.fps / 2 if self.level is Level.FEWER else self.fps
         again = self.repeats.ago_us > 0
-        perhaps: tuple[int, ...] = ()
-        if first.fresh and not 0 <= rows[0].arrival_us - self._guessed_us < _GUESS_EACH_US:
-            self._guessed_us = rows[0].arrival_us
-            perhaps = self.repeats.perhaps()
         self._given_us = rows[-1].arrival_us
         data, from_us = b"".join(pieces), self._from_us
-        self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, perhaps, from_us)
+        anew = rows[-1].arrival_us + self._offset_us < self.repeats.anew_until_us
+        self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew)
         return self._job
 
     def _chain_goes_on(self) -> bool:

@@ -12,7 +12,7 @@ from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import Background
 from longwatch.detection.heat import Heat
 from longwatch.detection.motion import Blob
-from longwatch.detection.replay import GROUND_S, NEAR_S, Replay, fingerprint, ground_of
+from longwatch.detection.replay import GROUND_S, Replay, fingerprint, ground_of
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Tracker
 from longwatch.detection.view import View
@@ -201,49 +201,69 @@ def test_a_copy_is_known_though_the_background_was_asked_anew_meanwhile():
     assert found[63]
 
 
-def test_two_strong_matches_are_a_loop_only_where_nothing_is_new_in_the_picture():
-    rng = np.random.default_rng(7)
-    noise = [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(40)]
-    spread, said = np.ones(CELLS.shape, np.float32), []
-    for stirs in (False, True):
-        replay = Replay()
-        for number, shown in enumerate([*noise, *noise[20:22]]):
-            found = replay.look(CELLS + shown, CELLS, spread, number * 4_000_000, stirs=stirs)
-        said.append(found)
-    assert said == [True, False]
+def fed(
+    copies: list[np.ndarray], live: list[np.ndarray], new: np.ndarray | None = None, *, key: bool = True
+) -> tuple[list[bool], Replay]:
+    """What is said of each of the copies, after pictures of a live camera; one comes each four seconds."""
+    spread, replay = np.ones(CELLS.shape, np.float32), Replay()
+    for number, shown in enumerate(live):
+        assert not replay.look(CELLS + shown, CELLS, spread, number * 4_000_000, new)
+    begin = len(live)
+    said = [
+        replay.look(CELLS + shown, CELLS, spread, (begin + number) * 4_000_000, new, key=key)
+        for number, shown in enumerate(copies)
+    ]
+    return said, replay
 
 
-def test_a_match_whose_time_the_sizes_guessed_too_needs_one_other_and_never_none():
-    rng = np.random.default_rng(8)
-    noise = [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(40)]
-    spread, guessed = np.ones(CELLS.shape, np.float32), 20 * 4_000_000
-    weaker = [
-        each + rng.normal(0, 1.7, CELLS.shape).astype(np.float32) for each in noise[20:23]
-    ]  # as a converter leaves it
-    for perhaps, stirs, expected in (
-        ((), True, [False, False, True]),
-        ((guessed + 200_000, 9), True, [False, False, True]),
-        ((guessed + 200_000, 9), False, [False, True, True]),
-    ):
-        replay = Replay()
-        for number, shown in enumerate(noise):
-            replay.look(CELLS + shown, CELLS, spread, number * 4_000_000)
-        said = [
-            replay.look(CELLS + shown, CELLS, spread, (40 + number) * 4_000_000, perhaps, stirs=stirs)
-            for number, shown in enumerate(weaker)
-        ]
-        assert said == expected
-        assert not replay.is_near(42 * 4_000_000), "it is told"
-    strong = Replay()
-    for number, shown in enumerate([*noise, noise[20]]):
-        found = strong.look(CELLS + shown, CELLS, spread, number * 4_000_000, (guessed,))
-    assert not found, "one picture alone, as like as can be and guessed"
-    assert strong.is_near(40 * 4_000_000), "but one more would do, so it is looked for"
-    assert not strong.is_near(40 * 4_000_000 + round(NEAR_S * 1e6)), "and not for ever"
-    once = Replay()
-    for number, shown in enumerate([*noise, weaker[0]]):
-        once.look(CELLS + shown, CELLS, spread, number * 4_000_000, stirs=True)
-    assert not once.is_near(40 * 4_000_000)
+def noise_of(seed: int, many: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.normal(0, 1, CELLS.shape).astype(np.float32) for _ in range(many)]
+
+
+@pytest.mark.parametrize("trace", [0.0, 1.7])
+def test_two_pictures_that_were_there_before_equally_long_ago_are_a_loop_and_one_is_none(trace: float):
+    """trace: what a converter adds."""
+    live = noise_of(7, 40)
+    copies = [each + np.float32(trace) * more for each, more in zip(live[20:22], noise_of(8, 2), strict=True)]
+    assert fed(copies, live)[0] == [False, True]
+    assert fed([copies[0], *noise_of(9, 1)], live)[0] == [False, False]
+    assert fed([copies[0], live[30]], live)[0] == [False, False], "not equally long ago"
+
+
+def test_a_picture_that_matches_for_longer_than_a_group_is_no_witness():
+    live = noise_of(7, 40)
+    said, _ = fed([live[20], live[20], live[22], live[23]], live)
+    assert said == [False, False, False, True], "the first and the third were equally long ago"
+
+
+def test_what_is_there_again_with_another_picture_in_between_is_no_loop():
+    live = noise_of(7, 40)
+    assert fed([live[20], *noise_of(9, 1), live[22]], live)[0] == [False, False, False]
+
+
+def test_who_walks_there_again_is_no_loop():
+    live, again = noise_of(7, 40), noise_of(8, 2)
+    new = np.zeros(CELLS.shape, np.uint8)
+    new[30:60, 40:80] = 1
+    for number, shape in enumerate(noise_of(9, 2)):
+        live[20 + number] = live[20 + number] + 20 * shape * new
+        again[number] = again[number] + 20 * shape * new
+    assert fed(again, live, new)[0] == [False, False]
+    assert fed(again, live)[0] == [False, True], "by what is new alone it would be one"
+
+
+def test_where_something_is_new_three_pictures_are_needed():
+    live, new = noise_of(7, 40), np.zeros(CELLS.shape, np.uint8)
+    new[30:40, 40:50] = 1
+    assert fed(live[20:23], live, new)[0] == [False, False, True]
+
+
+def test_pictures_between_sync_samples_are_compared_and_not_kept():
+    live = noise_of(7, 40)
+    said, replay = fed(live[20:22], live, key=False)
+    assert said == [False, True]
+    assert replay.arrays()["print_times"].size == 40
 
 
 def test_what_was_asked_of_a_background_is_not_believed_for_another_view():

@@ -2,10 +2,9 @@
 
 import random
 
-import numpy as np
 import pytest
 
-from longwatch.detection.repeats import Repeats
+from longwatch.detection.repeats import ANEW_EACH_US, ANEW_US, Repeats
 
 FPS, GROUP = 8, 16
 
@@ -47,14 +46,32 @@ def test_a_file_that_was_played_over_and_over_from_the_beginning_is_a_file():
     assert not told(live(24) * 12)
 
 
-def test_a_loop_that_was_encoded_anew_is_guessed_among_others():
-    before = live(120, 4)
-    rng = np.random.default_rng(5)
-    anew = [round(size * 0.8 * float(rng.lognormal(0, 0.05))) for size in before[-60 * FPS :][: 8 * FPS]]
-    known = Repeats()
-    assert not told(before, known)
-    assert not told(anew, known, len(before))
-    assert any(abs(ago_us - 60e6) < 0.2e6 for ago_us in known.perhaps())
+def begun_s(groups: list[int]) -> list[float]:
+    """When a stream of groups of so many pictures seems to begin anew."""
+    known, made, n = Repeats(), [], 0
+    for pictures in groups:
+        for place in range(pictures):
+            wall_us, before_us = round(n / FPS * 1e6), known.anew_until_us
+            known.sample(20_000 if not place else 3000 + n % 7, wall_us, sync=not place)
+            if known.anew_until_us != before_us:
+                assert known.anew_until_us == wall_us + ANEW_US
+                made.append(n / FPS)
+            n += 1
+    return made
+
+
+def test_a_group_that_breaks_off_is_a_stream_that_begins_anew():
+    assert begun_s([GROUP] * 12 + [5] + [GROUP] * 12) == [(12 * GROUP + 5) / FPS]
+    assert not begun_s([GROUP] * 40)
+    assert not begun_s([GROUP] * 12 + [20] + [GROUP] * 12), "a longer one breaks nothing off"
+    assert not begun_s([GROUP, GROUP, 5] * 20), "this one begins when it likes"
+
+
+def test_a_stream_that_begins_anew_again_and_again_is_believed_once_in_ten_minutes():
+    broken = [GROUP] * 12 + [5]
+    begun = begun_s(broken * 40)
+    assert len(begun) == 2
+    assert begun[1] - begun[0] >= ANEW_EACH_US / 1e6
 
 
 def test_a_clock_that_is_set_back_begins_anew():

@@ -105,6 +105,32 @@ def test_what_a_look_finds_has_all_decoded_from_the_last_sync_sample_on():
     assert (numbers(job), job.fresh) == ([108, 109], False)
 
 
+def test_a_stream_that_begins_anew_is_looked_at_closely_for_a_while_and_its_jobs_say_so():
+    camera = Camera(StreamWatch(5.0))
+    camera.send(205)
+    assert not any(job.anew for job in do(camera.watch))
+    camera.number += GROUP - 5  # the group breaks off after five pictures
+    camera.send(1)
+    assert camera.watch.wants_whole
+    camera.send(56)
+    jobs = do(camera.watch)
+    assert all(job.anew for job in jobs)
+    assert [number for job in jobs for number in numbers(job)][-57:] == list(range(210, 267))
+    camera.send(60)
+    assert not camera.watch.wants_whole
+    assert not do(camera.watch)[-1].anew
+
+
+def test_a_session_that_begins_is_looked_at_closely_but_not_the_first():
+    camera = Camera(StreamWatch(5.0))
+    camera.watch.began()
+    camera.send(200)
+    assert not camera.watch.wants_whole
+    camera.watch.began()
+    camera.send(1)
+    assert camera.watch.wants_whole
+
+
 def followed(camera: Camera, samples: int, *, sure: bool = True, follows: bool = True) -> list[int]:
     """The numbers of what is looked at of so many more samples, each as soon as it is there."""
     looked: list[int] = []

@@ -1,7 +1,7 @@
 """The child that decodes and looks: `python -m longwatch.node.watch.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, perhaps, from_us} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
 answered by `saved` (what moved since, and with `learnt` what was learnt); `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
@@ -200,7 +200,7 @@ class Looks:
         found: list[Sighting] = []
         eye.looker.again = header.get("again") is True
         eye.looker.less = header.get("less") is True
-        eye.looker.perhaps = tuple(int(ago_us) for ago_us in header.get("perhaps", ()))
+        eye.looker.anew = header.get("anew") is True
         from_us = int(header.get("from_us", 0))
         for row in rows:
             sample = _sample(row, frame.body[at : at + row.given])
