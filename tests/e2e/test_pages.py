@@ -183,13 +183,13 @@ def test_the_shell_opens_without_the_post_and_says_so(post: RunningPost, browser
 
 
 def test_every_name_on_the_rail_is_read_whole_in_each_language(watched: Watched) -> None:
-    """Also where it is the page that is open, and bold."""
+    """Also where it is the page that is open, whose name is heavier."""
     page = watched.page
     sign_in(page, at="health")
     page.get_by_role("heading", name="Health", exact=True).wait_for()
     for catalog in sorted(CATALOGS.glob("*/nav.json")):
         words = json.loads(catalog.read_text())
-        words |= {"messages": json.loads((catalog.parent / "notify.json").read_text())["nav"]}
+        words |= {"messages": json.loads((catalog.parent / "notify.json").read_text())["title"]}
         cut = page.evaluate(
             """words => {
               const name = document.querySelector('nav a[aria-current=page] span'), before = name.textContent
