@@ -56,6 +56,11 @@ class Blindness:
         """Whether something is wrong with the view, and not for long enough to say it."""
         return bool(self._standing.doubt)
 
+    @property
+    def is_of_the_view(self) -> bool:
+        """Whether what is doubted is that the whole view went elsewhere or soft: nothing that comes and stands does that."""
+        return self._standing.doubt in tamper.OF_THE_VIEW
+
     def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None, *, filter_moves: bool = False) -> str:
         """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand. filter_moves: the infra-red filter may, or
         did a moment ago: that burns a picture white or makes it black, and softens it, and leaves its edges where they are.

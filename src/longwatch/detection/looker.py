@@ -374,7 +374,7 @@ class Looker:
         ]
         if passed_s <= PASSED_S and planes.count(new) < VANISHED * new.size:
             moving += self._tracker.passed(LARGE * new.size, picture.wall_us)
-        if passed_s <= PASSED_S:
+        if passed_s <= PASSED_S and not (self._blindness is not None and self._blindness.is_of_the_view):
             moving += self._tracker.arrived(LARGE * new.size, picture.wall_us)
         self._heat.add(self._filled(moving) if moving else None, passed_s)
         sightings = [self._sighting(track, picture.wall_us) for track in moving]

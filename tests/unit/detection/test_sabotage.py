@@ -11,6 +11,7 @@ from longwatch.detection import planes, tamper
 from longwatch.detection.blindness import Blindness
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
+from longwatch.detection.tracking import Tracker
 from longwatch.detection.view import Likeness, View
 from longwatch.model.events import Watched
 
@@ -218,6 +219,18 @@ def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
     words = ["covered", *["moved"] * 19]
     said = [mixed.next(word, START_US + n * 400_000, 0.4, well=False) for n, word in enumerate(words)]
     assert next(n for n, word in enumerate(said) if word) * 0.4 >= tamper.SAY_S
+
+
+def test_a_view_that_went_elsewhere_is_nothing_that_came_and_stands(monkeypatch: pytest.MonkeyPatch):
+    """Taken for something that came between two looks, half of it would hide the rest from being judged."""
+    asked = []
+    monkeypatch.setattr(Tracker, "arrived", lambda *_: asked.append(looker._blindness.is_of_the_view) or [])
+    looker = learnt(base=PLACE, sigma=2.0)
+    moved = ATTACKS["moved"](PLACE)
+    said = looked(looker, pictures(lambda at: moved if at >= 21 else PLACE, 6, from_s=20, step_s=0.2, sigma=2.0))
+    assert kinds(said) == {"tamper.moved"}
+    assert asked
+    assert not any(asked)
 
 
 def test_nothing_is_said_in_a_look_in_which_the_view_comes_back():
