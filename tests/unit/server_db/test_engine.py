@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.runtime.migration import HeadMaintainer
 from tests.support.accounts import made_up_to
 
+from longwatch.base.errors import LongwatchError
 from longwatch.server_db import ServerDb
 from longwatch.server_db.schema import metadata, sessions, tokens, users
 
@@ -30,6 +34,28 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     second = ServerDb(tmp_path / "server.db")
     assert second.key("url") == key
     second.close()
+
+
+@pytest.mark.parametrize("version", ["0002", "0010"])
+def test_a_cut_in_the_middle_of_a_migration_leaves_the_file_as_it_was(
+    tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "server.db"
+    made_up_to(path, version)
+
+    def before() -> list[tuple[str, ...]]:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            made = database.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+            return [*made, *database.execute("SELECT version_num FROM alembic_version").fetchall()]
+
+    stood = before()
+    with monkeypatch.context() as cut:
+        cut.setattr(HeadMaintainer, "update_to_step", lambda *_: (_ for _ in ()).throw(OSError("the power is gone")))
+        with pytest.raises(LongwatchError, match="cannot be opened"):
+            ServerDb(path)
+    assert before() == stood
+    ServerDb(path).close()
+    assert before() != stood, "and the next start does all of it"
 
 
 async def test_what_is_asked_of_it_runs_on_one_thread(tmp_path: Path) -> None:
