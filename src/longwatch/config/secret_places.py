@@ -38,7 +38,10 @@ def is_way(path: Path_) -> bool:
 
 
 def is_secret(path: Path_) -> bool:
-    """Whether the whole text is a password, or the user beside one."""
+    """Whether the whole text is a password, or the user beside one. The `user` of somebody who is told is an account's name, which the page of notifications
+    shows.
+    """
     key = next((part for part in reversed(path) if isinstance(part, str)), "")
     of_machine = path[:1] and path[0] in _OF_MACHINES and _MACHINE_KEY.search(key)
-    return key == "user" or SECRET_KEY.search(key) is not None or bool(of_machine) or is_way(path)
+    is_login = key == "user" and path[:1] != ("notify",)
+    return is_login or SECRET_KEY.search(key) is not None or bool(of_machine) or is_way(path)

@@ -100,6 +100,7 @@ def test_a_stand_in_may_stand_where_a_password_may(node: object) -> None:
         {"cameras": {"a": {"masks": [{"name": X}]}}},
         {"cameras": {X: {}}},
         {"notice": {"contact": f"password: {X}"}},
+        {"notify": {"people": {"ada": {"user": X}}}},
         [X],
         X,
     ],

@@ -326,6 +326,18 @@ async def test_what_is_wrong_with_a_rule_or_way_is_said_and_not_saved(
     assert (desk.file.read_bytes(), desk.secrets.read_bytes()) == before
 
 
+@pytest.mark.parametrize("by", ["its name", "its stand-in"])
+async def test_no_password_is_read_back_as_the_account_of_somebody_who_is_told(desk: Desk, by: str) -> None:
+    """`GET /api/v1/notify` shows it."""
+    before = desk.file.read_bytes()
+    stand_in = STAND_IN.search((await desk.get()).json()["text"])
+    assert stand_in is not None
+    user = "${GATE_PASSWORD}" if by == "its name" else stand_in[0]
+    tried = await desk.post("section/notify", {"patch": {"people": {"eve": {"channels": ["push"], "user": user}}}})
+    assert (tried.status_code, tried.json()["problems"][0]["key"]) == (422, "notify.people.eve.user")
+    assert desk.file.read_bytes() == before
+
+
 async def test_a_way_whose_address_names_its_secret_stays_as_it_is_written(desk: Desk) -> None:
     desk.secrets.write_text(desk.secrets.read_text() + "MAIL=of the mail\nNOTIFY_MAIL_URL=somebody else's\n")
     desk.file.write_text(desk.file.read_text() + "# ${NOTIFY_MAIL_URL} is the ladder's\n")
