@@ -2,14 +2,14 @@
 
 Behaviour over time: `take` is cheap and never waits. Within `TURN_S` what the rules made of it is a row, together with their own state; at an
 orderly end at once. A server that is killed in between tells it again from its feeds (alarms, conditions; events since the last turn). New settings
-end the senders and begin new ones; what waits goes on, under the same keys. Owner of rules, feeds and senders: the server's loop.
+end the senders of channels that are others now, and begin new ones; what waits goes on, under the same keys. Owner of rules, feeds and senders: the server's loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,12 @@ class Desk:
         self._senders: dict[str, Sender] = {}
         self._tasks = Tasks("notify")
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._broken: set[str] = set()
         self._unkept: list[Draft] = []
         self._kept = 0
         self._aged_us = 0
         self._turning = asyncio.Lock()
+        self._reloading = asyncio.Lock()
         self.messages = 0
 
     # ---- life -------------------------------------------------------------------------------------------------------
@@ -104,28 +106,43 @@ class Desk:
 
     async def reload(self, options: Options) -> None:
         """Settings are another now. Nothing happens where they are not."""
-        if options == self.options:
-            return
-        async with self._turning:
-            saved = self._rules.saved()
-            self.options = options
-            self._rules = self._made_rules(options)
-            self._rules.restore(saved)
-            self._kept = -1
-        await ended(self._sending.values())
-        for sender in self._senders.values():
-            await sender.aclose()
-        await self._begin_senders()
+        async with (
+            self._reloading
+        ):  # two at once would leave two senders of one channel, and people hear all of it twice
+            if options == self.options:
+                return
+            stay = {one.name for one in options.channels if one in self.options.channels and self._goes_on(one.name)}
+            async with self._turning:
+                saved = self._rules.saved()
+                self.options = options
+                self._rules = self._made_rules(options)
+                self._rules.restore(saved)
+                self._kept = -1
+            await ended(task for name, task in self._sending.items() if name not in stay)
+            for name, sender in self._senders.items():
+                if name not in stay:
+                    await sender.aclose()
+            await self._begin_senders(stay)
 
-    async def _begin_senders(self) -> None:
-        self._senders, self._sending = {}, {}
+    def _goes_on(self, name: str) -> bool:
+        """Whether its sender may stay as it is: what it is about to send is sent once, and that it is dead is not forgotten."""
+        task = self._sending.get(name)
+        return task is not None and not task.done() and name not in self._broken
+
+    async def _begin_senders(self, stay: Collection[str] = ()) -> None:
+        self._senders = {name: sender for name, sender in self._senders.items() if name in stay}
+        self._sending = {name: task for name, task in self._sending.items() if name in stay}
+        self._broken = set()
         await self._db.call(self._store.give_up, [one.name for one in self.options.channels], self._clock.wall_us())
         for one in self.options.channels:
+            if one.name in stay:
+                continue
             try:
                 channel = self._make(one)
             except (LongwatchError, OSError) as error:
                 _log.error("a channel cannot be made", channel=one.name, reason=str(error))
                 channel = _Broken(str(error))
+                self._broken.add(one.name)
             enclose = None if one.attach == NOTHING or self.enclose is None else partial(self._enclosed, one.attach)
             sender = Sender(one.name, channel, self._db, self._clock, enclose=enclose)
             self._senders[one.name] = sender
@@ -305,8 +322,7 @@ class Desk:
         await self._db.call(self._store.keep, [draft], {})
         for channel in {way[0] for way in ways} & self._senders.keys():
             self._senders[channel].wake()
-        listed = await self._db.call(self._store.listed, None, 20)
-        return next(int(row["id"]) for row in listed if row["key"] == key)
+        return await self._db.call(self._store.number_of, key)
 
     def pulses(self) -> dict[str, Pulse]:
         """How each channel is."""

@@ -287,6 +287,11 @@ class NotifyStore:
                 by_message.setdefault(way["message"], []).append(dict(way))
         return [row | {"deliveries": by_message.get(row["id"], [])} for row in rows]
 
+    def number_of(self, key: str) -> int:
+        """Of a message that is there."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(sa.select(messages.c.id).where(messages.c.key == key)).scalar_one())
+
     def one(self, number: int) -> dict[str, Any] | None:
         """A message, its deliveries and each attempt that is kept."""
         with self._engine.connect() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,53 @@ async def test_the_server_sends_nowhere_but_to_known_push_services(site: Running
         answer = await kari.post("/api/v1/me/push", json={"endpoint": f"{SERVICE}{n}", "keys": keys})
     assert answer.status_code == 422  # too many
     await kari.aclose()
+
+
+def senders_of(channel: str) -> list[str]:
+    return [name for task in asyncio.all_tasks() if (name := task.get_name()) == f"notify/channel {channel}"]
+
+
+async def test_a_change_of_people_leaves_the_senders_of_channels_as_they_are(site: Running) -> None:
+    desk = site.deps.notify
+    assert desk is not None
+    await desk.test("hook", "trial")
+    async with asyncio.timeout(20):
+        while not desk.pulses()["hook"].failing:  # nobody listens there
+            await asyncio.sleep(0.02)
+    pulse = desk.pulses()["hook"]
+    more = (*desk.options.recipients, Recipient("ada", ("hook",)))
+    await desk.reload(replace(desk.options, recipients=more))
+    assert desk.pulses()["hook"] is pulse, "that it is failing is not forgotten"
+    other = ChannelOptions("hook", "webhook", "http://127.0.0.1:9/another", "a-secret-of-a-receiver")
+    await desk.reload(replace(desk.options, channels=(desk.options.channels[0], other)))
+    assert desk.pulses()["hook"] is not pulse, "it goes elsewhere now"
+
+
+async def test_two_changes_at_once_leave_one_sender_of_each_channel(site: Running) -> None:
+    """Two would send every message twice."""
+    desk = site.deps.notify
+    assert desk is not None
+    push, hook = desk.options.channels
+    two = [replace(desk.options, channels=(push, replace(hook, url=hook.url + tail))) for tail in ("/1", "/2")]
+    await asyncio.gather(*(desk.reload(one) for one in two))
+    assert (len(senders_of("hook")), len(senders_of(PUSH))) == (1, 1)
+    assert desk.options == two[1]
+
+
+async def test_trials_are_a_few_a_minute_of_each_way(site: Running) -> None:
+    for way in ("channels", "recipients"):
+        answers = [(await call(site, "admin", "POST", f"notify/{way}/hook/test")).status_code for _ in range(6)]
+        assert answers == [202] * 5 + [429], way
+    assert (await call(site, "admin", "POST", "notify/recipients/push/test")).status_code == 202
+
+
+async def test_each_of_many_trials_at_once_has_its_number(site: Running) -> None:
+    desk = site.deps.notify
+    assert desk is not None
+
+    async def tried() -> int:
+        site.clock.tick(1)
+        return await desk.test("hook", "trial")
+
+    numbers = await asyncio.gather(*(tried() for _ in range(30)))
+    assert len(set(numbers)) == 30

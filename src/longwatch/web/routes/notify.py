@@ -58,7 +58,28 @@ def _whole(request: Request, deps: Deps) -> Desk:
     return _desk(deps)
 
 
+class _Trials:
+    """A few a minute of each way: one that is tried again and again is a flood at somebody's door."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._lately: dict[str | int, list[int]] = {}
+
+    def take(self, what: str | int) -> None:
+        """Raises RefusedError."""
+        now_us = self._deps.clock.boottime_us()
+        lately = {
+            each: [at_us for at_us in times if now_us - at_us < _TRIALS_US] for each, times in self._lately.items()
+        }
+        self._lately = {each: times for each, times in lately.items() if times}
+        if len(self._lately.get(what, ())) >= _MOST_TRIALS:
+            raise RefusedError(429, "too many trials", remedy="wait a minute")
+        self._lately.setdefault(what, []).append(now_us)
+
+
 def _of_admins(api: Api, deps: Deps) -> None:
+    trials = _Trials(deps)
+
     @api.get("/api/v1/notify", ADMINISTER, responses={200: {"model": Telling}})
     async def telling(request: Request) -> Response:
         """Channels and how they are, rules and recipients as the settings have them. No address of a channel."""
@@ -113,10 +134,10 @@ def _of_admins(api: Api, deps: Deps) -> None:
         "/api/v1/notify/channels/{name}/test",
         ADMINISTER,
         status_code=202,
-        responses={202: {"model": Made}, 404: {"model": Problem}},
+        responses={202: {"model": Made}, 404: {"model": Problem}, 429: {"model": Problem}},
     )
     async def test(request: Request, name: ChannelName) -> Response:
-        """Send a trial message by this channel; what became of it stands in `/api/v1/notifications/{id}`."""
+        """Send a trial message by this channel, a few a minute; what became of it stands in `/api/v1/notifications/{id}`."""
         desk = _whole(request, deps)
         if name == PUSH or name not in desk.pulses():
             raise RefusedError(
@@ -124,19 +145,21 @@ def _of_admins(api: Api, deps: Deps) -> None:
                 f"there is no channel {name!r}",
                 remedy="see /api/v1/notify; browsers are tried in one's own profile",
             )
+        trials.take(f"channel {name}")
         return JSONResponse({"message": await desk.test(name, "trial")}, 202)
 
     @api.post(
         "/api/v1/notify/recipients/{name}/test",
         ADMINISTER,
         status_code=202,
-        responses={202: {"model": Made}, 404: {"model": Problem}},
+        responses={202: {"model": Made}, 404: {"model": Problem}, 429: {"model": Problem}},
     )
     async def test_recipient(request: Request, name: ChannelName) -> Response:
-        """Send a trial message to a person, or to whoever else a rule may name, by every way to them."""
+        """Send a trial message to a person, or to whoever else a rule may name, by every way to them; a few a minute."""
         desk = _whole(request, deps)
         if all(one.name != name for one in desk.options.recipients):
             raise RefusedError(404, f"there is no recipient {name!r}", remedy="see /api/v1/notify")
+        trials.take(f"recipient {name}")
         return JSONResponse({"message": await desk.test_recipient(name)}, 202)
 
     @api.post("/api/v1/notify/channels/{name}/retry", ADMINISTER, status_code=204, response_class=Response)
@@ -177,7 +200,7 @@ def _may(principal: Principal, camera: str) -> bool:
 
 
 def _of_everybody(api: Api, deps: Deps) -> None:
-    trials: dict[int, list[int]] = {}
+    trials = _Trials(deps)
 
     @api.get("/api/v1/me/push", SIGNED_IN, responses={200: {"model": OwnPush}})
     async def own(request: Request) -> Response:
@@ -225,11 +248,7 @@ def _of_everybody(api: Api, deps: Deps) -> None:
         mine = await deps.accounts.db.call(desk.browsers.of_user, person.id)
         if int(number) not in {one.id for one in mine}:
             raise RefusedError(404, f"there is no browser {number} of yours", remedy="see /api/v1/me/push")
-        now_us = deps.clock.boottime_us()
-        lately = [at_us for at_us in trials.get(person.id, []) if now_us - at_us < _TRIALS_US]
-        if len(lately) >= _MOST_TRIALS:
-            raise RefusedError(429, "too many trials", remedy="wait a minute")
-        trials[person.id] = [*lately, now_us]
+        trials.take(person.id)
         return JSONResponse({"message": await desk.test(PUSH, "trial", number)}, 202)
 
 
