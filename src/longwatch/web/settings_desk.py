@@ -367,7 +367,7 @@ class SettingsDesk:
         for channel, block in channels.items():
             if not isinstance(block, dict):
                 continue
-            elsewhere = _without_channel(text, channel)
+            elsewhere = _besides_channel(text, channel, block)
             changed = dict(block)
             for key in ("url", "secret"):
                 value = changed.get(key)
@@ -404,9 +404,15 @@ def _named_in(text: str, typed: dict[str, str], path: Path, said: Any) -> _Chang
     return _Change(text, typed, path)
 
 
-def _without_channel(text: str, channel: str) -> str:
+def _besides_channel(text: str, channel: str, block: Mapping[str, Any]) -> str:
+    """The settings in which a name of this channel may not be used, to be its own again. Of a channel that becomes one of another kind it has none: after a power cut
+    between the two files the address of the new one would stand in the old one, which is wrong, and no post starts with that.
+    """
     where = ("notify", "channels", channel)
-    return text if editing.section(text, where) is None else editing.without(text, where)
+    there = editing.section(text, where)
+    if isinstance(there, dict) and block.get("kind", there.get("kind")) != there.get("kind"):
+        return text
+    return text if there is None else editing.without(text, where)
 
 
 def _urls(cameras: Any) -> list[str]:

@@ -326,6 +326,20 @@ async def test_what_is_wrong_with_a_rule_or_way_is_said_and_not_saved(
     assert (desk.file.read_bytes(), desk.secrets.read_bytes()) == before
 
 
+async def test_a_power_cut_between_secrets_and_settings_leaves_both_good(desk: Desk) -> None:
+    hook = {"kind": "webhook", "url": HOOK, "secret": "of the receiver # 1"}
+    assert (await desk.post("section/notify", {"patch": {"channels": {"way": hook}}})).status_code == 200
+    mail = {"kind": "apprise", "url": "mailtos://ada:of-the-mail@mail.example.org?to=ada@example.org", "secret": None}
+    for patch in ({"url": HOOK + "/2", "secret": "of the receiver # 2"}, mail, hook):
+        before = desk.file.read_bytes()
+        assert (await desk.post("section/notify", {"patch": {"channels": {"way": patch}}})).status_code == 200
+        after = desk.file.read_bytes()
+        desk.file.write_bytes(before)  # the secrets are new, and the file is as it was
+        assert load(desk.file).notify.channels["way"].kind in {"webhook", "apprise"}
+        desk.file.write_bytes(after)
+        assert load(desk.file).notify.channels["way"].url == patch["url"]
+
+
 @pytest.mark.parametrize("by", ["its name", "its stand-in"])
 async def test_no_password_is_read_back_as_the_account_of_somebody_who_is_told(desk: Desk, by: str) -> None:
     """`GET /api/v1/notify` shows it."""
