@@ -1,7 +1,8 @@
 """The last good settings: a slip in the file never keeps a recorder or its server from starting again.
 
 Settings that are right are kept as a file (their text and the folder it stood in, mode 0600; never what `${NAME}` stands
-for). Where the settings are wrong, those are used, and what is wrong is told. The supervisor names the file in the
+for). Where the settings are wrong, those are used, and what is wrong is told; and where neither is right, since a name of a way to people stands for nothing any more
+(somebody tidied up the secrets file), those without `notify` and `mqtt`: that nobody is told is no reason to record nothing. The supervisor names the file in the
 environment of what it starts; who starts `longwatch run` by hand is told of wrong settings instead.
 """
 
@@ -18,6 +19,7 @@ from longwatch.config.model import Settings
 from longwatch.config.problems import Problem, SettingsError
 
 VARIABLE = "LONGWATCH_LAST_GOOD"
+_TELLING = ("notify", "mqtt")
 
 
 def load_kept(path: Path, last_good: Path | None = None) -> tuple[Settings, list[Problem]]:
@@ -30,7 +32,7 @@ def load_kept(path: Path, last_good: Path | None = None) -> tuple[Settings, list
     try:
         settings = load(path)
     except UsageError as error:
-        kept = _kept(path, last_good) if last_good is not None else None
+        kept = None if last_good is None else _kept(path, last_good) or _untelling(path, last_good)
         if kept is None:
             raise
         problems = error.problems if isinstance(error, SettingsError) else [Problem(1, 1, "", error.what, error.remedy)]
@@ -42,8 +44,26 @@ def load_kept(path: Path, last_good: Path | None = None) -> tuple[Settings, list
 
 def _kept(path: Path, last_good: Path) -> Settings | None:
     with contextlib.suppress(OSError, ValueError, KeyError, UsageError):
-        kept = json.loads(last_good.read_bytes())
-        return compose(path, str(kept["text"]), os.environ, Path(kept["folder"]))
+        text, folder = _text_of(last_good)
+        return compose(path, text, os.environ, folder)
+    return None
+
+
+def _text_of(last_good: Path) -> tuple[str, Path]:
+    kept = json.loads(last_good.read_bytes())
+    return str(kept["text"]), Path(kept["folder"])
+
+
+def _untelling(path: Path, last_good: Path) -> Settings | None:
+    """The settings, else the last good ones, without what tells people."""
+    from longwatch.config import editing  # hardly any start needs it
+
+    for of_before in (False, True):
+        with contextlib.suppress(OSError, ValueError, KeyError, UsageError):
+            text, folder = _text_of(last_good) if of_before else (path.read_text("utf-8-sig"), path.absolute().parent)
+            for section in _TELLING:
+                text = text if editing.section(text, (section,)) is None else editing.without(text, (section,))
+            return compose(path, text, os.environ, folder)
     return None
 
 
