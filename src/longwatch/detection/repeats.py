@@ -65,7 +65,9 @@ class Repeats:
             self._place = 0
             return self.ago_us
         if self._times and wall_us < self._times[-1]:
+            begun = self.anew_until_us, self._anew_us
             self.__init__()  # type: ignore[misc]  # the clock was set back: begins as one that has heard nothing
+            self.anew_until_us, self._anew_us = begun  # but is not looked at closely once more
         self._sizes += _SIZE.pack(min(size_bytes, 0xFFFFFFFF))
         self._times.append(wall_us)
         self._place += 1
@@ -93,6 +95,10 @@ class Repeats:
         """The stream begins anew, as far as that can be told: another encoder may have taken over, or the same one was asked for a whole picture."""
         if not 0 <= wall_us - self._anew_us < ANEW_EACH_US:
             self._anew_us, self.anew_until_us = wall_us, wall_us + ANEW_US
+
+    def is_anew(self, wall_us: int) -> bool:
+        """Whether it counts as begun anew. Not for as long as a clock was set back by."""
+        return 0 < self.anew_until_us - wall_us <= ANEW_US
 
     def _before(self) -> int:
         """Where the last run has been before, as far back as is known; -1: nowhere, or it says nothing."""

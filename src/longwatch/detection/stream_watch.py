@@ -330,7 +330,7 @@ class StreamWatch:
         wall_us = arrival_us + self._offset_us
         if not damaged:
             self.repeats.sample(row.size, wall_us, sync=sync)
-            if sync and wall_us < self.repeats.anew_until_us:
+            if sync and self.repeats.is_anew(wall_us):
                 self.gate.doubted(self.repeats.anew_until_us)
         before_us, self._told_us = self._told_us, arrival_us
         step_us = arrival_us - before_us if before_us and arrival_us > before_us else 0
@@ -456,7 +456,7 @@ class StreamWatch:
         again = self.repeats.ago_us > 0
         self._given_us = rows[-1].arrival_us
         data, from_us = b"".join(pieces), self._from_us
-        anew = rows[-1].arrival_us + self._offset_us < self.repeats.anew_until_us
+        anew = self.repeats.is_anew(rows[-1].arrival_us + self._offset_us)
         self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew)
         return self._job
 

@@ -74,6 +74,19 @@ def test_a_stream_that_begins_anew_again_and_again_is_believed_once_in_ten_minut
     assert begun[1] - begun[0] >= ANEW_EACH_US / 1e6
 
 
+def test_a_camera_whose_times_go_back_is_not_looked_at_closely_all_the_time():
+    known, begun, n = Repeats(), 0, 0
+    for _ in range(12):
+        for pictures in [GROUP] * 12 + [5, GROUP]:
+            for place in range(pictures):
+                before_us = known.anew_until_us
+                known.sample(3000 + n % 7, round(n / FPS * 1e6), sync=not place)
+                begun += known.anew_until_us != before_us
+                n += 1
+        known.sample(3000, round((n - 2) / FPS * 1e6))
+    assert begun == 1
+
+
 def test_a_clock_that_is_set_back_begins_anew():
     known = Repeats()
     told(live(60), known)

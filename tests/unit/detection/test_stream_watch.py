@@ -121,6 +121,20 @@ def test_a_stream_that_begins_anew_is_looked_at_closely_for_a_while_and_its_jobs
     assert not do(camera.watch)[-1].anew
 
 
+def test_a_clock_that_is_set_back_holds_no_gate_open_for_as_long_as_it_was_set_back_by():
+    """Of a stream of whole pictures alone: none of another kind tells that it begins anew."""
+    watch, back_us = StreamWatch(5.0), 3_600_000_000
+    for n in range(600):
+        if n == 200:
+            watch.began()
+        row = Row((n + 1) * EACH_US, n * 18_000, 0, 20_000, 8, 1)
+        watch.batch([row], bytes_of([row]), 0, 0, OFFSET_US - (back_us if n > 210 else 0))
+        jobs = do(watch)
+        assert watch.gate.is_open or n <= 200 or n > 210, n
+    assert not watch.gate.is_open
+    assert not any(job.anew for job in jobs)
+
+
 def test_a_session_that_begins_is_looked_at_closely_but_not_the_first():
     camera = Camera(StreamWatch(5.0))
     camera.watch.began()
