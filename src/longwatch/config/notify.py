@@ -41,7 +41,7 @@ def _off(value: object) -> object:
 def _text_of_a_way(value: object) -> object:
     if not isinstance(value, str) or not value.strip() or len(value) > 2000:  # never quoted: it holds a login
         raise Wrong("this is not an address", "write it as mailtos://..., https://..., or ${NAME} of the secrets file")
-    secrets.register(value)
+    secrets.register(value.strip())  # as it is used, or it is not known again where a library says it
     return value.strip()
 
 

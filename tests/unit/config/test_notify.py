@@ -110,6 +110,13 @@ def test_the_editor_is_shown_no_address_of_a_channel_and_saves_it_as_it_was() ->
     assert hidden(RIGHT, b"key")[0] == RIGHT  # names are no secrets
 
 
+def test_an_address_with_a_blank_before_it_is_known_as_it_is_used() -> None:
+    url = "https://hooks.example.org/another-t0ken"
+    settings = read(RIGHT, NAMES | {"WHOLE": f" {url}"})
+    assert settings.notify.channels["hook"].url == url
+    assert scrub(f"POST {url} 200") == "POST *** 200"
+
+
 def test_a_change_of_who_is_told_is_an_entry_that_names_nobody():
     def flat(text: str) -> Settings:
         said = resolved(read(text))
