@@ -334,7 +334,9 @@ class Looker:
         mask = motion.cleaned(new)
         doubtful = silent or self._sameness.frozen or self._blindness is None or self._blindness.doubts
         if (picture.key or self.anew) and self.watched.tamper and not doubtful:
-            self._replay.look(level, background.usual, background.spread, picture.wall_us, mask, key=picture.key)
+            self._replay.look(
+                level, background.usual, background.spread, picture.wall_us, mask, key=picture.key, anew=self.anew
+            )
         if planes.count(new) > ALL_NEW * new.size:
             return self._all_new(picture, background, cells, passed_s)
         self._upset, self._upset_s = 0, 0.0

@@ -33,13 +33,15 @@ AWAY, LEARN = 6.0, 0.06
 """A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
 FIRST_STRAY = 0.012
 CALM, STIRRED, ENOUGH, STIRS = 3, 2, 6, 0.001
-"""What matches of several moments, all equally long ago, count for: two will do, or three where something is new in more than so much of the picture. Whoever enters makes an encoder of constant rate answer as it did when another entered, and what it codes coarsely is structure."""
+"""What matches of several moments, all equally long ago, count for: two will do, or three where they are not `STRONG` and the stream did not just begin anew, or where something is new in more than so much of the picture. Whoever enters makes an encoder of constant rate answer as it did when another entered, and what it codes coarsely is structure."""
 RESTLESS = 0.555
 """How alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
 LEARNT = 8
 """So many comparisons only teach what is usual."""
 CHANGED = 0.6
 """Of a match's height over one half: looks that match must be less alike with each other, else nothing changes that could come again."""
+STRONG = 0.65
+"""Of the bits. Threads of a web before the lens that sway back to where they hung are alike in up to 0.64."""
 LOST, MOMENT_S = 0.5, 0.06
 """Of a match's height over one half: a picture between two matches whose copy was looked at too must be as like it, or it is no loop but something that sways. So near a copy is in time."""
 LONE = 0.45
@@ -77,10 +79,18 @@ class Replay:
         self._ground_us = 0
 
     def look(
-        self, level: F32, usual: F32, spread: F32, now_us: int, new: U8 | None = None, *, key: bool = True
+        self,
+        level: F32,
+        usual: F32,
+        spread: F32,
+        now_us: int,
+        new: U8 | None = None,
+        *,
+        key: bool = True,
+        anew: bool = False,
     ) -> bool:
         """Whether pictures come again. level, usual: picture and background in the same light; spread: how restless each cell is. new: where something is that is not the background's: it may well come again,
-        and says nothing. key: it is a sync sample; others are compared with those, and not kept.
+        and says nothing. key: it is a sync sample; others are compared with those, and not kept. anew: the stream has just begun anew.
         """
         ground = self._ground
         if ground is None or ground.weight.shape != level.shape or not 0 <= now_us - self._ground_us < GROUND_S * 1e6:
@@ -97,7 +107,7 @@ class Replay:
             self.forget()
         matched_us = self._matched(made, now_us, learns=key)
         if matched_us:
-            counts = STIRRED if stirred > STIRS * left.size else CALM
+            counts = CALM if (anew or self.alike >= STRONG) and stirred <= STIRS * left.size else STIRRED
             self._count(_Match(now_us, matched_us, made, self.alike, now_us, counts))
         elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
             self.replayed, self._match_us = False, 0
