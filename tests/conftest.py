@@ -135,11 +135,17 @@ def _has_its_time(item: pytest.Item) -> None:
         faulthandler.dump_traceback_later(limits.timeout + _LAST_RESORT_S, exit=True, file=sys.__stderr__)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker that hangs in what it still has to do once its tests are over would be waited for without end; one that hangs when it has said so xdist kills."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """A worker that hangs in what it still has to do once its tests are over would be waited for without end; one that hangs when it has said so xdist kills. (One that is let go
+    before the others has said so, and waits for them.)
+    """
     if hasattr(session.config, "workerinput"):
         faulthandler.dump_traceback_later(_TIDIED_WITHIN_S, exit=True, file=sys.__stderr__)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 class _ToldAtOnce:
