@@ -130,7 +130,9 @@ def _has_its_time(item: pytest.Item) -> None:
     limits = pytest_timeout._get_item_settings(item)
     if not limits.timeout or (not limits.disable_debugger_detection and pytest_timeout.is_debugging()):
         return
-    item.config.pluginmanager.hook.pytest_timeout_set_timer(item=item, settings=limits)
+    hook = item.config.pluginmanager.hook
+    hook.pytest_timeout_cancel_timer(item=item)  # with --timeout-method=thread each is a thread of its own
+    hook.pytest_timeout_set_timer(item=item, settings=limits)
     if hasattr(item.config, "workerinput"):
         faulthandler.dump_traceback_later(limits.timeout + _LAST_RESORT_S, exit=True, file=sys.__stderr__)
 

@@ -35,6 +35,8 @@ MOST_OF_ONE = 8
 LEASE_S = 300
 _LEASE_AGAIN_S = 100.0
 _LOOK_S = 1.0
+_PARTING_S = 30.0
+"""What makes an export ends its child and takes away what it wrote: told to end again sooner, it would leave both."""
 _SWEEP_S = 60.0
 _SPARE_BYTES = 256 << 20
 _REMEMBERED_US = 90 * DAY_US
@@ -185,7 +187,7 @@ class ExportDesk:
         gone = replace(now, state=State.GONE, why_gone=why, ended_us=now.ended_us or self._clock.wall_us())
         self._jobs[job.id] = gone  # at once: what is ended below must not be begun again
         if self._made == job.id and self._making is not None:
-            await ended([self._making])
+            await ended([self._making], _PARTING_S)
         await self._keep(gone)
         await asyncio.to_thread(shutil.rmtree, self._folder / str(job.id), ignore_errors=True)
         await self._around.protect(job, 0)
@@ -289,7 +291,7 @@ class ExportDesk:
                     await asyncio.to_thread(self._check_room, job)
             return making.result()
         finally:
-            await ended([making])
+            await ended([making], _PARTING_S)
 
     def _check_room(self, job: Job) -> None:
         """Recording stands above exports."""

@@ -64,6 +64,7 @@ _NUMBERED = {
     "/api/v1/events/{id}": "tests/unit/web/test_events.py::test_nobody_learns_of_a_camera_that_is_not_theirs",
     "/api/v1/notifications/{id}": "tests/unit/web/test_notify.py::test_who_may_not_see_it_all_acknowledges_no_message",
     "/api/v1/notify/channels/{name}": "tests/unit/web/test_notify.py::test_channels_are_an_admins",
+    "/api/v1/notify/recipients/{name}": "tests/unit/web/test_notify.py::test_channels_are_an_admins",
     "/api/v1/me/push/{id}": "tests/unit/web/test_notify.py::test_a_browser_is_its_users_alone",
     "/api/v1/alarms/{id}/acknowledge": "tests/unit/web/test_alarms.py::test_rights_come_before_bodies_also_where_the_alarm_says_whose_camera_it_is",
     "/api/v1/holds/{id}": "tests/unit/web/test_guard.py::test_whoever_is_confined_learns_of_no_number_whether_it_is_there",
