@@ -40,10 +40,11 @@ def test_nothing_crashes_and_nothing_acknowledged_is_lost(tmp_path: Path, call: 
     calls = ALSO_CALLED.get(call, call)
     done = subprocess.run(
         [
-            # --seccomp-bpf: the process stands still at these calls alone, and not at every other one too
+            # --seccomp-bpf: the process stands still at these calls alone, and not at every other one too. Fifty ticks, a second: a volume that failed is tried again
+            # after some time on the clock, and thirty were over before that on a busy machine.
             "strace", "-f", "--seccomp-bpf", "-qq", "-o", tmp_path / "trace", "-e", f"trace={calls}",
             "-e", f"inject={calls}:error={error}:when={when}",
-            sys.executable, "-m", "tests.support.archive_workload", *paths, "--ticks", "30", "--pause-ms", "20", "--seal-every", "4",
+            sys.executable, "-m", "tests.support.archive_workload", *paths, "--ticks", "50", "--pause-ms", "20", "--seal-every", "4",
             "--sample-bytes", "300",
         ],
         capture_output=True, text=True, check=False, timeout=180,
