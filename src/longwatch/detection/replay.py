@@ -4,7 +4,7 @@ Noise never comes twice. What a look at a key frame shows beside the learnt back
 random groups of cells make a *fingerprint* of 1,024 bits (random projections: Charikar, STOC 2002), of which half differ between two moments of a live camera, and few between a picture
 and its copy, re-encoded or not. The idea is that of inter-frame duplication detection by residuals (Fadl, Han and Li, J. Forensic Sci. 2018).
 
-A match must stand alone: a lamp or a shaken mast that comes back makes neighbours of the matched moment alike as well, a copy does not. There must be two of them (three where something is new in the picture), all equally long ago,
+A match must stand alone: a lamp or a shaken mast that comes back makes neighbours of the matched moment alike as well, a copy does not. There must be two of them (three where they are weak or something is new in the picture), all equally long ago,
 none between them that was not there then, and they must be unlike each other: what is the same from look to look is the scene that stands still, or the structure of its encoding. Nor may a match last: the noise of the next picture is another one. What is new in a picture is left out:
 somebody who walks there again is no noise. Nothing is said before it is known how alike this camera's live pictures are, nor of a camera in which they often are.
 

@@ -154,6 +154,7 @@ async def test_two_streams_share_one_child_and_the_second_begins_with_a_key_pict
     joined = tmp_path / "joined"
     made = masking(
         f"{GOOD}pictures('main')\n"  # said after all of the first stream's and the second's: these have come once it has
+        # it looks every 20 ms, so as not to take a processor from those who join; and lives until it is ended
         f"while not os.path.exists({str(joined)!r}): time.sleep(0.02)\n"
         "pictures('sub', sync=False, n=2)\npictures('sub', n=2)\ntime.sleep(60)"
     )

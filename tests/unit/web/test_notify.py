@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from tests.support.receivers import PushedBrowser
 from tests.support.site import PASSWORD, Running, running_site
+from tests.support.wait import until
 
 from longwatch.accounts import Role
 from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule, Step
@@ -185,9 +186,7 @@ async def test_a_change_of_people_leaves_the_senders_of_channels_as_they_are(sit
     desk = site.deps.notify
     assert desk is not None
     await desk.test("hook", "trial")
-    async with asyncio.timeout(20):
-        while not desk.pulses()["hook"].failing:  # nobody listens there
-            await asyncio.sleep(0.02)
+    await until(lambda: desk.pulses()["hook"].failing, "nobody listens there")
     pulse = desk.pulses()["hook"]
     more = (*desk.options.recipients, Recipient("ada", ("hook",)))
     await desk.reload(replace(desk.options, recipients=more))
