@@ -9,6 +9,7 @@ export function alarmSays(alarm: Alarm, name: string): string {
   const detail = alarm.evidence?.detail
   if (alarm.kind !== 'camera_silent' && typeof detail === 'string' && detail) said.push(`${detail}.`)
   if (alarm.kind === 'camera_silent' && alarm.evidence?.inferred) said.push(t('alarms.inferred'))
+  if (alarm.evidence?.fault === 'no_secret') said.push(t('alarms.noSecret'))
   if (alarm.facts?.mains === 'off') said.push(t('alarms.onBattery'))
   if (Array.isArray(alarm.facts?.reduces)) said.push(`${alarm.facts.reduces.slice(0, 3).map(String).join('; ')}.`)
   if (alarm.ended !== null && alarm.acknowledged === null) said.push(t('alarms.over'))

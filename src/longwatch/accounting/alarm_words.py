@@ -8,6 +8,7 @@ from longwatch.base.messages import ENGLISH
 from longwatch.model.alarms import Alarm, AlarmKind
 from longwatch.model.causes import Cause
 from longwatch.model.said import Said, Words, first_of, in_words
+from longwatch.model.sessions import Fault
 
 _MOST_NAMED = 3
 
@@ -33,6 +34,8 @@ def _silent(alarm: Alarm, name: str) -> _Sentences:
     said: _Sentences = (Said("alarms.silent", {"name": name, "why": why}),)
     if alarm.cause == Cause.CAMERA_SWITCHED_OFF and alarm.evidence.get("inferred"):
         said = (*said, Said("alarms.inferred"))
+    if alarm.evidence.get("fault") == Fault.NO_SECRET:
+        said = (*said, Said("alarms.noSecret"))
     if alarm.body.get("mains") == "off":
         said = (*said, Said("alarms.onBattery"))
     return said

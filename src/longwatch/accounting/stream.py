@@ -40,6 +40,8 @@ SAME_EVENT_US = 90_000_000
 _DECIDED = PLANNED | {Cause.STORAGE_FULL, Cause.STORAGE_FAILED, Cause.PACKETS_LOST}
 _MAY_BE_OFF = frozenset({Cause.CAMERA_UNREACHABLE, Cause.STREAM_STALLED, Cause.CAMERA_SWITCHED_OFF})
 
+_OURS = frozenset({Fault.MASKING, Fault.NO_SECRET})
+
 gap_tokens: Iterator[int] = itertools.count(1)
 """Numbers for gaps, unique in this process."""
 
@@ -424,8 +426,8 @@ class StreamAccount:
 
 
 def _is_sure(verdict: Verdict) -> bool:
-    """Whether the first word on a gap needs no attempt to be borne out: a child of ours that ended did end."""
-    return verdict.cause in _DECIDED or verdict.evidence.get("fault") == Fault.MASKING
+    """Whether the first word on a gap needs no attempt to be borne out: a child of ours that ended did end, and who is not asked is not asked."""
+    return verdict.cause in _DECIDED or verdict.evidence.get("fault") in _OURS
 
 
 def _told_anew(gap: Gap, status: StreamStatus | None) -> bool:

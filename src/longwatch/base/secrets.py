@@ -8,6 +8,7 @@ Owner of the state: this module's one registry; written by whoever learns a secr
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from urllib.parse import quote, quote_plus, unquote
 
 _MASK = "***"
@@ -34,6 +35,11 @@ def register_login(user: str, password: str) -> None:
     register(password)
     if password:
         register(base64.b64encode(f"{user}:{password}".encode()).decode("ascii"))
+
+
+def missing(names: Sequence[str]) -> str:
+    """What is said where names of secrets stand for nothing, as the evidence of a gap and for people."""
+    return f"its secret {names[0]} is missing" if len(names) == 1 else f"its secrets {', '.join(names)} are missing"
 
 
 def known() -> list[str]:

@@ -38,9 +38,9 @@ def alarms(
     """
     from longwatch.accounting.alarm_words import sentence
     from longwatch.archive import ArchiveReader
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     reader = ArchiveReader(settings.volumes)
     try:
         found = reader.alarms(everything=all_, limit=_MOST)
@@ -131,19 +131,19 @@ def stop(reason: Reason, config: options.Config = None, json: options.Json = Fal
 
     Example: `longwatch stop --reason "moving the cabinet"`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.by_recorder.acts import stop as do
 
     path = find(config)
-    answer = do(load(path).volumes, path, reason=reason, person=_person())
+    answer = do(load_lacking(path).volumes, path, reason=reason, person=_person())
     _say(answer, f"stopped: entry {answer['seq']}", json=json)
 
 
 def _act(config: Any, kind: str, reason: str, **fields: Any) -> dict[str, Any]:
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.by_recorder.acts import act
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     return act(
         settings.volumes, settings.post.id, kind, frozenset(settings.cameras), reason=reason, person=_person(), **fields
     )

@@ -43,10 +43,10 @@ def audit(
     Example: `longwatch audit --from 2026-01-31T00:00:00Z --camera gate --kind viewing`
     """
     from longwatch.archive import Question
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.verbs.auditing import audit as read
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     to_us = parse_us(to) if to else time.time_ns() // 1000 + 1
     from_us = parse_us(from_) if from_ else to_us - _DAY_US
     if from_us >= to_us:
@@ -130,12 +130,12 @@ def erase(
 
     Example: `longwatch erase --user kari --reason "she asked for it, article 17"`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.server.commands import ask
 
     if (subject is None) == (user is None):
         raise UsageError("say of whom", remedy="give either --subject or --user")
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     named = {"subject": subject} if user is None else {"user": user}
     answer = ask(settings.volumes[0], "erase", settings.volumes, reason=reason, **named)
     if json:

@@ -49,7 +49,7 @@ def pack(
     Example: `longwatch courier pack /media/disk --limit 500GB`
     """
     from longwatch.accounts import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.config.values import size_bytes
     from longwatch.node.verbs.couriers import Order
     from longwatch.node.verbs.couriers import pack as packed_by
@@ -59,7 +59,7 @@ def pack(
         None if limit is None else size_bytes(limit), again,
     )  # fmt: skip
     with _bar() as progress:
-        result = packed_by(load(find(config)), disk, order, at_the_post().person(reason=reason), progress)
+        result = packed_by(load_lacking(find(config)), disk, order, at_the_post().person(reason=reason), progress)
     packed = result.packed
     if json:
         say_json({
@@ -88,9 +88,9 @@ def unpack(disk: Disk, reason: Reason = "", config: options.Config = None, json:
     Example: `longwatch courier unpack /media/disk`
     """
     from longwatch.accounts import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
 
-    settings, person = load(find(config)), at_the_post().person(reason=reason)
+    settings, person = load_lacking(find(config)), at_the_post().person(reason=reason)
     if settings.role == "hub":
         _at_a_hub(settings, disk, person, json)
     else:

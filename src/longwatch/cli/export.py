@@ -54,10 +54,10 @@ def export(
     Example: `longwatch export gate --from 2026-01-31T06:00:00Z --to 2026-01-31T06:10:00Z --out gate.mp4`
     """
     from longwatch.accounts import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.model.sessions import StreamKey
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     from_us, to_us = parse_us(from_), parse_us(to)
     if from_us >= to_us:
         raise UsageError("--from is not before --to", remedy="give a stretch of time that is not empty")

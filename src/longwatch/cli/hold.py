@@ -70,9 +70,9 @@ def list_(
     Example: `longwatch hold list`
     """
     from longwatch.archive import ArchiveReader
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
 
-    reader = ArchiveReader(load(find(config)).volumes)
+    reader = ArchiveReader(load_lacking(find(config)).volumes)
     try:
         found = reader.holds(everything=all_)
     finally:
@@ -112,10 +112,10 @@ def end(
 
 def _ask(config: Any, kind: str, reason: str, fields: dict[str, Any]) -> dict[str, Any]:
     from longwatch.accounts.who import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.by_recorder.acts import hold
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     return hold(settings.volumes, settings.post.id, kind, reason=reason, person=at_the_post().person(), **fields)
 
 

@@ -120,10 +120,10 @@ def statement(
 
     Example: `longwatch hub statement north-ridge --out north-ridge.zip --reason "burnt down on Friday"`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.verbs.network import state
 
-    made = state(load(find(config)), post, out, reason)
+    made = state(load_lacking(find(config)), post, out, reason)
     if json:
         say_json(made)
         return
@@ -131,7 +131,7 @@ def statement(
 
 
 def _ask(config: Any, kind: str, **fields: Any) -> dict[str, Any]:
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.verbs.network import ask_hub
 
-    return ask_hub(load(find(config)), kind, fields)
+    return ask_hub(load_lacking(find(config)), kind, fields)

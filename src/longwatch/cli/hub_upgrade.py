@@ -144,7 +144,7 @@ def _state(rollout: dict[str, Any]) -> str:
 
 
 def _ask(config: Any, kind: str, **fields: Any) -> dict[str, Any]:
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.verbs.network import ask_hub
 
-    return ask_hub(load(find(config)), kind, fields)
+    return ask_hub(load_lacking(find(config)), kind, fields)

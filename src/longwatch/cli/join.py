@@ -33,10 +33,10 @@ def join(
 
     Example: `longwatch join lw1-abcd`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.verbs.network import ask_to_join, ask_to_leave
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     if code is None:
         if not leave:
             raise UsageError(

@@ -21,10 +21,10 @@ def key(config: options.Config = None, json: options.Json = False) -> None:
     """
     from longwatch.archive import LedgerReader
     from longwatch.base.errors import UsageError
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.ledger.checkpoint import fingerprint, public_pem, vkey
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     reader = LedgerReader(settings.volumes)
     try:
         log = reader.log()

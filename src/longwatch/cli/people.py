@@ -211,7 +211,7 @@ def token_add(
 
 
 def _ask(config: Any, verb: str, **fields: Any) -> dict[str, Any]:
-    from longwatch.config import find, first_folder, load
+    from longwatch.config import find, first_folder, load_lacking
     from longwatch.node.server.commands import ask, ask_if_running
 
     path = find(config)
@@ -220,7 +220,7 @@ def _ask(config: Any, verb: str, **fields: Any) -> dict[str, Any]:
         answer = None if data is None else ask_if_running(data, verb, **fields)
         if answer is not None:
             return answer
-    settings = load(path)
+    settings = load_lacking(path)
     for camera in fields.get("cameras") or []:
         if settings.role == "hub" and all(is_slug(part) for part in camera.split(".")) and camera.count(".") == 1:
             continue  # `post.camera`: it may be of a post that has not told of it yet

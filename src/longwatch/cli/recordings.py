@@ -47,12 +47,12 @@ def gaps(
     Example: `longwatch gaps --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z --camera gate`
     """
     from longwatch.archive import ArchiveReader
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.model.causes import Cause
     from longwatch.model.sessions import StreamKey
     from longwatch.timeline import State, tile
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     reader = ArchiveReader(settings.volumes)
     try:
         known = [(StreamKey(name, stream), set_up_us) for name, stream, set_up_us in reader.cameras()]

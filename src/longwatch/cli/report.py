@@ -56,13 +56,13 @@ def report(
         return
     from longwatch.accounts import at_the_post
     from longwatch.base.clock import SystemClock
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.issuing.reporting import look, make
     from longwatch.node.recorder.options import resolve
     from longwatch.reports import Post, as_json
 
     path = find(config)
-    post = load(path).post
+    post = load_lacking(path).post
     settings = asyncio.run(resolve(path))
     span = (None if from_ is None else parse_us(from_), None if to is None else parse_us(to))
     made = look(settings, Post(post.id, post.name, post.timezone), span, SystemClock())

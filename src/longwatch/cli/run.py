@@ -23,11 +23,15 @@ def run(config: options.Config = None) -> None:
     Example: `longwatch run --config /etc/longwatch/longwatch.yml`
     """
     from longwatch.cli.handing_on import release_of
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
 
     path = find(config)
     found = []
     if release_of(path) is None:  # settings may be of a newer version than this one: the supervisor asks that
-        settings = load(path)  # wrong settings are said here, to the person who starts it, and nothing is started
+        settings = load_lacking(
+            path
+        )  # wrong settings are said here, to the person who starts it, and nothing is started
+        for problem in sorted(settings.lacking):
+            typer.echo(f"longwatch run: a secret is missing, and what needs it is left out: {problem}", err=True)
         found = ["--data", str(settings.volumes[0]), *(["--door"] if settings.door else [])]
     os.execv(sys.executable, [sys.executable, "-m", "longwatch.node.supervisor", "--config", str(path), *found])  # noqa: S606 - our own interpreter; what read the settings gives its memory back

@@ -90,7 +90,7 @@ def apply(
     Example: `longwatch time apply 17-25 --at 2026-01-31T06:00:00Z --reason "read from the tower clock in the picture"`
     """
     from longwatch.accounts import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.by_recorder.corrections import apply as carry_out
 
     wish = _wish(runs, at, shift, suggested=suggested)
@@ -104,7 +104,9 @@ def apply(
                 say(f"runs {_numbers(doubt.runs)}: {_second(doubt.from_us)} -> {_should(doubt)} ({_why(doubt)})")
             if not typer.confirm("Place them so?"):
                 raise typer.Exit(1)
-    result = carry_out(load(find(config)).volumes, person=at_the_post().person(reason=said), reason=said, **wish)
+    result = carry_out(
+        load_lacking(find(config)).volumes, person=at_the_post().person(reason=said), reason=said, **wish
+    )
     if json:
         say_json(result)
     elif not result["entries"]:
@@ -155,9 +157,9 @@ def _parse_shift(text: str) -> int:
 
 def _doubts(config: options.Config) -> list[Doubt]:
     from longwatch.archive import ArchiveReader
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
 
-    reader = ArchiveReader(load(find(config)).volumes)
+    reader = ArchiveReader(load_lacking(find(config)).volumes)
     try:
         return reader.doubts()
     finally:

@@ -38,10 +38,10 @@ def install(
 
     Example: `longwatch upgrade install longwatch-1.3.0.bundle --reason "mends the clock of the yard camera"`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.server import upgrade_verbs as upgrading_verbs
 
-    settings = load(find(config))
+    settings = load_lacking(find(config))
     answer = upgrading_verbs.install(settings.volumes[0], bundle, reason)
     if json:
         say_json(answer)
@@ -55,10 +55,10 @@ def status(config: options.Config = None, json: options.Json = False) -> None:
 
     Example: `longwatch upgrade status`
     """
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.upgrade.upgrading import as_line, described
 
-    said = described(load(find(config)).volumes[0])
+    said = described(load_lacking(find(config)).volumes[0])
     if json:
         say_json(said)
         return

@@ -4,7 +4,7 @@ Comes in: a YAML file, the environment, a secrets file. Promises: every problem 
 what would be right; `${NAME}` is expanded after YAML and URL are parsed; every secret is registered with `base.secrets`
 before anything is said about it. Nobody else knows that a file exists: the recorder gets `resolved` as JSON.
 
-`load(path) -> Settings`; `load_kept`, the same with the last good ones to fall back on; `find(path | None) -> Path`; `resolved(settings) -> dict`; `schema() -> dict`.
+`load(path) -> Settings`; `load_lacking`, the same without what needs secrets that are missing; `load_kept`, that with the last good ones to fall back on; `find(path | None) -> Path`; `resolved(settings) -> dict`; `schema() -> dict`.
 `python -m longwatch.config resolve PATH` is how the recorder, which imports no Pydantic, reads its settings.
 
 What reads settings is imported when it is first asked for: Pydantic and the models take a third of a second, and a verb that only looks where
@@ -20,7 +20,7 @@ from longwatch.config.problems import Problem, SettingsError
 if TYPE_CHECKING:
     from longwatch.config.data_folders import folder_problems
     from longwatch.config.last_good import load_kept
-    from longwatch.config.loader import compose, load
+    from longwatch.config.loader import compose, load, load_lacking
     from longwatch.config.model import Camera, Settings, StreamUrl
     from longwatch.config.published import schema
     from longwatch.config.resolving import resolved
@@ -37,6 +37,7 @@ __all__ = [
     "folder_problems",
     "load",
     "load_kept",
+    "load_lacking",
     "resolved",
     "schema",
 ]
@@ -49,6 +50,7 @@ _AT_FIRST_USE = {
     "folder_problems": "data_folders",
     "load": "loader",
     "load_kept": "last_good",
+    "load_lacking": "loader",
     "resolved": "resolving",
     "schema": "published",
 }

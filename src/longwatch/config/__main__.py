@@ -1,7 +1,8 @@
 """`python -m longwatch.config resolve PATH [--last-good FILE]`, `try PATH`, `try-afar`, `folder PATH` and `schema`.
 
 resolve: JSON on standard output, for a pipe alone, since it holds passwords. Exit 0; or 2 with {"errors": [...]} where
-the settings are wrong, and the same in words on standard error. With --last-good, or LONGWATCH_LAST_GOOD in the
+the settings are wrong, and the same in words on standard error. Where only secrets are missing, the JSON has "lacking" beside what can be
+used (see `lacking`). With --last-good, or LONGWATCH_LAST_GOOD in the
 environment, the last good settings are used instead where there are any (see `last_good`), and the JSON has "errors"
 beside all else.
 
@@ -32,6 +33,10 @@ def _say(text: str) -> None:
     sys.stderr.write(scrub(text) + "\n")
 
 
+def _listed(problems: list[Problem]) -> str:
+    return "\n".join(f"  {problem}" for problem in sorted(problems))
+
+
 def _resolve(path: Path, last_good: Path | None) -> tuple[int, dict[str, Any]]:
     try:
         settings, problems = load_kept(path, last_good)
@@ -39,6 +44,8 @@ def _resolve(path: Path, last_good: Path | None) -> tuple[int, dict[str, Any]]:
         _say(str(error))
         problems = error.problems if isinstance(error, SettingsError) else [Problem(1, 1, "", error.what, error.remedy)]
         return 2, {"errors": [problem.as_json() for problem in problems]}
+    if settings.lacking:
+        _say(f"secrets are missing, and what needs them is left out:\n{_listed(settings.lacking)}")
     answer = resolved(settings)
     if problems:
         _say(str(SettingsError(path, problems)))

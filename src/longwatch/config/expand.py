@@ -29,12 +29,16 @@ _FORM = "write it as rtsp://user:${PASSWORD}@10.0.0.5/stream1, with the password
 
 
 class Names:
-    """What `${NAME}` stands for. The environment comes first, then the secrets file; None: it could not be read."""
+    """What `${NAME}` stands for. The environment comes first, then the secrets file; None: it could not be read. lenient: a name that is
+    not set stands for nothing. `lacked`: those that were asked for in vain.
+    """
 
-    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str] | None) -> None:
+    def __init__(self, environ: Mapping[str, str], file: Mapping[str, str] | None, *, lenient: bool = False) -> None:
+        self.lacked: list[str] = []
+        self.lenient = lenient
         self._environ = environ
         self._file = file or {}
-        self._remedy = "mend `secrets` first: that file could not be read" if file is None else ""
+        self.remedy = "mend `secrets` first: that file could not be read" if file is None else ""
 
     def value(self, name: str) -> str:
         """Raises Wrong where the name is no name, or unknown."""
@@ -42,10 +46,20 @@ class Names:
             raise Wrong(f"${{{name}}} is not a name", "write ${NAME}, or $${ for a literal ${")
         found = self._environ.get(name, self._file.get(name))
         if found is None:
-            raise Wrong(
-                f"${{{name}}} is not set", self._remedy or f"set {name} in the environment or in the secrets file"
-            )
+            self.lacked.append(name)
+            if self.lenient:
+                return ""
+            raise self.not_set(name)
         return found
+
+    def lacking_in(self, raw: str) -> tuple[str, ...]:
+        """The names in this text that are not set, each once."""
+        named = [match[1] for match in _TOKEN.finditer(raw) if match[0] != "$${"]
+        return tuple(dict.fromkeys(name for name in named if name not in self._environ and name not in self._file))
+
+    def not_set(self, name: str) -> Wrong:
+        """What is wrong, and what would be right."""
+        return Wrong(f"${{{name}}} is not set", self.remedy or f"set {name} in the environment or in the secrets file")
 
 
 def secrets_file(path: Path) -> dict[str, str]:

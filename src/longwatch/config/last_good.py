@@ -1,8 +1,8 @@
 """The last good settings: a slip in the file never keeps a recorder or its server from starting again.
 
 Settings that are right are kept as a file (their text and the folder it stood in, mode 0600; never what `${NAME}` stands
-for). Where the settings are wrong, those are used, and what is wrong is told; and where neither is right, since a name of a way to people stands for nothing any more
-(somebody tidied up the secrets file), those without `notify` and `mqtt`: that nobody is told is no reason to record nothing. The supervisor names the file in the
+for). Where the settings are wrong, those are used, and what is wrong is told. A name that stands for no secret is not wrong in this sense: it costs what
+needs it, and that is told (`lacking`). The supervisor names the file in the
 environment of what it starts; who starts `longwatch run` by hand is told of wrong settings instead.
 """
 
@@ -14,25 +14,24 @@ import os
 from pathlib import Path
 
 from longwatch.base.errors import UsageError
-from longwatch.config.loader import compose, load
+from longwatch.config.loader import compose, load_lacking
 from longwatch.config.model import Settings
 from longwatch.config.problems import Problem, SettingsError
 
 VARIABLE = "LONGWATCH_LAST_GOOD"
-_TELLING = ("notify", "mqtt")
 
 
 def load_kept(path: Path, last_good: Path | None = None) -> tuple[Settings, list[Problem]]:
-    """The settings; or the last good ones, with the problems of the present ones.
+    """The settings, as far as their secrets are there; or the last good ones, with the problems of the present ones.
 
     last_good: by default what the environment names. Raises as `load` where there are none to fall back on.
     """
     if last_good is None and (named := os.environ.get(VARIABLE)):
         last_good = Path(named)
     try:
-        settings = load(path)
+        settings = load_lacking(path)
     except UsageError as error:
-        kept = None if last_good is None else _kept(path, last_good) or _untelling(path, last_good)
+        kept = None if last_good is None else _kept(path, last_good)
         if kept is None:
             raise
         problems = error.problems if isinstance(error, SettingsError) else [Problem(1, 1, "", error.what, error.remedy)]
@@ -44,26 +43,8 @@ def load_kept(path: Path, last_good: Path | None = None) -> tuple[Settings, list
 
 def _kept(path: Path, last_good: Path) -> Settings | None:
     with contextlib.suppress(OSError, ValueError, KeyError, UsageError):
-        text, folder = _text_of(last_good)
-        return compose(path, text, os.environ, folder)
-    return None
-
-
-def _text_of(last_good: Path) -> tuple[str, Path]:
-    kept = json.loads(last_good.read_bytes())
-    return str(kept["text"]), Path(kept["folder"])
-
-
-def _untelling(path: Path, last_good: Path) -> Settings | None:
-    """The settings, else the last good ones, without what tells people."""
-    from longwatch.config import editing  # hardly any start needs it
-
-    for of_before in (False, True):
-        with contextlib.suppress(OSError, ValueError, KeyError, UsageError):
-            text, folder = _text_of(last_good) if of_before else (path.read_text("utf-8-sig"), path.absolute().parent)
-            for section in _TELLING:
-                text = text if editing.section(text, (section,)) is None else editing.without(text, (section,))
-            return compose(path, text, os.environ, folder)
+        kept = json.loads(last_good.read_bytes())
+        return compose(path, str(kept["text"]), os.environ, Path(kept["folder"]), lenient=True)
     return None
 
 

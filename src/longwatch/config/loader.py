@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from longwatch.base.errors import UsageError
-from longwatch.config import around_rules, expand, hub, notify, secret_places, watching_rules
+from longwatch.config import around_rules, expand, hub, lacking, notify, secret_places, watching_rules
 from longwatch.config.model import Camera, Settings
 from longwatch.config.problems import Problem, SettingsError, Wrong
 from longwatch.config.tree import MAX_BYTES, Path_, Tree, read
@@ -39,6 +39,15 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
 
     Raises SettingsError with every problem found, or UsageError where the file cannot be read.
     """
+    return _load(path, environ, lenient=False)
+
+
+def load_lacking(path: Path) -> Settings:
+    """As `load`; but where nothing is wrong than that names stand for no secret, without what needs those: `lacking` of what it gives says what that is."""
+    return _load(path, None, lenient=True)
+
+
+def _load(path: Path, environ: Mapping[str, str] | None, *, lenient: bool) -> Settings:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -54,19 +63,25 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Settings:
         line = raw[: error.start].count(b"\n") + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         raise SettingsError(path, [Problem(line, column, "", "not UTF-8 text", "save the file as UTF-8")]) from None
-    return compose(path, text, os.environ if environ is None else environ, path.absolute().parent)
+    return compose(path, text, os.environ if environ is None else environ, path.absolute().parent, lenient=lenient)
 
 
 def compose(
-    path: Path, text: str, environ: Mapping[str, str], folder: Path, *, secrets_to_come: bool = False, afar: bool = False
+    path: Path, text: str, environ: Mapping[str, str], folder: Path, *, secrets_to_come: bool = False, afar: bool = False,
+    lenient: bool = False,
 ) -> Settings:  # fmt: skip
     """As `load`, of a text that is in hand. folder: what relative paths in it begin from. secrets_to_come: a secrets file that is not
-    there yet is as an empty one. afar: these are of another machine, and no file of this one is read.
+    there yet is as an empty one. afar: these are of another machine, and no file of this one is read. lenient: as `load_lacking`.
     """
     tree = read(path, text)
     problems = _role(tree)
-    names = expand.Names(environ, {} if afar else _secrets(tree, folder, problems, to_come=secrets_to_come))
-    _expand(tree.root, (), tree, names, problems)
+    unread: list[Problem] = []
+    file = {} if afar else _secrets(tree, folder, unread, to_come=secrets_to_come)
+    problems += [] if lenient else unread
+    names = expand.Names(environ, file, lenient=lenient)
+    lacked: lacking.Lacked = {}
+    _expand(tree.root, (), tree, names, problems, lacked)
+    left_out = lacking.left_out(tree, lacked, names, problems)
     _merge_defaults(tree, problems)
     settings = None
     try:
@@ -74,10 +89,12 @@ def compose(
     except ValidationError as error:
         problems += [p for detail in error.errors(include_url=False) if (p := _problem(detail, tree)) is not None]
     if settings is not None and settings.post is not None:
+        lacking.mark(settings, lacked)
         problems += _rules(settings, tree)
     if problems or settings is None:
         raise SettingsError(path, _once(problems))
     settings._path = path  # noqa: SLF001 - where it came from is not one of its keys
+    settings._lacking = [*(unread if lenient else []), *left_out]  # noqa: SLF001 - nor is what it lacks
     settings.data = [folder / volume for volume in settings.data]
     if settings.secrets is not None:
         settings.secrets = folder / settings.secrets
@@ -126,14 +143,19 @@ def _secrets(tree: Tree, folder: Path, problems: list[Problem], *, to_come: bool
         return None
 
 
-def _expand(node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem]) -> None:
-    """Expand every text below `node`, in place; URLs part by part. A name stands for a password, and so only where one may stand."""
+def _expand(
+    node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem], lacked: lacking.Lacked
+) -> None:
+    """Expand every text below `node`, in place; URLs part by part. A name stands for a password, and so only where one may stand. lacked: gets
+    what stands for nothing, where `names` lets that pass.
+    """
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in list(items):
         below: Path_ = (*path, key)
         if not isinstance(value, str):
-            _expand(value, below, tree, names, problems)
+            _expand(value, below, tree, names, problems, lacked)
             continue
+        names.lacked.clear()
         try:
             if secret_places.is_stream(below):
                 node[key] = expand.url(value, names)
@@ -148,7 +170,12 @@ def _expand(node: Any, path: Path_, tree: Tree, names: expand.Names, problems: l
             else:
                 node[key] = expand.plain(value)
         except Wrong as wrong:
-            problems.append(tree.problem(below, wrong.what, wrong.remedy))
+            if names.lacked:  # what is left of it need not be an address; and its name is no secret, which would be masked where it is told
+                node[key] = lacking.NOWHERE
+            if not names.lenient or not names.lacked:
+                problems.append(tree.problem(below, wrong.what, wrong.remedy))
+        if names.lenient and names.lacked:
+            lacked[below] = names.lacking_in(value)
 
 
 def _merge_defaults(tree: Tree, problems: list[Problem]) -> None:

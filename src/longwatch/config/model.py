@@ -21,7 +21,7 @@ from longwatch.base.secrets import scrub
 from longwatch.config import around, values
 from longwatch.config.hub import EVERYWHERE, AllowedSilence, Broker, Database, Media, Place
 from longwatch.config.notify import Mqtt, Notify
-from longwatch.config.problems import Wrong
+from longwatch.config.problems import Problem, Wrong
 from longwatch.config.section import Section
 from longwatch.config.sign_in import Oidc
 from longwatch.config.thermal import Radiometry
@@ -300,11 +300,17 @@ class Camera(Section):
     relay: around.Relay | None = Field(default=None, description="A relay that feeds it.")
     meter: around.Meter | None = Field(default=None, description="A meter in front of it.")
     _id: str = PrivateAttr("")
+    _lacking: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The key it stands under."""
         return self._id
+
+    @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """Its streams (and `stills`) of which the address needs secrets that are missing, and their names: `config.lacking`."""
+        return self._lacking
 
     @property
     def looked_at(self) -> Detect | None:
@@ -421,11 +427,17 @@ class Settings(Section):
         description="A hub's: `nats://host,host,host`, for several processes of it. Default: none, one process.",
     )
     _path: Path = PrivateAttr(Path())
+    _lacking: list[Problem] = PrivateAttr(default_factory=list)
 
     @property
     def path(self) -> Path:
         """The file these settings came from."""
         return self._path
+
+    @property
+    def lacking(self) -> list[Problem]:
+        """What is left out of these settings, since names in them stand for no secret: `config.lacking`."""
+        return self._lacking
 
     @property
     def volumes(self) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, WithJsonSchema
 
 from longwatch.base import secrets
 from longwatch.base.errors import UsageError
@@ -87,6 +87,12 @@ class Channel(Section):
         default="nothing",
         description="What goes with a message about events: `picture`, the best one of each; `clip`, a short film of the first too.",
     )
+    _lacking: tuple[str, ...] = PrivateAttr(())
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Names of its secrets that are missing: `config.lacking`."""
+        return self._lacking
 
 
 class Person(Section):
@@ -240,6 +246,8 @@ def _named(path: Path_, names: Collection[str], known: Collection[str], what: st
 
 def _of_channel(name: str, channel: Channel, tree: Tree) -> list[Problem]:
     path: Path_ = ("notify", "channels", name)
+    if channel.lacking:
+        return []
     if channel.kind == "webhook":
         problems = []
         if channel.secret is None or len(channel.secret) < _LEAST_SECRET:

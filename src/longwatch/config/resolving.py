@@ -61,6 +61,7 @@ def resolved(settings: Settings) -> dict[str, Any]:
         "ups": around.resolved_ups(settings.ups),
         **_notify(settings),
         "secrets": [*secrets.known(), *_telling(settings)],
+        **({"lacking": [problem.as_json() for problem in settings.lacking]} if settings.lacking else {}),
     }
 
 
@@ -99,6 +100,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
         "schedule": _week(camera.schedule),
         "power_windows": _week(camera.power_windows),
         "streams": streams,
+        **({"lacking": {name: list(names) for name, names in camera.lacking.items()}} if camera.lacking else {}),
         **{
             kind: {area.name: [list(point) for point in area.polygon] for area in areas}
             for kind, areas in (("masks", camera.masks), ("shades", camera.shades))
@@ -120,7 +122,7 @@ def _camera(camera: Camera) -> dict[str, Any]:
 
 def _stills(camera: Camera) -> dict[str, Any]:
     asked = None if camera.radiometry is None else camera.radiometry.stills
-    if asked is None:
+    if asked is None or "stills" in camera.lacking:
         return {}
     return {"stills": {"address": around.resolved_url(asked.url), "every_s": asked.every}}
 

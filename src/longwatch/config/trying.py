@@ -6,6 +6,7 @@ the process that tries it, and be masked in all it says from then on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import ssl
@@ -15,7 +16,7 @@ from typing import Any
 
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.folders import why_unusable
-from longwatch.config.loader import compose, load
+from longwatch.config.loader import compose, load_lacking
 from longwatch.config.model import Settings, TlsFiles
 from longwatch.config.problems import Problem, SettingsError
 from longwatch.config.resolving import resolved
@@ -27,8 +28,16 @@ def tried(path: Path, text: str, typed: Mapping[str, str]) -> dict[str, Any]:
 
     typed: secrets that are to come into the secrets file with it.
     """
+    names = {**typed, **os.environ}
     try:
-        settings = compose(path, text, {**typed, **os.environ}, path.absolute().parent, secrets_to_come=bool(typed))
+        settings = compose(
+            path,
+            text,
+            names,
+            path.absolute().parent,
+            secrets_to_come=bool(typed),
+            lenient=_lacks_no_more(path, text, names),
+        )
         said = resolved(settings)  # before anything else is read: its list of secrets is of this text alone
         problems = _would_not_start(settings, read(path, text), path)
     except SettingsError as error:
@@ -38,6 +47,16 @@ def tried(path: Path, text: str, typed: Mapping[str, str]) -> dict[str, Any]:
     if problems:
         return {"problems": [problem.as_json() for problem in sorted(problems)]}
     return {"problems": [], "resolved": said, "web": settings.web.model_dump(mode="json", by_alias=True)}
+
+
+def _lacks_no_more(path: Path, text: str, names: Mapping[str, str]) -> bool:
+    """Whether no more secrets are missing than are already: one camera's keeps nobody from changing another."""
+    with contextlib.suppress(LongwatchError):
+        before = {(problem.where, problem.what) for problem in load_lacking(path).lacking}
+        if before:
+            lacking = compose(path, text, names, path.absolute().parent, secrets_to_come=True, lenient=True).lacking
+            return {(problem.where, problem.what) for problem in lacking} <= before
+    return False
 
 
 def _would_not_start(settings: Settings, tree: Tree, path: Path) -> list[Problem]:
@@ -62,7 +81,7 @@ def _would_not_start(settings: Settings, tree: Tree, path: Path) -> list[Problem
 
 def _now(path: Path) -> Settings | None:
     try:
-        return load(path)
+        return load_lacking(path)
     except LongwatchError:
         return None
 

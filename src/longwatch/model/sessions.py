@@ -30,6 +30,7 @@ class Fault(enum.StrEnum):
     AUDIO_ONLY = "audio_only"  # packets come, and none of video
     FROZEN = "frozen"  # the same picture for ever
     MASKING = "masking"  # the child that masks its pictures ended, hangs, or does not keep up
+    NO_SECRET = "no_secret"  # noqa: S105 - no password: the settings name a secret that is missing: nobody asks the camera
     UNUSABLE = "unusable"  # samples come, and none can be stored (no parameter sets, no sync sample)
 
 

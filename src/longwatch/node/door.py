@@ -58,6 +58,8 @@ class DoorProcess:
         self.settings, wrong = load_kept(config)
         for problem in wrong:
             _log.error("the settings are wrong; the last good ones are used", problem=str(problem))
+        for problem in self.settings.lacking:
+            _log.error("a secret is missing, and what needs it is left out", problem=str(problem))
         if not self.settings.door:
             raise UsageError(f"{config} is not the file of a door", remedy="a door's has `hub: {id: ..., door: NAME}`")
         self.clock: Clock = clock or SystemClock()

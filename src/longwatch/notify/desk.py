@@ -154,6 +154,8 @@ class Desk:
 
     def _channel(self, one: ChannelOptions) -> Channel:
         """Each kind is imported with its first channel: most posts have none, and an HTTP client is 90 modules."""
+        if one.lacking:
+            raise UsageError(one.lacking)
         if one.kind == "webhook":
             from longwatch.notify.webhook import Webhook
 

@@ -21,7 +21,9 @@ PUSH_SERVICES = (
 
 @dataclass(frozen=True, slots=True)
 class ChannelOptions:
-    """kind: apprise, webhook or push. url, secret: never shown. ca: PEM file of a private authority."""
+    """kind: apprise, webhook or push. url, secret: never shown. ca: PEM file of a private authority. lacking: why it cannot be used, in words; "" where
+    it can.
+    """
 
     name: str
     kind: str
@@ -29,6 +31,7 @@ class ChannelOptions:
     secret: str = field(default="", repr=False)
     ca: Path | None = None
     attach: str = NOTHING
+    lacking: str = ""
 
 
 @dataclass(frozen=True, slots=True)

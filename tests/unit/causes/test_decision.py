@@ -69,19 +69,23 @@ ROWS = {
         Evidence(fault=Fault.MASKING, detail="the masking child was killed by signal 9", around=PORT_OFF, restart=CUT),
         Cause.RECORDER_FAILED,
     ),
-    24: (Evidence(lost_packets=4, restart=CRASH), Cause.PACKETS_LOST),
-    25: (Evidence(restart=NOBODY_KNOWS, starting=True), Cause.UNKNOWN),
-    26: (Evidence(restart=replace(STOP, mains=FAILED)), Cause.POST_POWER_LOST),
-    27: (Evidence(restart=replace(STOP, mains=FAILED, asked=12)), Cause.POST_STOPPED),
-    28: (Evidence(restart=replace(CRASH, mains=FAILED), starting=True), Cause.RECORDER_FAILED),
-    29: (Evidence(restart=replace(CUT, mains=FAILED), starting=True), Cause.POST_POWER_LOST),
-    30: (Evidence(restart=CUT, starting=True), Cause.POST_POWER_LOST),
-    31: (Evidence(ended_by_us="its settings changed"), Cause.POST_STOPPED),
-    32: (Evidence(starting=True), Cause.POST_STOPPED),
-    33: (Evidence(timestamps="media time ran away"), Cause.STREAM_STALLED),
-    34: (Evidence(clock_step_us=3_600_000_000), Cause.UNKNOWN),
-    35: (Evidence(failure="struct.error"), Cause.RECORDER_FAILED),
-    36: (Evidence(), Cause.UNKNOWN),
+    24: (
+        Evidence(fault=Fault.NO_SECRET, detail="its secret GATE is missing", around=PORT_OFF, restart=CUT),
+        Cause.RECORDER_FAILED,
+    ),
+    25: (Evidence(lost_packets=4, restart=CRASH), Cause.PACKETS_LOST),
+    26: (Evidence(restart=NOBODY_KNOWS, starting=True), Cause.UNKNOWN),
+    27: (Evidence(restart=replace(STOP, mains=FAILED)), Cause.POST_POWER_LOST),
+    28: (Evidence(restart=replace(STOP, mains=FAILED, asked=12)), Cause.POST_STOPPED),
+    29: (Evidence(restart=replace(CRASH, mains=FAILED), starting=True), Cause.RECORDER_FAILED),
+    30: (Evidence(restart=replace(CUT, mains=FAILED), starting=True), Cause.POST_POWER_LOST),
+    31: (Evidence(restart=CUT, starting=True), Cause.POST_POWER_LOST),
+    32: (Evidence(ended_by_us="its settings changed"), Cause.POST_STOPPED),
+    33: (Evidence(starting=True), Cause.POST_STOPPED),
+    34: (Evidence(timestamps="media time ran away"), Cause.STREAM_STALLED),
+    35: (Evidence(clock_step_us=3_600_000_000), Cause.UNKNOWN),
+    36: (Evidence(failure="struct.error"), Cause.RECORDER_FAILED),
+    37: (Evidence(), Cause.UNKNOWN),
 }
 
 
@@ -95,7 +99,7 @@ def test_row(row: int) -> None:
     verdict = decide(evidence)
     assert verdict.cause is cause
     assert canonical(verdict.evidence)  # fit for the ledger
-    assert bool(verdict.evidence) == (row != 36)
+    assert bool(verdict.evidence) == (row != 37)
 
 
 def test_the_table_of_the_design_page_has_these_rows_and_causes() -> None:
@@ -105,9 +109,9 @@ def test_the_table_of_the_design_page_has_these_rows_and_causes() -> None:
 
 
 def test_what_cannot_be_told_apart_is_listed_and_not_claimed() -> None:
-    assert said(ROWS[30][0])["cannot_tell_apart"] == ["power lost", "host reset", "host crashed"]
+    assert said(ROWS[31][0])["cannot_tell_apart"] == ["power lost", "host reset", "host crashed"]
     assert "camera without power" in str(said(ROWS[13][0])["cannot_tell_apart"])
-    assert "cannot_tell_apart" not in said(ROWS[28][0])
+    assert "cannot_tell_apart" not in said(ROWS[29][0])
     assert "switched off" in str(said(ROWS[9][0])["cannot_tell_apart"])
 
 
@@ -256,7 +260,7 @@ def test_outside_of_its_power_windows_silence_is_planned_and_a_refusal_is_not() 
 
 
 def test_the_last_words_of_the_ups_leave_nothing_to_tell_apart() -> None:
-    facts = said(ROWS[29][0])
+    facts = said(ROWS[30][0])
     assert "cannot_tell_apart" not in facts
     assert facts["mains_learnt"] == "1970-01-01T00:00:00.000100Z"
     assert facts["battery_percent"] == 30
@@ -266,7 +270,7 @@ def test_the_last_words_of_the_ups_leave_nothing_to_tell_apart() -> None:
 
 
 def test_a_stop_that_somebody_asked_for_names_the_entry() -> None:
-    assert said(ROWS[27][0])["asked"] == 12
+    assert said(ROWS[28][0])["asked"] == 12
 
 
 # ---- back again ----------------------------------------------------------------------------------------------------------

@@ -354,3 +354,23 @@ def test_before_the_first_start_there_is_no_key(config: Path, run):
     code, _, err = run("key", "--config", config)
     assert code != 0
     assert "Traceback" not in err
+
+
+def test_a_missing_secret_keeps_no_verb_from_its_work_but_those_that_check(
+    recorded: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.write_text(recorded.read_text().replace("hunter2zz", "${GATE}"))
+    code, said, _ = run("gaps", "--from", START, "--to", "2026-01-01T00:01:00Z", "--json", "--config", recorded)
+    assert code == 0
+    assert json.loads(said)["items"]
+    for verb in (["check"], ["settings", "check"]):
+        code, said, complained = run(*verb, "--config", recorded)
+        assert code == 2
+        assert "${GATE} is not set" in said + complained
+    begun: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _path, words: begun.append(words))
+    code, _, complained = run("run", "--config", recorded)
+    assert code == 0
+    assert "line 5" in complained
+    assert "cameras.gate.streams.main: ${GATE} is not set" in complained
+    assert begun[0][2] == "longwatch.node.supervisor"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from longwatch.base import secrets
 from longwatch.base.errors import UsageError
-from longwatch.config import SettingsError, compose, find, folder_problems, load, load_kept, resolved, values
+from longwatch.config import SettingsError, compose, find, folder_problems, load, resolved, values
 from longwatch.config.expand import Names, url
 from longwatch.config.problems import Wrong
 from longwatch.model.events import OBJECTS
@@ -387,34 +387,6 @@ def test_a_slip_in_the_file_keeps_the_last_good_settings(folder: Path):
     assert code == 0
     assert answer["cameras"][0]["transport"] == "tcp"
     assert answer["errors"][0]["key"] == "cameras.gate.transport"
-
-
-def test_a_secret_of_a_way_to_people_that_is_gone_keeps_nobody_from_recording(folder: Path):
-    path, good, hidden = folder / "longwatch.yml", folder / "last-good", folder / "secrets.env"
-    before = hidden.read_text()
-    hook = "  channels: {hook: {kind: webhook, url: '${HOOK}', secret: '${HOOK_SECRET}'}}\n"
-    path.write_text(f"{CONTRACT}\nnotify:\n{hook}mqtt: {{host: broker.lan, password: '${{BROKER}}'}}\n")
-    hidden.write_text(
-        f"{before}\nHOOK=https://example.org/hook\nHOOK_SECRET=of the receiver # 1\nBROKER=of the broker\n"
-    )
-    settings, wrong = load_kept(path, good)
-    assert (list(settings.notify.channels), wrong) == (["hook"], [])
-    hidden.write_text(before)
-    with pytest.raises(SettingsError, match="HOOK"):
-        load_kept(path)
-    kept, wrong = load_kept(path, good)
-    assert kept.cameras == settings.cameras
-    assert (kept.notify.channels, kept.mqtt) == ({}, None)
-    assert {problem.where for problem in wrong} == {
-        "notify.channels.hook.url",
-        "notify.channels.hook.secret",
-        "mqtt.password",
-    }
-    path.write_text(path.read_text().replace("transport: tcp", "transport: sctp"))
-    assert load_kept(path, good)[0].cameras == settings.cameras, "those of before, without what tells people"
-    hidden.write_text("")
-    with pytest.raises(SettingsError, match="is not set"):
-        load_kept(path, good)
 
 
 @pytest.mark.slow

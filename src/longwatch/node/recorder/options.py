@@ -41,7 +41,7 @@ class Stills:
 class StreamOptions:
     """One stream of a camera. Equal options mean that nothing has to be interrupted. masked: what is hidden, and by which child;
     None where nothing is. Every stream of a masked camera comes from that child, which takes in `main` alone: `url` is its. stills: what is fetched and
-    recorded beside it; None where nothing is.
+    recorded beside it; None where nothing is. lacking: names of secrets that are missing: without them nobody asks for it.
     """
 
     key: StreamKey
@@ -49,6 +49,17 @@ class StreamOptions:
     ingest: ingest.Options
     masked: masking.Job | None = None
     stills: Stills | None = None
+    lacking: tuple[str, ...] = ()
+
+    def after(self, before: StreamOptions) -> StreamOptions:
+        """What to run where `before` runs: itself; or that, where all that it lacks is the password that it runs with."""
+        if not self.lacking or before.lacking or dataclasses.replace(before.url, password="") != self.url:
+            return self
+        masked = self.masked
+        if masked is not None and before.masked is not None:
+            masked = dataclasses.replace(masked, url=before.masked.url)
+        whole = dataclasses.replace(self, url=before.url, masked=masked, lacking=())
+        return before if whole == before else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ class CameraOptions:
 
 @dataclass(frozen=True, slots=True)
 class RecorderOptions:
-    """All of it."""
+    """All of it. problems: of settings that are wrong, so that these are the last good ones. lacking: what is left out, since its secrets are missing."""
 
     post: str
     timezone: str
@@ -77,6 +88,7 @@ class RecorderOptions:
     archive: archive.Options
     recording: recording.Options
     problems: tuple[str, ...] = field(default=())
+    lacking: tuple[str, ...] = field(default=())
     surroundings: surroundings.Options = field(default_factory=surroundings.Options)
 
     resolved: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # all of it, for the ledger
@@ -109,9 +121,12 @@ def decode(resolved: dict[str, Any]) -> RecorderOptions:
             archive=archive.Options(retention=_retention(resolved["retention"]), post=str(post["id"])),
             recording=recording.Options(post=str(post["id"])),
             surroundings=surroundings_options.decode(resolved),
-            resolved={name: value for name, value in resolved.items() if name not in {"secrets", "errors"}},
+            resolved={name: value for name, value in resolved.items() if name not in {"secrets", "errors", "lacking"}},
             secrets=tuple(str(secret) for secret in resolved.get("secrets", [])),
             problems=tuple(f"line {e.get('line')}: {e.get('what')}" for e in resolved.get("errors", [])),
+            lacking=tuple(
+                f"line {e.get('line')}: {e.get('key')}: {e.get('what')}" for e in resolved.get("lacking", [])
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -131,6 +146,7 @@ def _camera(camera: dict[str, Any]) -> CameraOptions:
         verify_certificate=bool(camera.get("verify_certificate", True)),
     )
     masked = _masked(camera, options)
+    lacking = {str(name): tuple(map(str, names)) for name, names in (camera.get("lacking") or {}).items()}
     return CameraOptions(
         id=str(camera["id"]),
         name=str(camera["name"]),
@@ -144,6 +160,7 @@ def _camera(camera: dict[str, Any]) -> CameraOptions:
                 dataclasses.replace(options, metadata=name == "main" and camera.get("metadata") is True),
                 masked,
                 _stills(camera, options) if name == "main" and masked is None else None,
+                lacking.get(str(name) if masked is None else "main", ()),
             )
             for name, url in camera["streams"].items()
         ),

@@ -15,6 +15,7 @@ from longwatch.base import log, starting  # first: see there
 # isort: split
 import argparse
 import asyncio
+import dataclasses
 import gc
 import os
 import signal
@@ -70,6 +71,7 @@ WATCH_EVERY_S = 1.0
 SLOW_TICK_US = 1_000_000
 HUNG_US = 5_000_000
 END_SESSIONS_S = 1.0
+_LACKING_TOLD = 20
 _LOOK_FOR_GARBAGE = (20_000, 20, 50)
 _log = structlog.get_logger(__name__)
 
@@ -128,6 +130,7 @@ class Recorder:
         self._settings = RecorderSettings(archive, self.acts)
         self.stop = Stopping(archive, self.stopping.set)
         self._settings_problem = "; ".join(options.problems)
+        self._goes_on: frozenset[str] = frozenset()
         self._reloading = asyncio.Lock()
         self.people = People(archive, clock)
         self.holds = RecorderHolds(archive, clock, lambda: self.host.wall_us(clock.boottime_us()), self.acts)
@@ -322,6 +325,7 @@ class Recorder:
 
     async def _apply(self, new: RecorderOptions, entered: dict[str, Any] | None = None) -> dict[str, Any]:
         old = self.options
+        new, self._goes_on = _with_what_runs(new, old)
         restart_needed = [
             name
             for name, differs in (
@@ -402,6 +406,12 @@ class Recorder:
         ]
         if self._settings_problem:
             issues.append({"what": self._settings_problem})
+        issues += [{"what": f"a secret is missing: {said}"} for said in self.options.lacking[:_LACKING_TOLD]]
+        if self._goes_on:
+            cameras = ", ".join(sorted(self._goes_on)[:_LACKING_TOLD])
+            issues.append(
+                {"what": f"recorded with the password that was there before, until the next start: {cameras}"}
+            )
         if self.archive.index_failed or not self.ticks.index_committed:
             issues.append({"what": "the index cannot be written", "why": self.archive.index_failed})
         if self.host.unsteady:
@@ -473,6 +483,19 @@ class Recorder:
         if mode not in {"size", "hash", "ledger"}:
             raise UsageError(f"there is no check {mode!r}", remedy="size, hash or ledger")
         return told(await self.archive.check(Mode(mode), repair=bool(fields.get("repair"))))
+
+
+def _with_what_runs(new: RecorderOptions, old: RecorderOptions) -> tuple[RecorderOptions, frozenset[str]]:
+    """A password that is gone from the secrets file is taken from no session that has it: what runs is recorded on. And the cameras of which that is so."""
+    running = {stream.key: stream for camera in old.cameras for stream in camera.streams}
+    goes_on: set[str] = set()
+    cameras = []
+    for camera in new.cameras:
+        streams = tuple(s.after(running[s.key]) if s.key in running else s for s in camera.streams)
+        if streams != camera.streams:
+            goes_on.add(camera.id)
+        cameras.append(dataclasses.replace(camera, streams=streams))
+    return dataclasses.replace(new, cameras=tuple(cameras)), frozenset(goes_on)
 
 
 async def record(config: Path, clock: Clock) -> int:

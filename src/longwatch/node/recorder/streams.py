@@ -20,6 +20,7 @@ from longwatch.model.stores import Provenance
 from longwatch.model.surroundings import UNKNOWN, SurroundingsSource
 from longwatch.node.recorder.options import StreamOptions
 from longwatch.node.recorder.thermal_stills import FetchedStills
+from longwatch.node.recorder.unasked import Unasked
 from longwatch.recording import HostTime, StreamRecorder
 
 REMOVED = "not in the settings"
@@ -104,7 +105,11 @@ class StreamUnit:
         self._task = self._tasks.start(f"{self.key.camera}/{self.key.stream}", self._source.run(self.recorder))
 
     def _source_of(self, options: StreamOptions) -> SampleSource:
-        """The camera itself; or, where it has masks, the child that stands in front of it. Nothing else ever reaches the recorder."""
+        """The camera itself; or, where it has masks, the child that stands in front of it. Nothing else ever reaches the recorder. Nobody, where its
+        secret is missing.
+        """
+        if options.lacking:
+            return Unasked(options.lacking, self._clock)
         if options.masked is None:
             stills = None if options.stills is None else FetchedStills(options.stills)
             return RtspSource(options.url, options.ingest, self._clock, stills)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from longwatch.base.secrets import missing
 from longwatch.config import Settings
 from longwatch.config.notify import Rule as GivenRule
 from longwatch.config.week import Window
@@ -19,7 +20,9 @@ def options_of(settings: Settings) -> Options:
     given = settings.notify
     channels = [ChannelOptions(PUSH, PUSH)]
     channels += [
-        ChannelOptions(name, one.kind, one.url, one.secret or "", one.ca, one.attach)
+        ChannelOptions(
+            name, one.kind, one.url, one.secret or "", one.ca, one.attach, missing(one.lacking) if one.lacking else ""
+        )
         for name, one in given.channels.items()
     ]
     recipients = [Recipient(one.name, (one.name,)) for one in channels]

@@ -35,7 +35,7 @@ from longwatch.archive.published import PublishedLog
 from longwatch.base.clock import Clock, SystemClock
 from longwatch.base.errors import LongwatchError, UsageError
 from longwatch.base.tasks import Tasks
-from longwatch.config import Settings, load, load_kept
+from longwatch.config import Settings, load_kept, load_lacking
 from longwatch.events.looked import Looked
 from longwatch.health import RecorderStatus, Snapshot
 from longwatch.live import Hub
@@ -126,6 +126,7 @@ class ServerProcess:
         self.settings, wrong = load_kept(config)
         for problem in wrong:
             _log.error("the settings are wrong; the last good ones are used", problem=str(problem))
+        self._say_what_lacks()
         self._site = site_of(self.settings)
         self._stamp = _stamp(config)
         self._tasks = Tasks("server")
@@ -450,9 +451,13 @@ class ServerProcess:
                 self._stamp = stamp
                 await self._read_again()
 
+    def _say_what_lacks(self) -> None:
+        for problem in self.settings.lacking:
+            _log.error("a secret is missing, and what needs it is left out", problem=str(problem))
+
     async def _read_again(self) -> None:
         try:
-            settings = await asyncio.to_thread(load, self.config)
+            settings = await asyncio.to_thread(load_lacking, self.config)
         except UsageError as error:
             _log.error("the settings are wrong; those before stay in force", reason=str(error))
             return
@@ -461,6 +466,7 @@ class ServerProcess:
         if _of_hub(settings) != _of_hub(self.settings):
             _log.warning("a change of what a hub listens on and keeps things in needs a restart of the server")
         self.settings, self._site = settings, site_of(settings)
+        self._say_what_lacks()
         if self._looking is not None:
             self._looking.changed()
         if self._notifying is not None:

@@ -1,5 +1,6 @@
 """From the resolved settings to options, through the real child process."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,32 @@ async def test_wrong_settings_are_named_with_their_line(tmp_path: Path) -> None:
     config.write_text(SETTINGS.replace("transport: udp", "transport: pigeon"))
     with pytest.raises(UsageError, match="8"):
         await resolve(config)
+
+
+@pytest.mark.slow
+async def test_a_stream_whose_password_is_gone_is_known_with_its_place_and_what_runs_goes_on(tmp_path: Path) -> None:
+    config, hidden = tmp_path / "longwatch.yml", tmp_path / "secrets.env"
+    config.write_text(SETTINGS.replace("very-secret-word", "${GATE}") + "secrets: secrets.env\n")
+    hidden.write_text("GATE=very-secret-word\n")
+    hidden.chmod(0o600)
+    before = (await resolve(config)).cameras[0].streams[0]
+    hidden.write_text("")
+    options = await resolve(config)
+    assert options.problems == (), "these are the settings, and not those of before"
+    assert [said.split(": ", 1)[1] for said in options.lacking] == [
+        "cameras.gate.streams.main: ${GATE} is not set",
+        "cameras.gate.streams.sub: ${GATE} is not set",
+    ]
+    now = options.cameras[0].streams[0]
+    assert (now.lacking, now.url.host, now.url.user, now.url.password) == (("GATE",), "10.0.0.5", "owner", "")
+    assert now.after(before) == before
+    assert now.after(now) == now, "what never had it has nothing to go on with"
+    whole = dataclasses.replace(now, url=before.url, lacking=())
+    assert whole.after(dataclasses.replace(before, lacking=("GATE",))) == whole, "the password is back"
+    other = dataclasses.replace(before.url, host="10.0.0.7")
+    assert now.after(dataclasses.replace(before, url=other)) == now, "a password goes to no other machine"
+    quiet = dataclasses.replace(before.ingest, audio=True)
+    assert now.after(dataclasses.replace(before, ingest=quiet)) == now, "nothing that was changed is left as it was"
 
 
 @pytest.mark.parametrize(

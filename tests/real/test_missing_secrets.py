@@ -1,0 +1,49 @@
+"""A whole post of which secrets are missing: it starts, records what it can, and its pages say what it lacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.e2e.post import Cameras
+from tests.support.post import Post
+from tests.support.wait import until_now
+
+from longwatch.simulate.camera import LOT, SimulatedCamera
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def gate():
+    cameras = Cameras()
+    yield cameras.add("gate", lambda: SimulatedCamera(LOT)).url
+    cameras.close()
+
+
+def test_the_whole_post_starts_with_it_and_its_pages_say_what_is_missing(tmp_path: Path, gate: str) -> None:
+    (tmp_path / "secrets.env").write_text("OTHER=1\n")
+    (tmp_path / "secrets.env").chmod(0o600)
+    more = (
+        "secrets: secrets.env\n"
+        "mqtt: {host: 127.0.0.1, port: 9, password: '${BROKER}'}\n"
+        "notify: {channels: {hook: {kind: webhook, url: 'http://127.0.0.1:9/', secret: '${HOOK}'}}}\n"
+    )
+    post = Post(tmp_path, {"gate": gate, "yard": "rtsp://u:${YARD}@127.0.0.1:9/1"}, more)
+    try:
+        post.start()
+        until_now(lambda: post.recorded_until("gate"), "the gate is recorded", 240)
+
+        def states() -> dict[str, tuple[str, str | None]]:
+            items = post.get("/api/v1/cameras").json()["items"]
+            return {item["id"]: (item["state"], item["reason"]) for item in items}
+
+        said = ("recorder_failed", "its secret YARD is missing")
+        until_now(lambda: states()["yard"] == said, "the page says why", 60)
+        assert states()["gate"][0] == "recording"
+        assert post.get("/readyz").status_code == 503
+        condition = post.get("/api/v1/health").text
+        for where in ("cameras.yard.streams.main", "notify.channels.hook.secret", "mqtt.password"):
+            assert where in condition
+    finally:
+        assert post.stop() == 0
