@@ -55,24 +55,25 @@ def hidden(text: str, key: bytes) -> tuple[str, dict[str, str]]:
     return shown, held
 
 
-def check_places(node: Any, path: secret_places.Path_ = ()) -> None:
+def check_places(node: Any, path: secret_places.Path_ = (), before: Any = None) -> None:
     """Raises SettingsError where a stand-in is put where no password may stand: there it would be read by people once it is put back.
 
-    node: settings that were parsed, or the part of them at `path`.
+    node: settings that were parsed, or the part of them at `path`. before: all of them as they are shown now: what stands at the `user` beside a password is
+    shown too, once that password is no other's, so that a stand-in may only stay there.
     """
     if isinstance(node, dict):
         for name, value in node.items():
-            _check_text(str(name), (*path, "name of a key"))
-            check_places(value, (*path, str(name)))
+            _check_text(str(name), (*path, "name of a key"), before)
+            check_places(value, (*path, str(name)), before)
     elif isinstance(node, list):
         for number, value in enumerate(node):
-            check_places(value, (*path, number))
+            check_places(value, (*path, number), before)
     elif isinstance(node, str):
-        _check_text(node, path)
+        _check_text(node, path, before)
 
 
-def _check_text(text: str, path: secret_places.Path_) -> None:
-    if secret_places.is_secret(path):
+def _check_text(text: str, path: secret_places.Path_, before: Any) -> None:
+    if secret_places.is_secret(path) and (path[-1] != "user" or text == _at(before, path)):
         return
     allowed = []
     if secret_places.is_stream(path) or secret_places.is_device(path):
@@ -82,6 +83,12 @@ def _check_text(text: str, path: secret_places.Path_) -> None:
             place = ".".join(map(str, path))
             says = "a password is put where people would read it"
             raise SettingsError(None, [Problem(1, 1, place, says, "take it out")])
+
+
+def _at(node: Any, path: secret_places.Path_) -> Any:
+    for key in path:
+        node = node.get(key) if isinstance(node, dict) else None
+    return node
 
 
 def restored(shown: str, held: Mapping[str, str]) -> str:

@@ -112,7 +112,7 @@ class SettingsDesk:
         tried = await self._try(stand.text, {}, text, held)
         return {
             "path": str(self.file.path), "text": text, "revision": stand.revision, "read_only": self.file.why_not() or None,
-            "wrong": tried.problems,
+            "wrong": tried.problems or [_as_shown(one, text, held) for one in tried.resolved.get("lacking", [])],
         }  # fmt: skip
 
     async def section(self, where: editing.Where) -> tuple[str, Any]:
@@ -130,9 +130,9 @@ class SettingsDesk:
     async def check(self, text: str) -> dict[str, Any]:
         """What is wrong with a text, and what it would change."""
         stand = await asyncio.to_thread(self.file.read)
-        _, held = await self._hidden(stand.text)
+        before, held = await self._hidden(stand.text)
         try:
-            whole = await asyncio.to_thread(_whole, text, held)
+            whole = await asyncio.to_thread(_whole, text, held, before)
         except SettingsError as error:
             problems = [problem.as_json() for problem in error.problems]
             return {"ok": False, "problems": problems, "difference": None, "unknown": None}
@@ -160,7 +160,7 @@ class SettingsDesk:
 
     async def _difference(self, tried: Tried) -> dict[str, Any]:
         """Raises LongwatchError where the recorder does not answer."""
-        resolved = {name: value for name, value in tried.resolved.items() if name != "secrets"}
+        resolved = {name: value for name, value in tried.resolved.items() if name not in {"secrets", "lacking"}}
         said = await self._recorder.request(
             "settings_preview", timeout_s=_PREVIEW_S, resolved=resolved, secrets=tried.resolved.get("secrets", [])
         )
@@ -215,7 +215,7 @@ class SettingsDesk:
         async with self._turn:
             stand, held = await self._current(revision)
             try:
-                whole = await asyncio.to_thread(_whole, text, held)
+                whole = await asyncio.to_thread(_whole, text, held, (await self._hidden(stand.text))[0])
             except SettingsError as error:
                 raise _wrong([problem.as_json() for problem in error.problems]) from None
             return await self._take(stand, _Change(whole), text, held, reason, who)
@@ -228,7 +228,7 @@ class SettingsDesk:
         async with self._turn:
             stand, held = await self._current(revision)
             try:
-                hiding.check_places(patch, where)
+                await asyncio.to_thread(_check_places, patch, where, (await self._hidden(stand.text))[0])
             except SettingsError as error:
                 raise _wrong([problem.as_json() for problem in error.problems]) from None
             change = await asyncio.to_thread(self._patched, stand.text, where, _restored(patch, held), login)
@@ -444,11 +444,24 @@ def _elsewhere(text: str, camera: str, streams: Mapping[str, Any]) -> str:
     return "\n".join([editing.without(text, ("cameras", camera)), *kept])
 
 
-def _whole(text: str, held: Mapping[str, str]) -> str:
-    """What is to stand in the file: passwords put back, each where a password may stand. Blocks. Raises SettingsError."""
+def _whole(text: str, held: Mapping[str, str], before: str) -> str:
+    """What is to stand in the file: passwords put back, each where a password may stand. before: the file as it is shown now. Blocks. Raises SettingsError."""
     if hiding.STAND_IN.search(text):
-        hiding.check_places(read_plain(text))
+        hiding.check_places(read_plain(text), before=_plain(before))
     return hiding.restored(text, held)
+
+
+def _check_places(patch: dict[str, Any], where: editing.Where, before: str) -> None:
+    """The same of a patch."""
+    has_any = hiding.STAND_IN.search(json.dumps(patch, ensure_ascii=False))
+    hiding.check_places(patch, where, _plain(before) if has_any else None)
+
+
+def _plain(text: str) -> Any:
+    try:
+        return read_plain(text)
+    except SettingsError:
+        return None
 
 
 def _restored(value: Any, held: Mapping[str, str]) -> Any:

@@ -81,7 +81,7 @@ X = "•••0123abcd"
     [
         {"cameras": {"a": {"streams": {"main": f"rtsp://u:{X}@h/1", "sub": f"rtsp://h/1?password={X}&x=1"}}}},
         {"cameras": {"a": {"relay": {"url": f"http://u:{X}@h/"}}}},
-        {"ups": {"user": X, "password": X}, "switches": {"x": {"snmp": {"community": X, "auth_password": X}}}},
+        {"ups": {"password": X}, "switches": {"x": {"snmp": {"community": X, "auth_password": X}}}},
         {"web": {"oidc": {"client_secret": X}}},
     ],
 )
@@ -101,6 +101,9 @@ def test_a_stand_in_may_stand_where_a_password_may(node: object) -> None:
         {"cameras": {X: {}}},
         {"notice": {"contact": f"password: {X}"}},
         {"notify": {"people": {"ada": {"user": X}}}},
+        {"ups": {"user": X}},
+        {"mqtt": {"user": X, "password": X}},
+        {"switches": {"hut": {"snmp": {"user": X}}}},
         [X],
         X,
     ],
@@ -108,3 +111,16 @@ def test_a_stand_in_may_stand_where_a_password_may(node: object) -> None:
 def test_a_stand_in_stands_nowhere_else(node: object) -> None:
     with pytest.raises(SettingsError, match="people would read it"):
         check_places(node)
+
+
+def test_beside_a_password_a_stand_in_stays_where_the_file_has_it_and_comes_nowhere_anew() -> None:
+    """A user is shown as it is, unless it happens to be somebody's password too: then it is hidden where it stands, and stays."""
+    shown, held = hidden("ups: {user: mon-word, password: mon-word}\nmqtt: {user: bridge}\n", KEY)
+    assert "mon-word" not in shown
+    (stand_in,) = held
+    before = {"ups": {"user": stand_in, "password": stand_in}, "mqtt": {"user": "bridge"}}
+    check_places(before, before=before)
+    check_places({"user": stand_in}, ("ups",), before)
+    for where, user in (("mqtt", stand_in), ("ups", f"{stand_in}x"), ("ups", "•••00000000")):
+        with pytest.raises(SettingsError, match="people would read it"):
+            check_places({where: {"user": user}}, before=before)

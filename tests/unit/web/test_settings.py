@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from tests.support.site import Running, running_site
 
-from longwatch.config import load
+from longwatch.config import load, load_lacking
 from longwatch.config.hiding import STAND_IN
 from longwatch.web.settings_desk import SettingsDesk
 
@@ -45,7 +45,7 @@ class Desk:
         self.secrets.write_text("# ours\nGATE_PASSWORD=of the gate\n")
         self.reread = 0
         site.recorder.answers |= {"settings_preview": dict(NOTHING), "settings_apply": {"seq": 7}}
-        site.deps.settings = SettingsDesk(self.file, site.deps.recorder, self._read_again, lambda: load(self.file).web.model_dump(mode="json", by_alias=True))  # fmt: skip
+        site.deps.settings = SettingsDesk(self.file, site.deps.recorder, self._read_again, lambda: load_lacking(self.file).web.model_dump(mode="json", by_alias=True))  # fmt: skip
 
     async def _read_again(self) -> None:
         self.reread += 1
@@ -350,6 +350,38 @@ async def test_no_password_is_read_back_as_the_account_of_somebody_who_is_told(d
     tried = await desk.post("section/notify", {"patch": {"people": {"eve": {"channels": ["push"], "user": user}}}})
     assert (tried.status_code, tried.json()["problems"][0]["key"]) == (422, "notify.people.eve.user")
     assert desk.file.read_bytes() == before
+
+
+@pytest.mark.parametrize("section", ["mqtt: {host: broker.lan, user: %s}", "ups: {nut: ups@127.0.0.1, user: %s}"])
+async def test_no_password_is_read_back_as_the_user_beside_one(desk: Desk, section: str) -> None:
+    """A user is shown in clear: once the camera has another password, this one would be read there."""
+    shown = (await desk.get()).json()
+    stand_in = STAND_IN.search(shown["text"])
+    assert stand_in is not None
+    before = desk.file.read_bytes()
+    text = shown["text"] + section % stand_in[0] + "\n"
+    tried = await desk.put(text, shown["revision"])
+    where = section.partition(":")[0] + ".user"
+    assert (tried.status_code, tried.json()["problems"][0]["key"]) == (422, where)
+    assert not (await desk.post("check", {"text": text})).json()["ok"]
+    assert desk.file.read_bytes() == before
+    desk.file.write_text(desk.file.read_text() + section % "lit-eral" + "\n")
+    shown = (await desk.get()).json()
+    assert "lit-eral" not in shown["text"], "what happens to be somebody's password is hidden there too"
+    assert (await desk.put(shown["text"].replace("name: Gate", "name: West"), shown["revision"])).status_code == 200
+    assert desk.file.read_text().count("lit-eral") == 2
+
+
+async def test_what_lacks_its_secret_is_wrong_and_keeps_nobody_from_changing_something_else(desk: Desk) -> None:
+    desk.secrets.write_text("# nothing\n")
+    shown = (await desk.get()).json()
+    assert [one["key"] for one in shown["wrong"]] == ["cameras.gate.streams.sub"]
+    assert "GATE_PASSWORD" in shown["wrong"][0]["what"]
+    answer = await desk.put(shown["text"].replace("name: Gate", "name: West"), shown["revision"])
+    assert answer.status_code == 200
+    assert "lacking" not in desk.asked("settings_preview")[-1]["resolved"]
+    more = (await desk.get()).json()["text"] + "mqtt: {host: broker.lan, password: '${NOBODY}'}\n"
+    assert not (await desk.post("check", {"text": more})).json()["ok"], "what is missing anew is refused"
 
 
 async def test_a_way_whose_address_names_its_secret_stays_as_it_is_written(desk: Desk) -> None:
