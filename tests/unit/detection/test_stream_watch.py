@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,10 +20,11 @@ GROUP = 10
 
 
 class Camera:
-    """Sends samples at five a second, with a sync sample each two seconds; bytes of a sample are its number."""
+    """Sends samples at five a second, with a sync sample each `every`; bytes of a sample are its number."""
 
-    def __init__(self, watch: StreamWatch) -> None:
+    def __init__(self, watch: StreamWatch, every: int = GROUP) -> None:
         self.watch = watch
+        self.every = every
         self.number = 0
         self.group: list[Row] = []
         self.missed = 0
@@ -30,7 +32,7 @@ class Camera:
     def rows(self, count: int, *, whole: bool | None = None) -> list[Row]:
         made = []
         for _ in range(count):
-            sync = self.number % GROUP == 0
+            sync = self.number % self.every == 0
             given = (self.watch.wants_whole if whole is None else whole) or sync
             row = Row(
                 self.number * EACH_US + EACH_US,
@@ -165,10 +167,21 @@ def test_while_what_moves_is_only_followed_the_end_of_each_group_is_left_out_and
     camera = Camera(StreamWatch(5.0))
     open_at_the_group_of_100(camera)
     spans = len(camera.watch.spans.all())
-    assert followed(camera, 30) == [*range(100, 107), *range(110, 117), *range(120, 127)]
+    assert followed(camera, 30) == [*range(100, 104), *range(110, 114), *range(120, 124)]
     assert camera.watch.counts.skipped == 0
     assert len(camera.watch.spans.all()) == spans
     assert camera.watch.spans.all()[-1][1] == OFFSET_US + camera.now_us()
+
+
+@pytest.mark.parametrize(("group", "seconds"), [(5, 0.3), (10, 0.7), (20, 2.6)])
+def test_of_short_groups_most_is_left_out_and_of_long_ones_never_so_much_that_looks_are_far_apart(
+    group: int, seconds: float
+):
+    camera = Camera(StreamWatch(5.0), group)
+    open_at_the_group_of_100(camera)
+    each = [*range(int(seconds * 5) + 1)]
+    assert followed(camera, 3 * group) == [100 + group * number + at for number in range(3) for at in each]
+    assert camera.watch.counts.skipped == 0
 
 
 def test_nothing_is_left_out_where_something_else_is_new_or_what_is_followed_is_told_no_more():
@@ -181,7 +194,7 @@ def test_nothing_is_left_out_where_something_else_is_new_or_what_is_followed_is_
 def test_what_was_left_out_of_a_group_is_looked_at_in_the_next_where_something_is_new():
     camera = Camera(StreamWatch(5.0))
     open_at_the_group_of_100(camera)
-    assert followed(camera, 8) == [*range(100, 107)]
+    assert followed(camera, 8) == [*range(100, 104)]
     assert followed(camera, 22, follows=False) == [*range(110, 130)]
     assert camera.watch.counts.skipped == 0
 
@@ -196,7 +209,7 @@ def test_groups_of_uneven_length_are_followed_to_their_ends():
     camera.number = 126
     rows = camera.rows(4, whole=True)
     camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
-    assert looked == [*range(100, 107), *range(110, 117)]
+    assert looked == [*range(100, 104), *range(110, 114)]
     assert [numbers(job) for job in do(camera.watch, sure=True, follows=True)] == [[126, 127, 128, 129]]
 
 
