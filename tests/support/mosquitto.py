@@ -17,9 +17,9 @@ USER, PASSWORD = "longwatch", "a-password-of-a-broker"
 
 
 class Broker:
-    """certificates: folder with ca.pem, server.pem, server.key; then it speaks TLS and wants a client's certificate."""
+    """certificates: folder with ca.pem, server.pem, server.key; then it speaks TLS and wants a client's certificate. rights: lines of an `acl_file`."""
 
-    def __init__(self, folder: Path, certificates: Path | None = None) -> None:
+    def __init__(self, folder: Path, certificates: Path | None = None, rights: str = "") -> None:
         if not Path(PROGRAM).exists():
             # It is a Debian package, which only root installs by itself (tools/system-packages).
             pytest.skip("there is no mosquitto: install the Debian package of that name")
@@ -35,6 +35,10 @@ class Broker:
             "persistence false",
             "user root",
         ]
+        if rights:
+            (folder / "rights").write_text(rights)
+            (folder / "rights").chmod(0o600)
+            lines.append(f"acl_file {folder / 'rights'}")
         if certificates is not None:
             lines += [
                 f"cafile {certificates}/ca.pem", f"certfile {certificates}/server.pem", f"keyfile {certificates}/server.key",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from longwatch.notify.browsers import Browsers
 from longwatch.notify.feeds import AlarmFeed, ConditionFeed, Wrong
 from longwatch.notify.happening import Happening, Phase
 from longwatch.notify.letter import Channel, Enclose, Enclosure, Letter, SendingError
+from longwatch.notify.mqtt_trial import Trial
 from longwatch.notify.options import DAY_US, NOTHING, PUSH, ChannelOptions, Options
 from longwatch.notify.rules import MOST_OF_MESSAGE, Message, Recipient, Rules
 from longwatch.notify.sending import Pulse, Sender
@@ -59,6 +60,8 @@ class Desk:
     ) -> None:  # fmt: skip
         self.enclose: Enclose | None = None
         """Set before `start`, where there is footage to go with messages."""
+        self.try_broker: Callable[[], Awaitable[Trial | None]] | None = None
+        """Set by who has the broker: None where the settings name none."""
         self._db = db
         self._store = NotifyStore(db)
         self.browsers = Browsers(db)

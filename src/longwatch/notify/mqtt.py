@@ -167,7 +167,7 @@ class Bridge:
                         raise asyncio.CancelledError  # its welcome came in the same moment
                     await self._follow(client, facts)
                 except asyncio.CancelledError:
-                    client.timeout = _FAREWELL_S
+                    await self._farewell(client, facts.id)
                     raise
         except (aiomqtt.MqttError, OSError, ssl.SSLError, TimeoutError, ValueError) as error:
             raise LongwatchError(
@@ -179,19 +179,8 @@ class Bridge:
 
     def _client(self, aiomqtt: Any, post: str) -> Any:
         given = self._options
-        context = None
-        if given.tls:
-            context = ssl.create_default_context(cafile=str(given.ca) if given.ca is not None else None)
-            if given.cert is not None and given.key is not None:
-                context.load_cert_chain(given.cert, given.key)
         gone = aiomqtt.Will(topics.available(given.prefix, post), topics.OFFLINE, qos=1, retain=True)
-        client = aiomqtt.Client(
-            given.host.strip("[]"), given.port, username=given.user or None, password=given.password or None, will=gone,
-            identifier=f"longwatch-{post}", tls_context=context, timeout=self._patience_s, keepalive=30,
-            max_queued_incoming_messages=MOST_HEARD, logger=_library_log,
-        )  # fmt: skip
-        _bound(client._client)  # noqa: SLF001 - aiomqtt has no word for it
-        return client
+        return client_of(aiomqtt, given, f"longwatch-{post}", self._patience_s, gone)
 
     async def _follow(self, client: Any, facts: PostFacts) -> None:
         """Say all of it, then what changes; listen beside it."""
@@ -217,13 +206,14 @@ class Bridge:
                     async with asyncio.timeout(_LOOK_S):
                         await self._wake.wait()
             await hearing
-        except asyncio.CancelledError:
-            client.timeout = _FAREWELL_S
-            with contextlib.suppress(Exception):  # the boundary: it is a last word, on a connection that may be gone
-                await self._publish(client, topics.available(given.prefix, facts.id), topics.OFFLINE)
-            raise
         finally:
             await ended([hearing, picturing, switching])
+
+    async def _farewell(self, client: Any, post: str) -> None:
+        """`offline`, and from here on no patience: parting, which comes next, has the same."""
+        client.timeout = _FAREWELL_S
+        with contextlib.suppress(Exception):  # the boundary: it is a last word, on a connection that may be gone
+            await self._publish(client, topics.available(self._options.prefix, post), topics.OFFLINE)
 
     async def _say(self, client: Any) -> None:
         while self._events:
@@ -324,6 +314,26 @@ class Bridge:
     async def aclose(self) -> None:
         """The task that runs this must have ended; the broker says `offline` by then."""
         self._events.clear()
+
+
+def client_of(
+    aiomqtt: Any, given: MqttOptions, name: str, patience_s: float, will: Any = None, log: logging.Logger = _library_log
+) -> Any:  # fmt: skip
+    """A connection that is not made yet, as the settings say it. name: which the broker knows it by; it ends another of the same. log: of what the library says. Raises OSError or SSLError where a
+    certificate cannot be used.
+    """
+    context = None
+    if given.tls:
+        context = ssl.create_default_context(cafile=str(given.ca) if given.ca is not None else None)
+        if given.cert is not None and given.key is not None:
+            context.load_cert_chain(given.cert, given.key)
+    client = aiomqtt.Client(
+        given.host.strip("[]"), given.port, username=given.user or None, password=given.password or None, will=will,
+        identifier=name, tls_context=context, timeout=patience_s, keepalive=30, max_queued_incoming_messages=MOST_HEARD,
+        logger=log,
+    )  # fmt: skip
+    _bound(client._client)  # noqa: SLF001 - aiomqtt has no word for it
+    return client
 
 
 def _is_ended() -> bool:

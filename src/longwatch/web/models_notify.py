@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field
 
 from longwatch.web.model import Model
@@ -132,6 +134,17 @@ class Telling(Model):
     broker: Broker | None
     browsers: int
     address: str
+
+
+class BrokerTrial(Model):
+    """What became of a message to the broker that has to come back. why: null where it did; else one of the words below. detail: in the words of whoever refused."""
+
+    why: Literal[
+        "unknown_host", "refused", "no_answer", "login", "certificate", "files", "no_tls", "closed", "not_heard", "not_back"
+    ] | None  # fmt: skip
+    detail: str
+    took_ms: int
+    topic: str
 
 
 class Made(Model):

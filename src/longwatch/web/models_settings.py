@@ -130,6 +130,13 @@ class CameraRemoval(Model):
     revision: str | None = Revision
 
 
+class SectionRemoval(Model):
+    """A section that goes as a whole."""
+
+    reason: str | None = Reason
+    revision: str | None = Revision
+
+
 class CameraSection(Model):
     """A camera as the file says it (without what it takes over from `defaults`), passwords as stand-ins."""
 
@@ -147,6 +154,7 @@ class PostSections(Model):
     post: dict[str, Any]
     retention: dict[str, Any]
     notify: dict[str, Any]
+    mqtt: dict[str, Any]
     zones: list[str] = Field(description="Names of zones and lines of all cameras, which rules may name.")
 
 

@@ -13,7 +13,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,7 @@ class SettingsDesk:
         async with self._turn:
             stand, _ = await self._current(revision)
             if await asyncio.to_thread(editing.section, stand.text, where) is None:
-                raise UnsavedError(404, f"there is no {'.'.join(where)} in the settings", remedy="see /api/v1/cameras")
+                raise UnsavedError(404, f"there is no {'.'.join(where)} in the settings", remedy="see /api/v1/settings")
             change = _Change(await asyncio.to_thread(editing.without, stand.text, where))
             shown, held = await self._hidden(change.text)
             return await self._take(stand, change, shown, held, reason, who)
@@ -330,7 +330,9 @@ class SettingsDesk:
     def _patched(
         self, text: str, where: editing.Where, patch: dict[str, Any], login: tuple[str, str | None] | None
     ) -> _Change:  # fmt: skip
-        """Blocks. A password in a camera's URLs, or typed beside them, becomes a name of the secrets file; a channel's address and secret too."""
+        """Blocks. A password in a camera's URLs, or typed beside them, becomes a name of the secrets file; a channel's address and secret, and the broker's
+        password, too.
+        """
         try:
             json.dumps(patch, ensure_ascii=False).encode()
         except UnicodeEncodeError:
@@ -339,6 +341,8 @@ class SettingsDesk:
             return self._with_streams(text, where[1], patch, login)
         if where == ("notify",) and isinstance(patch.get("channels"), dict):
             return self._with_channels(text, patch)
+        if where == ("mqtt",) and patch.get("password"):
+            return self._with_password(text, where, patch)
         return _Change(editing.patched(text, where, patch))
 
     def _with_streams(
@@ -357,6 +361,16 @@ class SettingsDesk:
         made = editing.patched(text, ("cameras", camera), {**patch, "streams": streams})
         return _named_in(made, typed, path, said)
 
+    def _with_password(self, text: str, where: editing.Where, patch: dict[str, Any]) -> _Change:
+        """A section's password that was typed. One that is a name stays as it is."""
+        said = editing.section(text, ("secrets",))
+        path = self.file.secrets_path(said)
+        _, known = secrets_of(path)
+        elsewhere = text if editing.section(text, where) is None else editing.without(text, where)
+        typed: dict[str, str] = {}
+        changed = _hidden_away(patch, ("password",), where[0], known, elsewhere, typed)
+        return _named_in(editing.patched(text, where, changed), typed, path, said)
+
     def _with_channels(self, text: str, patch: dict[str, Any]) -> _Change:
         """An address that was typed is a secret as a whole. One that names its own (`${NAME}`) stays as it is."""
         said = editing.section(text, ("secrets",))
@@ -368,15 +382,7 @@ class SettingsDesk:
             if not isinstance(block, dict):
                 continue
             elsewhere = _besides_channel(text, channel, block)
-            changed = dict(block)
-            for key in ("url", "secret"):
-                value = changed.get(key)
-                if isinstance(value, str) and value.strip() and "${" not in value:
-                    taken = {**os.environ, **dict.fromkeys(typed, "")}
-                    name = naming.name_for(f"notify_{channel}", value.strip(), known, taken, elsewhere, key.upper())
-                    typed[name] = value.strip()
-                    changed[key] = f"${{{name}}}"
-            channels[channel] = changed
+            channels[channel] = _hidden_away(block, ("url", "secret"), f"notify_{channel}", known, elsewhere, typed)
         return _named_in(editing.patched(text, ("notify",), {**patch, "channels": channels}), typed, path, said)
 
     def _named(
@@ -395,6 +401,22 @@ class SettingsDesk:
             names[password] = naming.name_for(camera, password, known, taken, elsewhere)
             typed[names[password]] = password
         return parts.with_login(user, f"${{{names[password]}}}")
+
+
+def _hidden_away(
+    block: Mapping[str, Any], keys: Sequence[str], owner: str, known: Mapping[str, str], elsewhere: str, typed: dict[str, str]
+) -> dict[str, Any]:  # fmt: skip
+    """The block with names where secrets were typed, which come into `typed`. known, elsewhere: as `naming.name_for` asks for them."""
+    changed = dict(block)
+    for key in keys:
+        value = changed.get(key)
+        if isinstance(value, str) and value.strip() and "${" not in value:
+            said = value if key == "password" else value.strip()
+            taken = {**os.environ, **dict.fromkeys(typed, "")}
+            name = naming.name_for(owner, said, known, taken, elsewhere, key.upper())
+            typed[name] = said
+            changed[key] = f"${{{name}}}"
+    return changed
 
 
 def _named_in(text: str, typed: dict[str, str], path: Path, said: Any) -> _Change:

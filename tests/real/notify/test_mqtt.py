@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.support.home_assistant import refused
 from tests.support.mosquitto import PASSWORD, USER, Broker
+from tests.support.ports import free_port
 from tests.support.wait import until
 
 from longwatch.base.clock import ManualClock, SystemClock
@@ -29,6 +31,7 @@ from longwatch.model.events import Event, EventChange, Phase
 from longwatch.notify import MqttOptions, discovery
 from longwatch.notify.mqtt import MOST_SWITCHES, Bridge
 from longwatch.notify.mqtt_topics import CameraFacts, PostFacts
+from longwatch.notify.mqtt_trial import try_broker
 
 pytestmark = pytest.mark.slow
 GATE = CameraFacts("gate", "Gate", recording=True, connected=True, state="recording")
@@ -253,6 +256,87 @@ async def test_by_tls_with_a_client_certificate(tmp_path: Path) -> None:
             assert not bridge.pulse.connected
         async with bridged(replace(given, ca=None), Around()) as bridge:
             await until(lambda: "certificate" in bridge.pulse.problem.lower())
+    finally:
+        broker.kill()
+
+
+async def test_a_trial_hears_its_own_message_and_leaves_nothing(broker: Broker) -> None:
+    async with bridged(options(broker), Around()) as bridge:
+        await until(lambda: bridge.pulse.connected)
+        published = bridge.pulse.published
+        async with listening(broker.port) as (heard, _):
+            said = await try_broker(options(broker), "ridge", SystemClock())
+            assert (said.why, said.detail, said.topic) == ("", "", "longwatch/ridge/trial")
+            await until(lambda: heard.text("longwatch/ridge/available") == "online")
+        async with listening(broker.port) as (heard, _):
+            await until(lambda: heard.text("longwatch/ridge/available") == "online")
+            assert "longwatch/ridge/trial" not in heard.standing
+        assert bridge.pulse.connected, "the bridge's own connection is another"
+        assert bridge.pulse.published == published
+    again = await try_broker(options(broker, prefix="fleet/south"), "ridge", SystemClock())
+    assert (again.why, again.topic) == ("", "fleet/south/ridge/trial")
+
+
+async def test_a_trial_says_what_is_wrong(broker: Broker) -> None:
+    async def why(given: MqttOptions) -> str:
+        said = await try_broker(given, "ridge", SystemClock(), 5.0)
+        assert PASSWORD not in said.detail
+        return said.why
+
+    assert await why(replace(options(broker), password="another")) == "login"
+    assert await why(replace(options(broker), port=free_port())) == "refused"
+    assert await why(replace(options(broker), tls=True)) == "no_tls"
+    assert await why(replace(options(broker), tls=True, ca=Path("/none.pem"))) == "files"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = MqttOptions("127.0.0.1", silent.getsockname()[1])
+        assert (await try_broker(mute, "ridge", SystemClock(), 1.0)).why == "no_answer"
+
+
+@pytest.mark.parametrize(
+    ("rights", "why"),
+    [
+        (f"user {USER}\ntopic write longwatch/#\n", "not_back"),
+        (f"user {USER}\ntopic read longwatch/#\n", "not_back"),
+        (f"user {USER}\ntopic readwrite longwatch/#\n", ""),
+    ],
+)
+async def test_a_trial_says_what_a_user_may_not(tmp_path: Path, rights: str, why: str) -> None:
+    broker = Broker(tmp_path, rights=rights)
+    try:
+        assert (await try_broker(options(broker), "ridge", SystemClock(), 3.0)).why == why
+    finally:
+        broker.kill()
+
+
+async def test_a_trial_that_may_not_listen_says_so() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Welcome; and 128 to whoever subscribes, as brokers with rights of their own do."""
+        while packet := await reader.read(4096):
+            if packet[0] == 0x10:
+                writer.write(b"\x20\x02\x00\x00")
+            elif packet[0] == 0x82:
+                writer.write(b"\x90\x03" + packet[2:4] + b"\x80")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        given = MqttOptions("127.0.0.1", server.sockets[0].getsockname()[1])
+        assert (await try_broker(given, "ridge", SystemClock(), 5.0)).why == "not_heard"
+
+
+async def test_a_trial_by_tls(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    broker = Broker(tmp_path, tmp_path)
+    given = options(broker, tls=True, ca=tmp_path / "ca.pem", cert=tmp_path / "client.pem", key=tmp_path / "client.key")
+    try:
+        for change, why in (
+            ({}, ""),
+            ({"ca": None}, "certificate"),
+            ({"cert": None, "key": None}, "certificate"),
+            ({"tls": False}, "closed"),
+        ):
+            said = await try_broker(replace(given, **change), "ridge", SystemClock(), 5.0)
+            assert said.why == why, (change, said.detail)
     finally:
         broker.kill()
 

@@ -124,3 +124,13 @@ def test_beside_a_password_a_stand_in_stays_where_the_file_has_it_and_comes_nowh
     for where, user in (("mqtt", stand_in), ("ups", f"{stand_in}x"), ("ups", "•••00000000")):
         with pytest.raises(SettingsError, match="people would read it"):
             check_places({where: {"user": user}}, before=before)
+
+
+@pytest.mark.parametrize("said", ["${BROKER}", "'${BROKER}'", '"${BROKER}"', "${ONE}${TWO}"])
+def test_a_name_is_shown_as_it_stands_with_and_without_quotes(said: str) -> None:
+    text = f"mqtt:\n  host: broker.lan\n  password: {said}  # of the broker\n"
+    assert hidden(text, KEY) == (text, {})
+    mixed = f"mqtt:\n  password: half-{said.strip(chr(39) + chr(34))}\n"
+    shown, held = hidden(mixed, KEY)
+    assert "half" not in shown, "what stands beside a name is a password"
+    assert restored(shown, held) == mixed

@@ -16,6 +16,7 @@ from tests.support.wait import until
 
 from longwatch.accounts import Role
 from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule, Step
+from longwatch.notify.mqtt_trial import Trial
 from longwatch.notify.options import PUSH
 from longwatch.notify.words import Reader
 
@@ -65,6 +66,7 @@ async def test_channels_are_an_admins(site: Running) -> None:
             ("POST", "notify/channels/hook/test"),
             ("POST", "notify/recipients/hook/test"),
             ("POST", "notify/channels/hook/retry"),
+            ("POST", "notify/broker/test"),
         ):
             assert (await call(site, who, method, path)).status_code == 403, (who, path)
     found = await call(site, "admin", "GET", "notify")
@@ -94,6 +96,25 @@ async def test_a_recipient_is_tried_by_every_way_to_them(site: Running) -> None:
     nobody = await call(site, "admin", "POST", "notify/recipients/push/test")
     told = (await call(site, "admin", "GET", f"notifications/{nobody.json()['message']}")).json()
     assert told["deliveries"] == [], "no browser was switched on: it is said that it reached nobody"
+
+
+async def test_the_broker_is_tried_and_the_answer_says_what_is_wrong(site: Running) -> None:
+    desk = site.deps.notify
+    assert desk is not None
+    none = await call(site, "admin", "POST", "notify/broker/test")
+    assert (none.status_code, none.json()["what"]) == (404, "the settings name no broker")
+    said = Trial("login", "[code:135] Not authorized", 12, "longwatch/ridge/trial")
+
+    async def try_broker() -> Trial:
+        return said
+
+    desk.try_broker = try_broker
+    told = {"why": "login", "detail": "[code:135] Not authorized", "took_ms": 12, "topic": "longwatch/ridge/trial"}
+    assert (await call(site, "admin", "POST", "notify/broker/test")).json() == told
+    said = replace(said, why="", detail="")
+    assert (await call(site, "admin", "POST", "notify/broker/test")).json()["why"] is None
+    codes = [(await call(site, "admin", "POST", "notify/broker/test")).status_code for _ in range(5)]
+    assert codes[-1] == 429
 
 
 async def test_messages_are_listed_page_by_page(site: Running) -> None:

@@ -326,6 +326,34 @@ async def test_what_is_wrong_with_a_rule_or_way_is_said_and_not_saved(
     assert (desk.file.read_bytes(), desk.secrets.read_bytes()) == before
 
 
+async def test_a_broker_is_set_up_changed_and_removed_and_its_password_is_never_shown(desk: Desk) -> None:
+    before = (await desk.get("settings/section")).json()
+    assert before["mqtt"] == {}
+    block = {"host": "broker.lan", "user": "post", "password": " of the broker "}
+    saved = await desk.post("section/mqtt", {"patch": block, "revision": before["revision"]})
+    assert saved.status_code == 200
+    assert "password: ${MQTT_PASSWORD}" in desk.file.read_text()
+    assert load(desk.file).mqtt.password == " of the broker "
+    shown = await desk.get("settings/section")
+    assert shown.json()["mqtt"] == {"host": "broker.lan", "user": "post", "password": "${MQTT_PASSWORD}"}
+    assert "of the broker" not in shown.text
+    assert (await desk.post("section/mqtt", {"patch": {"discovery": "off", "port": 1884}})).status_code == 200
+    assert (load(desk.file).mqtt.discovery, load(desk.file).mqtt.password) == ("off", " of the broker ")
+    wrong = await desk.post("section/mqtt", {"patch": {"prefix": "#"}})
+    assert (wrong.status_code, wrong.json()["problems"][0]["key"]) == (422, "mqtt.prefix")
+    async with desk.site.client("admin") as client:
+        path = "/api/v1/settings/section/mqtt"
+        stale = await client.request("DELETE", path, json={"revision": before["revision"]})
+        assert stale.status_code == 409
+        gone = await client.request(
+            "DELETE", path, json={"revision": (await desk.get("settings/section")).json()["revision"]}
+        )
+        assert gone.status_code == 200
+        assert (await client.request("DELETE", path, json={})).status_code == 404
+    assert load(desk.file).mqtt is None
+    assert desk.file.read_text().startswith(TEXT.splitlines()[0])
+
+
 async def test_a_power_cut_between_secrets_and_settings_leaves_both_good(desk: Desk) -> None:
     hook = {"kind": "webhook", "url": HOOK, "secret": "of the receiver # 1"}
     assert (await desk.post("section/notify", {"patch": {"channels": {"way": hook}}})).status_code == 200

@@ -34,6 +34,7 @@ from longwatch.notify.desk import Desk
 from longwatch.notify.feeds import Wrong, of_event
 from longwatch.notify.mqtt import Bridge
 from longwatch.notify.mqtt_topics import CameraFacts, PostFacts
+from longwatch.notify.mqtt_trial import Trial, try_broker
 from longwatch.notify.options import MqttOptions
 from longwatch.notify.store import ChannelCounts
 from longwatch.server_db import ServerDb
@@ -91,6 +92,7 @@ class Notifying:
         self.name_of: Callable[[str], str] = lambda camera: self._names.get(camera, "")
         """What people call a camera; "" where that is not known. At a hub its own names are those of its posts."""
         self.desk = Desk(db, data / "push-key.pem", options_of(settings()), clock, self._says)
+        self.desk.try_broker = self.try_broker
         self.bridge: Bridge | None = None
         self.detection: Callable[[], Sequence[DetectionState]] = tuple
         self.stills: Callable[[], Sequence[StillTrouble]] = tuple
@@ -146,6 +148,11 @@ class Notifying:
         if self._bridging is not None:
             await ended([self._bridging])
         self.bridge = self._bridging = None
+
+    async def try_broker(self) -> Trial | None:
+        """The broker of the settings, by a connection of its own; None where they name none."""
+        given = mqtt_of(self._settings())
+        return None if given is None else await try_broker(given, self._settings().post.id, self._clock)
 
     async def aclose(self) -> None:
         """What was taken is kept."""

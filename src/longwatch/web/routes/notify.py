@@ -25,7 +25,7 @@ from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
 from longwatch.web.guard import principal_of
-from longwatch.web.models_notify import Made, Message, Messages, OwnPush, PushAdded, PushBrowser, Telling
+from longwatch.web.models_notify import BrokerTrial, Made, Message, Messages, OwnPush, PushAdded, PushBrowser, Telling
 from longwatch.web.people import agent_of
 from longwatch.web.policy import ADMINISTER, OPERATE, SIGNED_IN
 from longwatch.web.times import cursor_of, read_cursor, written
@@ -161,6 +161,21 @@ def _of_admins(api: Api, deps: Deps) -> None:
             raise RefusedError(404, f"there is no recipient {name!r}", remedy="see /api/v1/notify")
         trials.take(f"recipient {name}")
         return JSONResponse({"message": await desk.test_recipient(name)}, 202)
+
+    @api.post(
+        "/api/v1/notify/broker/test", ADMINISTER,
+        responses={200: {"model": BrokerTrial}, 404: {"model": Problem}, 429: {"model": Problem}},
+    )  # fmt: skip
+    async def test_broker(request: Request) -> Response:
+        """Connect to the MQTT broker of the settings, say something and hear it again: answers within some ten seconds. A few a minute."""
+        desk = _whole(request, deps)
+        trials.take("the broker")
+        said = None if desk.try_broker is None else await desk.try_broker()
+        if said is None:
+            raise RefusedError(404, "the settings name no broker", remedy="add `mqtt:`")
+        return JSONResponse(
+            {"why": said.why or None, "detail": said.detail, "took_ms": said.took_ms, "topic": said.topic}
+        )
 
     @api.post("/api/v1/notify/channels/{name}/retry", ADMINISTER, status_code=204, response_class=Response)
     async def retry(request: Request, name: ChannelName) -> Response:

@@ -31,6 +31,7 @@ from longwatch.web.models_settings import (
     Save,
     Saved,
     SectionPatch,
+    SectionRemoval,
     Shown,
     Unsaved,
 )
@@ -41,7 +42,7 @@ from longwatch.web.settings_desk import SettingsDesk, UnsavedError, check_camera
 
 _MOST_TEXT = 4 << 20  # of a body: the text, as JSON
 _REFUSED = {409: {"model": Unsaved}, 422: {"model": Unsaved}}
-Section = Literal["post", "retention", "notify"]
+Section = Literal["post", "retention", "notify", "mqtt"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 IfMatch = Annotated[str, Header(alias="If-Match", max_length=80, description="The revision that was read, in quotes.")]
 
@@ -128,8 +129,8 @@ def _parts(api: Api, deps: Deps) -> None:
 
     @api.post("/api/v1/settings/section/{name}", ADMINISTER, responses={200: {"model": Saved | Checked}, **_REFUSED})
     async def patch_section(request: Request, name: Section, body: SectionPatch) -> Response:
-        """Change the post's name and time zone, what is kept, or who is told what. A post's id never changes. An address or secret of a
-        channel that is typed goes into the secrets file; one that is left out stays.
+        """Change the post's name and time zone, what is kept, who is told what, or the MQTT broker. A post's id never changes. An address or secret of a
+        channel that is typed, or the broker's password, goes into the secrets file; one that is left out stays.
         """
         desk = _desk(deps, request)
         if name == "post" and "id" in body.patch:
@@ -137,6 +138,15 @@ def _parts(api: Api, deps: Deps) -> None:
         return await _answer(
             desk.patch((name,), body.patch, body.revision, _reason(body.reason), who_of(request), check=body.check)
         )
+
+    @api.delete(
+        "/api/v1/settings/section/mqtt", ADMINISTER,
+        responses={200: {"model": Saved}, 404: {"model": Problem}, **_REFUSED},
+    )  # fmt: skip
+    async def remove_broker(request: Request, body: SectionRemoval) -> Response:
+        """Speak to no MQTT broker any more."""
+        desk = _desk(deps, request)
+        return await _answer(desk.remove(("mqtt",), body.revision, _reason(body.reason), who_of(request)))
 
 
 def _desk(deps: Deps, request: Request) -> SettingsDesk:
