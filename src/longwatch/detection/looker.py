@@ -147,7 +147,7 @@ class Looker:
         moves = self._settling.excuses(now_us)
         kind = self._blindness.look(luma, cells, now_us, self._before_view(now_us), filter_moves=moves)
         if not kind and not moves and not self._blindness.doubts:
-            self._sameness.look(luma, now_us, key=key and not self._moves(now_us), less=self.less)
+            self._sameness.look(luma, now_us, key=key, moves=self._moves(now_us), less=self.less)
         return bool(kind)
 
     def _moves(self, now_us: int) -> bool:

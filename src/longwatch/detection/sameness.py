@@ -45,8 +45,8 @@ somebody walked there, or since a lamp swayed, is no noise that is gone.
 """
 OTHER_LIGHT = 10.0
 """Levels by which half of the blocks differ in another light: a lamp, infra-red. Its noise is another, and that of before says nothing of it: a frozen picture has the light of the last live one."""
-COLLAPSES, AGAIN_S = 2, 1.0
-"""So often in a row it must be so, and so far apart."""
+COLLAPSES, AGAIN_S, NEARLY = 2, 1.0, 0.6
+"""So often in a row it must be so, and so far apart; one of them may be a little less of a collapse."""
 COLLAPSED_TOLD, UNSTEADY_TOLD, LESS_S = 0.75, 0.6, 12.0
 """Where the sizes of the stream became far smaller at most so long ago, less of it must be gone, and once is enough, also where it was not steady before: they are another witness."""
 REFINED_S = 20.0
@@ -68,17 +68,20 @@ class Sameness:
         self._compared = 0
         self._keys: list[tuple[int, U8]] = []
         self._noise: list[tuple[float, F32]] = []  # and the light of it, by block
-        self._collapses = 0
+        self._collapses, self._surely = 0, False
         self._since_us = self._collapsed_us = 0  # the first and the last of them
-        self._less_us = -(1 << 62)
+        self._less_us = self._sync_us = -(1 << 62)
 
     @property
     def doubts(self) -> bool:
         """Whether the noise seems to be gone, and another sync sample is waited for."""
         return self._collapses > 0 and not self.frozen
 
-    def look(self, luma: U8, now_us: int, *, key: bool = False, less: bool = False) -> bool:
-        """Whether the picture is frozen. key: it is a sync sample. less: the sizes of the stream are far smaller than usual."""
+    def look(self, luma: U8, now_us: int, *, key: bool = False, moves: bool = False, less: bool = False) -> bool:
+        """Whether the picture is frozen. key: it is a sync sample. moves: something did a moment ago. less: the sizes of the stream are far smaller than usual."""
+        if key:
+            self._sync_us = now_us
+        key = key and not moves
         if less:
             self._less_us = now_us
         soon = bool(self._pictures) and 0 <= now_us - self._pictures[-1][0] < SPACING_S * 1e6
@@ -91,17 +94,20 @@ class Sameness:
         if self._pictures and (now_us < self._pictures[-1][0] or points.shape != self._pictures[-1][1].shape):
             self._pictures, self._keys = [], []
         before = earlier = None
+        within = False
         if key and not (self._keys and now_us - self._keys[-1][0] < SPACING_S * 1e6):
             earlier = _before(self._keys, now_us)
             self._keys = [*self._keys[-(KEPT_KEYS - 1) :], (now_us, points)]
         if not soon:
             before = _before(self._pictures, now_us)
+            within = any(points is before and at_us >= self._sync_us for at_us, points in self._pictures)
             self._pictures = [*self._pictures[-(KEPT - 1) :], (now_us, points)]
         apart = None if earlier is None else _apart(points, earlier)
         if apart is not None:
             self._refines(apart, now_us)
         if before is not None:
-            self._compare(apart if apart is not None and before is earlier else _apart(points, before), now_us)
+            made = apart if apart is not None and before is earlier else _apart(points, before)
+            self._compare(made, now_us, within=within)
         return self.frozen
 
     def _refines(self, made: _Apart, now_us: int) -> None:
@@ -117,10 +123,13 @@ class Sameness:
             self._collapses = 0
             self._noise = [*self._noise[-(KEPT_NOISE - 1) :], (differ, made.light)]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
-            self._since_us = self._since_us if self._collapses else now_us
+            if not self._collapses:
+                self._since_us, self._surely = now_us, False
             self._collapses += 1
             self._collapsed_us = now_us
-            if (self._is_told(now_us) or self._collapses >= COLLAPSES) and self._usual < MOST_USUAL:
+            self._surely = self._surely or differ < COLLAPSED * least
+            twice = self._collapses >= COLLAPSES and self._surely
+            if (self._is_told(now_us) or twice) and self._usual < MOST_USUAL:
                 self.frozen = True
 
     def _is_told(self, now_us: int) -> bool:
@@ -137,9 +146,10 @@ class Sameness:
         steady = max(lately) <= STEADY * min(lately)
         if self._is_told(now_us):
             return differ < (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) * least
-        return steady and differ < COLLAPSED * least
+        return steady and differ < NEARLY * least
 
-    def _compare(self, made: _Apart, now_us: int) -> None:
+    def _compare(self, made: _Apart, now_us: int, *, within: bool) -> None:
+        """within: no sync sample is between the two. An encoder that has little to say of a clean picture repeats itself until the next one: that is no evidence, and says nothing of what is usual."""
         if not made.tells:
             return
         dead = np.count_nonzero(made.lit & (made.apart < DEAD)) / made.count
@@ -148,6 +158,8 @@ class Sameness:
         if self.frozen and (made.moving or (dead < LIVE and not self._collapses)):
             self.frozen = False
             self._usual = max(self._usual, dead)
+        elif within:
+            return
         elif (
             not self.frozen
             and dead >= FROZEN

@@ -55,6 +55,17 @@ def test_one_such_comparison_makes_doubt_and_no_more():
     assert not other.same.doubts
 
 
+@pytest.mark.parametrize(
+    ("sigmas", "frozen"), [((1.65, 1.65, 0.96), True), ((1.65, 1.65, 1.65), False), ((1.2, 1.2, 2.0), True)]
+)
+def test_of_two_such_comparisons_one_may_be_a_little_less_of_a_collapse(sigmas: tuple[float, ...], frozen: bool):
+    """Of the noise of a live camera 0.55 is left and then 0.45, or 0.55 again, or 0.4 and then 0.55."""
+    camera = Camera()
+    camera.live(12)
+    said = [camera.look(noisy(camera.held, camera.rng, sigma), step_s=4.0) for sigma in sigmas]
+    assert said == [False, False, frozen]
+
+
 def test_where_the_sizes_say_so_too_once_is_enough_and_less_of_it():
     camera, alone = Camera(), Camera()
     camera.live(12)
@@ -143,3 +154,14 @@ def test_pictures_between_sync_samples_are_not_held_against_their_noise():
         shown = noisy(camera.held, camera.rng, REFINED) if n % 3 else noisy(PLACE, camera.rng, LIVE)
         assert not camera.look(shown, key=n % 3 == 0)
         assert not camera.same.doubts
+
+
+@pytest.mark.parametrize("syncs", [False, True])
+def test_pictures_of_one_group_that_are_alike_are_no_frozen_picture(syncs: bool):
+    """Of a clean room an encoder says nothing between two sync samples: that is no evidence until the next one says the same."""
+    camera = Camera()
+    camera.live(12)
+    shown = noisy(PLACE, camera.rng, LIVE)
+    camera.look(shown)
+    said = [camera.look(shown, step_s=0.9, key=syncs and n % 3 == 2) for n in range(9)]
+    assert any(said) is syncs
