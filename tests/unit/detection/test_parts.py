@@ -12,7 +12,7 @@ from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import Background
 from longwatch.detection.heat import Heat
 from longwatch.detection.motion import Blob
-from longwatch.detection.replay import GROUND_S, Replay, fingerprint, ground_of
+from longwatch.detection.replay import GROUND_S, RESTLESS, Replay, fingerprint, ground_of
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Tracker
 from longwatch.detection.view import View
@@ -257,6 +257,22 @@ def test_where_something_is_new_three_pictures_are_needed():
     live, new = noise_of(7, 40), np.zeros(CELLS.shape, np.uint8)
     new[30:40, 40:50] = 1
     assert fed(live[20:23], live, new)[0] == [False, False, True]
+
+
+def test_of_a_restless_camera_three_in_a_row_from_one_distance_are_a_loop_however_alike():
+    """Threads that sway to and fro: live pictures often find their like, but each at another time."""
+    sways = noise_of(11, 8)
+    order = np.random.default_rng(12).integers(0, len(sways), 40)
+    live = [noise + np.float32(0.65) * sways[k] for noise, k in zip(noise_of(7, 40), order, strict=True)]
+    trace = noise_of(8, 4)
+    copies = [each + np.float32(1.2) * more for each, more in zip(live[20:24], trace, strict=True)]
+    said, replay = fed(copies[:3], live)
+    assert replay._usual > RESTLESS
+    assert said == [False, False, True]
+    assert not any(fed([copies[0], copies[1], live[30]], live)[0])
+    assert not any(fed([copies[0], noise_of(9, 1)[0], copies[2], copies[3]], live)[0]), "not in a row"
+    still, _ = fed([live[20]] * 4, [*live[:20], *[live[20]] * 4, *live[24:]])
+    assert not any(still), "nor what is the same from look to look"
 
 
 def test_pictures_between_sync_samples_are_compared_and_not_kept():
