@@ -40,6 +40,7 @@ class Blindness:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._view = View(shape)
         self._standing = tamper.Standing()
+        self._lamp, self._creeping = tamper.Lamp(), tamper.Creeping()
         self._last_us = 0
         self._said_us = 0
         self._moves_us = 0
@@ -61,6 +62,12 @@ class Blindness:
         """Whether what is doubted is that the whole view went elsewhere or soft: nothing that comes and stands does that."""
         return self._standing.doubt in tamper.OF_THE_VIEW
 
+    @property
+    def blinded_us(self) -> int:
+        """Since when a light is said to blind it, or doubted to; 0: it is not."""
+        standing = self._standing
+        return standing.since_us if standing.kind == "blinded" or "blinded" in standing.names else 0
+
     def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None, *, filter_moves: bool = False) -> str:
         """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand. filter_moves: the infra-red filter may, or
         did a moment ago: that burns a picture white or makes it black, and softens it, and leaves its edges where they are.
@@ -81,13 +88,18 @@ class Blindness:
         seen = self.likeness = self._view.likeness(cells, glare, dark, hidden)
         doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
         doubtful = doubtful or tamper.is_soft_shift(seen)
-        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None)
+        lamp = self._lamp.is_one(seen, now_us)
+        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None, lamp=lamp)
+        if said == "blinded":
+            self._lamp.dazzles()
         if filter_moves and seen.kept >= tamper.GONE:
             said = ""
         was = self.kind
         returns = seen.kept > self._kept + tamper.COMES_BACK
         self._kept = seen.kept
-        kind = self._standing.next(said, now_us, passed_s, well=not said and self._is_back(seen), returns=returns)
+        self._creeping.look(seen, now_us)
+        well = not said and self._is_back(seen)
+        kind = self._standing.next(said, now_us, passed_s, well=well, returns=returns, crept=self._creeping.crept)
         if kind != was:
             self._said_us = now_us
         if not said and not kind and not filter_moves:

@@ -48,6 +48,8 @@ RESTED_S = 2.0
 BEFORE_S, MOST_HIDDEN, MOST_COVERED = 30.0, 0.5, 0.7
 """What moved so lately and hides no more of the picture than this is no sabotage: the rest of the view is judged without it. By its box; or, where that is more, by the cells it hides."""
 MOVED_S = 1.5
+GOES_S = 1.5
+"""Who came before the lens on his own feet is seen to go within so long. What began with a light that blinds, and is confirmed later, is its glow, which exposure moves."""
 LEAST_BEFORE = 0.2
 """Part of the picture: what hides more is left out where the light is told from the rest; of less the fit takes care."""
 ARRIVES_S = 2.0
@@ -105,6 +107,8 @@ class Looker:
         self._close_us = -(1 << 62)
         """Since when pictures come some times a second."""
         self._unrest_us = -(1 << 62)
+        self._confirmed: dict[int, int] = {}
+        """Number of a track to when it was first seen confirmed."""
         self._covered: U8 | None = None
         """The cells that were new in the last look, in the boxes of what is confirmed."""
 
@@ -156,7 +160,11 @@ class Looker:
 
     def _before_view(self, now_us: int) -> U8 | None:
         """Where things stand that came on their own feet, unless they are most of what is seen: that may be a hand. None: nowhere."""
-        near = [track for track in self._tracker.tracks if track.confirmed and now_us - track.moved_us < BEFORE_S * 1e6]
+        confirmed = [track for track in self._tracker.tracks if track.confirmed]
+        self._confirmed = {track.number: self._confirmed.get(track.number, now_us) for track in confirmed}
+        near = [
+            track for track in confirmed if now_us - track.moved_us < BEFORE_S * 1e6 and not self._is_of_light(track)
+        ]
         if not near:
             return None
         mask = self._filled(near)
@@ -165,6 +173,12 @@ class Looker:
         if self._covered is None or planes.count(self._covered) > MOST_COVERED * mask.size:
             return None
         return planes.both(mask, self._covered)
+
+    def _is_of_light(self, track: Track) -> bool:
+        """Whether it began with what blinds the camera, and went nowhere at first."""
+        since_us = self._blindness.blinded_us if self._blindness else 0
+        late = self._confirmed[track.number] - since_us >= GOES_S * 1e6
+        return bool(since_us) and track.first_us >= since_us and late
 
     def _stands_before(self) -> U8 | None:
         """The cells that large things hid in the look before; None where that is little, or so much that the rest tells nothing either."""

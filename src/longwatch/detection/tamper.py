@@ -24,6 +24,8 @@ GLARED, FAINT = 0.72, 0.45
 """Less of the structure is kept, or fine edges are weaker: the light hides something. Directions of edges are kept for long when exposure closes before a lamp; their strength is not."""
 LEFT = 1.2
 """Energy of fine edges, of what the reference has, beyond which no light dazzles: it washes edges out and adds none. A dark lorry before the lens makes shades stray as much, and brings its own."""
+LAMP_S, STRONGER, MORE_BURNT = 4.0, 1.15, 0.03
+"""A torch dazzles at once. What was lit for so long before anything was lost, and is no stronger since (times, by its shades; part of the picture, by what is burnt out), is a lamp, beside which it gets dark."""
 UNIFORM, UNIFORM_PART = 14.0, 0.4
 """Deviation of the broad shades of a picture that shows next to nothing: in levels, and of what is usual."""
 UNSHARP, UNSHARP_SURE = 0.6, 0.72
@@ -41,8 +43,13 @@ STRANGE_SOFT, FINE_SOFT, KEPT_SOFT = 0.15, 0.85, 0.8
 STRANGE_BESIDE, FINE_BESIDE = 0.15, 0.3
 """What is beside a thing is as before, or that is no thing: a view that turns comes in from one side as a lorry does, and of the few blocks beside it many are alike by chance. Of 4,500 looks
 past things of live scenes one had less of its fine edges there, for less than a second."""
-SPRAYING = 3
-"""Looks that said `sprayed` before the last stroke made it a cover: paint comes little by little, a hand does not."""
+FOLDS, UNLIKE = 0.5, 0.2
+"""Energy of fine edges, of what the reference has, and likeness of shades, below which other edges are the folds of a cover: another view has as many as this one, and its sky is above too."""
+WHOLE, STRAYED, CREEPS_S, CREEP_EACH_S, CREPT = 0.9, 0.2, 1.2, 3.0, 0.15
+"""Paint comes stroke by stroke on what was whole: shades stray so far, and for so long more of the structure is kept than in the end, by so much, in looks no farther apart. A hand is there at once, and under fog shades stay alike."""
+PAINTED = frozenset({"covered", "fogged"})
+"""What one look at paint may say."""
+MOST_CREEPING = 64
 VEILED, ALIKE_VEILED = 0.55, 0.4
 """Strength of shades, and of edges, of a veiled view; and how like they still are: a torch that exposure answered leaves a veil with a lamp in it."""
 WASHED, WASHED_FINE, WASHED_BROAD = 0.4, 0.45, 0.8
@@ -64,14 +71,13 @@ CLEAR_S = 2.0
 CHANGE_S = 8.0
 
 
-def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
+def judged(seen: Likeness, moved_cells: float, *, beside: bool = False, lamp: bool = False) -> str:
     """What one look says: a word of `model.events.TAMPERS`, or "" where nothing is wrong. moved_cells: how far the view is shifted, 0 where it cannot be told. beside: it is only what
-    is to be seen beside a thing.
+    is to be seen beside a thing. lamp: its great light is one that dazzled nobody (`Lamp`).
     """
     if seen.blocks < LEAST_BLOCKS:
         return ""
-    lit = seen.more_glare > BLIND_GLARE or (seen.calm > max(GLOW, GLOWS * seen.usual_calm) and seen.sharp < LEFT)
-    if lit and (seen.kept < GLARED or faint(seen)):
+    if not lamp and is_lit(seen) and (seen.kept < GLARED or faint(seen)):
         return "blinded"
     if seen.kept < GONE:
         return _lost(seen, moved_cells)
@@ -92,6 +98,11 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False) -> str:
     if seen.sharp < WASHED and seen.fine < WASHED_FINE and seen.broad < WASHED_BROAD and seen.raised > LIFTED:
         return "fogged" if seen.alike > 0.75 else "blinded"
     return ""
+
+
+def is_lit(seen: Likeness) -> bool:
+    """Whether there is one great light that was not there."""
+    return seen.more_glare > BLIND_GLARE or (seen.calm > max(GLOW, GLOWS * seen.usual_calm) and seen.sharp < LEFT)
 
 
 def is_soft_shift(seen: Likeness) -> bool:
@@ -117,6 +128,8 @@ def _lost(seen: Likeness, moved_cells: float) -> str:
     if seen.calm < min(UNIFORM, UNIFORM_PART * seen.usual_calm) and seen.broad < 0.22:
         return "fogged" if seen.alike > 0.45 and seen.calm > 1.5 else "covered"
     if seen.strange > seen.flat:
+        if seen.sharp < FOLDS and seen.alike < UNLIKE:
+            return "covered"
         return "moved" if moved_cells else "turned"
     if seen.alike > 0.75 and seen.broad > 0.2:
         if seen.broad >= VEILED:
@@ -125,6 +138,61 @@ def _lost(seen: Likeness, moved_cells: float) -> str:
     if seen.kept < 0.15 and seen.dark > 0.6:
         return "covered"
     return "sprayed" if seen.kept > 0.12 else "covered"
+
+
+@dataclass(slots=True)
+class Lamp:
+    """A great light, and whether it is a lamp. since_us: when it was first seen, or last dazzled; calm, glare: how strong it was at most in the first moments after."""
+
+    since_us: int = 0
+    calm: float = 0.0
+    glare: float = 0.0
+
+    def is_one(self, seen: Likeness, now_us: int) -> bool:
+        """Whether what is lit now burnt long before it hid anything."""
+        lasts = self.since_us and is_lit(seen)
+        if not lasts or now_us - self.since_us < LAMP_S * 1e6:
+            self._begins(seen, now_us, anew=not lasts)
+            return False
+        if seen.calm <= STRONGER * self.calm and seen.more_glare <= self.glare + MORE_BURNT:
+            return True
+        self._begins(seen, now_us, anew=True)
+        return False
+
+    def dazzles(self) -> None:
+        """It hides something: no lamp, unless it hides nothing for long from now on."""
+        self.since_us = 0
+
+    def _begins(self, seen: Likeness, now_us: int, *, anew: bool) -> None:
+        if anew:
+            self.since_us, self.calm, self.glare = (now_us if is_lit(seen) else 0), 0.0, 0.0
+        self.calm, self.glare = max(self.calm, seen.calm), max(self.glare, seen.more_glare)
+
+
+@dataclass(slots=True)
+class Creeping:
+    """How the view went. alike: of its shades while all was well. looks: when, and how much was kept, since shades strayed."""
+
+    alike: float = 0.0
+    looks: list[tuple[int, float]] = field(default_factory=list)
+
+    def look(self, seen: Likeness, now_us: int) -> None:
+        """One more."""
+        if seen.alike >= self.alike - STRAYED:
+            if seen.kept >= WHOLE:
+                self.alike += 0.2 * (seen.alike - self.alike) if self.alike else seen.alike
+                self.looks = []
+            return
+        if self.looks and now_us - self.looks[-1][0] > CREEP_EACH_S * 1e6:
+            self.looks = []
+        self.looks = [*self.looks[-MOST_CREEPING + 1 :], (now_us, seen.kept)]
+
+    @property
+    def crept(self) -> bool:
+        """Whether it went little by little."""
+        least = min((kept for _, kept in self.looks), default=0.0)
+        more = [at_us for at_us, kept in self.looks if kept > least + CREPT]
+        return bool(more) and more[-1] - more[0] >= CREEPS_S * 1e6
 
 
 @dataclass(slots=True)
@@ -143,15 +211,17 @@ class Standing:
     """Since when all is well again, while something is said; 0: it is not."""
     other_us: int = 0
 
-    def next(self, said: str, now_us: int, passed_s: float, *, well: bool, returns: bool = False) -> str:
-        """The kind to be said from now on. said: of this look. well: the view is surely back. returns: it comes back (`COMES_BACK`)."""
+    def next(
+        self, said: str, now_us: int, passed_s: float, *, well: bool, returns: bool = False, crept: bool = False
+    ) -> str:
+        """The kind to be said from now on. said: of this look. well: the view is surely back. returns: it comes back (`COMES_BACK`). crept: it went little by little."""
         if self.kind:
             return self._standing(said, now_us, well=well)
         if not said:
             if well or now_us - self.said_us > LAPSE_S * 1e6:
                 self.doubt, self.looks, self.names = "", 0, {}
             elif self.looks >= MANY and not returns and now_us - self.since_us >= SAY_S * 1e6:
-                self._say(self.doubt)
+                self._say(self.doubt, crept=crept)
             return self.kind
         if not self.doubt:
             self.since_us = now_us
@@ -162,18 +232,17 @@ class Standing:
         lasted = (now_us - self.since_us) / 1e6
         least_s = SAY_VIEW_S if self.names.keys() <= OF_THE_VIEW else SAY_S
         if self.looks >= 2 and not returns and (lasted >= least_s or (lasted >= SAY_SPARSE_S and passed_s >= 1.5)):
-            self._say(said)
+            self._say(said, crept=crept)
         return self.kind
 
-    def _say(self, said: str) -> None:
-        self.kind = self._named(said)
+    def _say(self, said: str, *, crept: bool) -> None:
+        self.kind = self._named(said, crept=crept)
         self.doubt, self.looks, self.well_us, self.other_us, self.names = "", 0, 0, 0, {}
 
-    def _named(self, said: str) -> str:
-        """By what most looks said, the last one in doubt; but what was sprayed for a while was sprayed."""
-        if self.names.get("sprayed", 0) >= SPRAYING and said in {"covered", "fogged"}:
-            return "sprayed"
-        return max(self.names, key=lambda name: (self.names[name], name == said))
+    def _named(self, said: str, *, crept: bool) -> str:
+        """By what most looks said, the last one in doubt; but a cover, or a fog, that came stroke by stroke is paint."""
+        name = max(self.names, key=lambda name: (self.names[name], name == said))
+        return "sprayed" if crept and name in PAINTED else name
 
     def _standing(self, said: str, now_us: int, *, well: bool) -> str:
         if well:
@@ -182,7 +251,7 @@ class Standing:
                 self.kind = ""
             return self.kind
         self.well_us = 0
-        if said and said != self.kind:
+        if said and said != self.kind and not (self.kind == "sprayed" and said in PAINTED):
             self.other_us = self.other_us or now_us
             if now_us - self.other_us >= CHANGE_S * 1e6:
                 self.kind, self.other_us = said, 0

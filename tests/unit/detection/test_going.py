@@ -239,11 +239,11 @@ def test_who_passes_behind_a_fence_is_no_light_and_what_is_burnt_out_is():
     assert burnt.is_light
 
 
-def named(*said: str) -> str:
+def named(*said: str, crept: bool = False) -> str:
     """What is said in the end of looks that say this, four tenths of a second apart."""
     standing = tamper.Standing()
     for n in range(40):
-        standing.next(said[min(n, len(said) - 1)], START + n * 400_000, 0.4, well=False)
+        standing.next(said[min(n, len(said) - 1)], START + n * 400_000, 0.4, well=False, crept=crept)
         if standing.kind:
             break
     return standing.kind
@@ -251,8 +251,10 @@ def named(*said: str) -> str:
 
 def test_a_name_is_what_was_mostly_said_and_paint_is_no_cover():
     assert named(*["blinded"] * 9, "", "sprayed") == "blinded"
-    assert named(*["sprayed"] * 4, "covered") == "sprayed"
     assert named("sprayed", "covered") == "covered"
+    for whole in ("covered", "fogged"):
+        assert named("sprayed", whole, crept=True) == "sprayed"
+    assert named("turned", crept=True) == "turned"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from longwatch.detection import planes, tamper
 from longwatch.detection.blindness import Blindness
 from longwatch.detection.looker import Looker
 from longwatch.detection.pictures import Picture
-from longwatch.detection.tracking import Tracker
+from longwatch.detection.tracking import Track, Tracker
 from longwatch.detection.view import Likeness, View
 from longwatch.model.events import Watched
 
@@ -362,3 +362,121 @@ def test_what_is_said_of_the_view_outlives_the_process():
     other = Looker.restored(Watched("yard"), looker.saved())
     assert kinds(looked(other, pictures(lambda _: OTHER, 2, from_s=28, step_s=0.5))) == {"tamper.turned"}
     assert kinds(looked(other, pictures(lambda _: PLACE, 5, from_s=30, step_s=0.5)), on=False) == {"tamper.turned"}
+
+
+STROKES = [(int(x), int(y)) for x, y in np.random.default_rng(3).uniform((0, 0), (320, 180), (90, 2))]
+
+
+def painted(level: float, from_s: float, last_s: float):
+    """Strokes of paint that hide all in so many seconds."""
+
+    def draw(at: float):
+        made = PLACE.copy()
+        for x, y in STROKES[: round(len(STROKES) * min(1.0, max(0.0, (at - from_s) / last_s)))]:
+            cv2.circle(made, (x, y), 40, level, -1)
+        return made
+
+    return draw
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("last_s", "kind"), [(6.0, "sprayed"), (0.8, "covered")])
+@pytest.mark.parametrize("level", [25.0, 200.0])
+def test_paint_comes_stroke_by_stroke_and_a_cover_at_once(last_s: float, kind: str, level: float):
+    looker = learnt(base=PLACE, sigma=2.0)
+    said = looked(looker, pictures(painted(level, 21.0, last_s), 40, from_s=20, step_s=0.4, sigma=2.0))
+    assert next(each.kind for each in said if each.kind.startswith("tamper.")) == f"tamper.{kind}"
+    assert "tamper.covered" not in kinds(said) - {f"tamper.{kind}"}, "nor is paint called a cover once all is hidden"
+
+
+def faded(*looks: tuple[float, float], step_s: float = 0.4) -> bool:
+    """Whether a view of whose structure and shades so much was kept look by look went little by little."""
+    creeping = tamper.Creeping()
+    for n, (kept, alike) in enumerate([(1.0, 1.0)] * 3 + list(looks)):
+        seen = Likeness(144, kept, 1 - kept, 0.0, kept, 0.5, alike, 0.0, 0.0, 0.0, 0.0, 20.0, 25.0, 100.0)
+        creeping.look(seen, START_US + round(n * step_s * 1e6))
+    return creeping.crept
+
+
+PAINT = [(0.9, 0.7), (0.7, 0.5), (0.6, 0.4), (0.5, 0.3), (0.4, 0.2), (0.1, 0.1), (0.1, 0.1)]
+
+
+def test_what_creeps_is_kept_in_part_for_a_while_under_other_shades():
+    assert faded(*PAINT)
+    assert not faded(*[(kept, 0.95) for kept, _ in PAINT]), "fog, whose shades stay alike"
+    assert not faded(PAINT[0], *PAINT[-2:] * 8), "a hand"
+    assert not faded((0.3, 0.1), *[(0.2, 0.0), (0.3, 0.1)] * 8), "a hand under which some blocks are alike by chance"
+    assert not faded(*PAINT, step_s=4.0), "nobody saw it come"
+
+
+def test_paint_that_hides_all_in_the_end_is_still_paint():
+    standing = tamper.Standing("sprayed")
+    assert {standing.next("covered", START_US + n * 1_000_000, 1.0, well=False) for n in range(20)} == {"sprayed"}
+    assert "turned" in {standing.next("turned", START_US + n * 1_000_000, 1.0, well=False) for n in range(20, 40)}
+
+
+@pytest.mark.parametrize(
+    ("sharp", "alike", "said"), [(0.3, 0.0, "covered"), (0.8, 0.1, "turned"), (0.4, 0.6, "turned")]
+)
+def test_the_folds_of_a_cover_are_no_other_view(sharp: float, alike: float, said: str):
+    seen = Likeness(144, 0.25, 0.3, 0.45, 0.1, 0.0, alike, 40.0, 0.0, 0.0, 0.0, 29.0, 42.0, 100.0, sharp)
+    assert tamper.judged(seen, 0.0) == said
+
+
+DUSK = Likeness(141, 0.67, 0.3, 0.03, 0.66, 1.37, 0.7, -26.0, 0.2, 0.15, 0.02, 83.0, 43.0, 100.0, 0.84)
+"""A lamp at dusk burns a part of the picture; exposure has closed, and the rest is getting dark."""
+
+
+def lamps(*looks: Likeness, step_s: float = 2.0) -> list[str]:
+    """What is said of each look, of a camera whose great light is like this."""
+    lamp, said = tamper.Lamp(), []
+    for n, seen in enumerate(looks):
+        is_one = lamp.is_one(seen, START_US + round(n * step_s * 1e6))
+        said.append(tamper.judged(seen, 0.0, lamp=is_one))
+        if said[-1] == "blinded":
+            lamp.dazzles()
+    return said
+
+
+def test_a_lamp_that_burnt_for_a_while_before_anything_was_lost_is_no_torch():
+    early = replace(DUSK, kept=0.85)
+    assert lamps(early, early, early, DUSK, DUSK) == [""] * 5
+    assert lamps(*[DUSK] * 8) == ["blinded"] * 8, "a torch dazzles at once"
+    assert lamps(early, DUSK, DUSK, DUSK)[1:] == ["blinded"] * 3, "or as soon as it is held straight"
+    for stronger in (replace(DUSK, calm=100.0), replace(DUSK, more_glare=0.25)):
+        assert lamps(early, early, early, stronger, stronger)[3:] == ["blinded"] * 2
+    assert lamps(early, early, early, replace(BACK, more_glare=0.0), DUSK)[4] == "blinded", "another one"
+    assert lamps(early, early, early, replace(DUSK, kept=0.1, flat=0.9))[3], "nor does it excuse that all is gone"
+
+
+SINCE_US = START_US + 30_000_000
+
+
+@pytest.mark.parametrize(
+    ("doubt", "first_s", "confirmed_s", "hides"),
+    [
+        ("blinded", 0.0, 2.0, False),
+        ("blinded", 0.0, 0.8, True),
+        ("blinded", -1.0, 2.0, True),
+        ("covered", 0.0, 2.0, True),
+    ],
+)
+def test_what_began_with_a_light_that_blinds_and_went_nowhere_at_first_is_its_glow(
+    doubt: str, first_s: float, confirmed_s: float, hides: bool
+):
+    looker = learnt()
+    standing = tamper.Standing(doubt=doubt, since_us=SINCE_US, looks=2, names={doubt: 2})
+    looker._blindness._standing = standing
+    track = Track(
+        1, SINCE_US + round(first_s * 1e6), SINCE_US, (90, 5, 60, 80), 120, 45, 4000, 40, (90, 5, 60, 80), 120, 45, 4000
+    )
+    looker._tracker.tracks = [track]
+    for now_us in range(SINCE_US, SINCE_US + 4_000_000, 400_000):
+        if now_us >= SINCE_US + confirmed_s * 1e6:
+            track.confirmed, track.moved_us = True, now_us
+        mask = looker._before_view(now_us)
+    assert (mask is not None) is hides
+    standing.kind, standing.doubt, standing.names = doubt, "", {}
+    assert (looker._before_view(now_us) is not None) is hides, "nor once it is said"
+    looker._blindness._standing = tamper.Standing()
+    assert looker._before_view(now_us) is not None, "when the light is gone it is a thing like others"
