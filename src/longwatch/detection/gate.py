@@ -52,6 +52,9 @@ class Verdict:
 
 _SYNCS, _SYNCS_LEARNT = 5, 4
 """Sync samples of which the middle one is the usual size: one thing is in one or two of them. So many more are needed to know how far they stray."""
+_PEEK_APART_US = 1_500_000
+"""After a glance: what it showed need not be seen again."""
+_NEVER = 1 << 62
 _ATTENDS_AFTER_US = 30_000_000
 """What a camera shows that has just begun may be a ghost of a background that is young."""
 _SHUT = Why.QUIET
@@ -69,7 +72,8 @@ class GateOptions:
     opens it; lull_us: what is over sooner is a lull, after which sizes tell nothing for after_us: a thermal camera holds its picture for a second while it calibrates,
     and its encoder then catches up. The next sync sample is looked at.
 
-    attentive_us: for so long after something was surely found it takes *glances*: less than what opens it opens it for a moment (glance_us), apart_us after the last at the earliest. keen: how far beyond what
+    attentive_us: for so long after something was surely found it takes *glances*: less than what opens it opens it for a moment (glance_us), apart_us after the last at the earliest; and where it is deaf it
+    *peeks* into groups that last for peek_us or longer, once they are half over, for peeks_us. keen: how far beyond what
     strays that is, at first and at least; it settles where glances that find nothing come each glance_each_us. odd: how far a sync sample's size must be from the middle of the five before to be
     looked at, at first, at least and at most, and odd_least of the logarithm; it settles where such come each odd_each_us.
     """
@@ -91,6 +95,8 @@ class GateOptions:
     glance_us: int = 1_000_000
     glance_each_us: int = 20_000_000
     apart_us: int = 3_000_000
+    peek_us: int = 3_000_000
+    peeks_us: int = 300_000
     keen: tuple[float, float] = (2.4, 1.6)
     odd: tuple[float, float, float] = (4.0, 3.0, 12.0)
     odd_least: float = 0.02
@@ -139,6 +145,7 @@ class Gate:
         self._attentive_until_us = -(1 << 62)
         self._keen = self.options.keen[0]
         self._glancing, self._glanced_us = False, -(1 << 62)
+        self._peeking, self._peek_us = False, _NEVER
         self._syncs: list[float] = []  # sizes of the last few
         self._sync_stray, self._syncs_known = 0.0, 0
         self._odd = self.options.odd[0]
@@ -146,7 +153,7 @@ class Gate:
         """Up to when sizes came at once: what opens it in the midst of them is asked for after them."""
         self.missed = 0
         self.in_vain = 0
-        self.glances = 0
+        self.glances = self.peeks = 0
         self.opened = 0
 
     @property
@@ -163,6 +170,11 @@ class Gate:
     def glances_now(self) -> bool:
         """Whether it was opened for a moment, and nothing was found yet: few pictures do."""
         return self._glancing
+
+    @property
+    def peeks_now(self) -> bool:
+        """Whether it was opened only because a long group is half over: what lies before that moment is decoded and not looked at."""
+        return self._glancing and self._peeking
 
     @property
     def opened_us(self) -> int:
@@ -210,6 +222,8 @@ class Gate:
                 if sync:
                     self._key_us = wall_us
                 return _OPEN[self._why]
+        if wall_us >= self._peek_us and self._peeks(wall_us):
+            return _OPEN[self._why]
         if odd and not here and wall_us < self._attentive_until_us:
             self._glance(wall_us)  # with the group that it begins it can be had
             return _OPEN[self._why]
@@ -289,6 +303,7 @@ class Gate:
             self._group_us = group_us if not self._group_us else (3 * self._group_us + group_us) // 4
         self._sync_us = wall_us
         self._place = 0
+        self._peek_us = wall_us + self._group_us // 2 if self._group_us >= self.options.peek_us else _NEVER
         sizes, value = self._syncs, math.log(size_bytes + 32)
         sizes.append(value)
         if len(sizes) <= _SYNCS:
@@ -385,13 +400,26 @@ class Gate:
         )
 
     def _glance(self, wall_us: int) -> None:
-        """Open it for a moment: as long as it takes until the recorder is asked, and one second."""
-        options = self.options
+        """Open it for a moment, since sizes say a little."""
+        self._open_for(wall_us, self.options.glance_us)
+        self.glances += 1
+
+    def _peeks(self, wall_us: int) -> bool:
+        """Whether it opens for a moment because a long group is half over: sizes hide who passes by, and the next sync sample may come too late for him."""
+        self._peek_us = _NEVER
+        if not self._attends(wall_us) or not self.is_deaf or wall_us - self._glanced_us <= _PEEK_APART_US:
+            return False
+        self._open_for(wall_us, self.options.peeks_us)
+        self._peeking = True
+        self.peeks += 1
+        return True
+
+    def _open_for(self, wall_us: int, lasts_us: int) -> None:
+        """As long as it takes until the recorder is asked, and lasts_us."""
         self._open(Why.MORE, wall_us, by_size=False)
         self._glancing = True
-        told_us = min(max(wall_us, self.told_until_us), wall_us + options.hold_us)
-        self._until_us = told_us + options.glance_us
-        self.glances += 1
+        told_us = min(max(wall_us, self.told_until_us), wall_us + self.options.hold_us)
+        self._until_us = told_us + lasts_us
 
     def _lull_over(self, wall_us: int) -> None:
         """Sizes are no longer far smaller than usual."""
@@ -451,7 +479,7 @@ class Gate:
 
     def _open(self, why: Why, wall_us: int, *, by_size: bool) -> None:
         self._why = why
-        self._glancing = False
+        self._glancing = self._peeking = False
         self._opened_us = wall_us
         self._opened_by_size = by_size
         self._found_since_open = False
@@ -461,8 +489,9 @@ class Gate:
 
     def _close(self, wall_us: int) -> None:
         if self._glancing:
-            self._glancing, self._glanced_us = False, wall_us
-            self._keen = min(self._factor, self._keen * (1 + _LESS_VAIN))
+            if not self._peeking:
+                self._keen = min(self._factor, self._keen * (1 + _LESS_VAIN))
+            self._glancing, self._peeking, self._glanced_us = False, False, wall_us
         if self._opened_by_size:
             if self._found_since_open:
                 self._factor += 0.02 * (self.options.wary - self._factor)
@@ -471,6 +500,7 @@ class Gate:
                 self._factor = min(self.options.least_wary, self._factor * (1 + _LESS_VAIN))
                 self._level += 0.5 * self._smooth[1]
         self._why = Why.QUIET
+        self._peek_us = _NEVER
         self._key_us = wall_us if self._key_us is None else self._key_us
 
     # -- kept over a restart

@@ -284,6 +284,8 @@ class StreamWatch:
             return
         self._chain, self._spared = True, False
         earlier_us = _GLANCED_EARLIER_US if self.gate.glances_now else _EARLIER_US
+        if self.gate.peeks_now:
+            earlier_us = 0
         self._from_us = self.gate.opened_us - offset_us - earlier_us
         self._put(rows, body[begin:], fresh=True)
         self._reached()

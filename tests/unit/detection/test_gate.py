@@ -285,10 +285,10 @@ def test_what_a_step_of_the_quantizer_does_to_sizes_is_learnt_and_hides_nobody()
     assert gate.why is Why.MORE
 
 
-def attentive(at_s: int, keen_in: float, *, noise: float = 0.08) -> Gate:
+def attentive(at_s: int, keen_in: float, *, noise: float = 0.08, gop_s: float = 2.0) -> Gate:
     """A gate that has watched for so many seconds, and something was surely found keen_in seconds before that."""
     gate = Gate()
-    for sample in stream(at_s, noise=noise):
+    for sample in stream(at_s, noise=noise, gop_s=gop_s):
         gate.sample(*sample)
         if sample[2] == BEGIN_US + round((at_s - keen_in) * 1e6):
             gate.found(sample[2], something=True, sure=True)
@@ -390,3 +390,49 @@ def test_sync_samples_that_are_always_odd_are_not_looked_at_all_the_time():
         odd = sync and chance.random() < 0.3
         looked += gate.sample(size * (2 if odd else 1), sync, wall_us).reason is Why.KEY
     assert looked <= 150 + 600 / 10
+
+
+@pytest.mark.parametrize(
+    ("noise", "gop_s", "keen_in", "peeks"),
+    [(0.3, 4.0, 20, True), (0.3, 2.0, 20, False), (0.05, 4.0, 20, False), (0.3, 4.0, 260, False)],
+    ids=["noise in long groups", "short groups", "sizes tell", "nothing was found lately"],
+)
+def test_who_is_attentive_and_deaf_looks_into_long_groups_once_they_are_half_over(
+    noise: float, gop_s: float, keen_in: float, peeks: bool
+):
+    gate = attentive(300, keen_in, noise=noise, gop_s=gop_s)
+    before, sync_us, at = gate.peeks, 0, []
+    samples = [*stream(40, noise=noise, gop_s=gop_s, seed=11, from_us=BEGIN_US + 300_000_000)]
+    for size, sync, wall_us in samples:
+        sync_us = wall_us if sync else sync_us
+        known = gate.peeks
+        gate.sample(size, sync, wall_us)
+        if gate.peeks > known:
+            assert gate.peeks_now
+            at.append((wall_us - sync_us) / 1e6)
+    assert bool(at) is peeks
+    assert all(2.0 <= each <= 2.1 for each in at), "in the middle, and not once more"
+    assert gate.peeks - before == len(at) <= 10
+    if peeks:
+        assert len(at) >= 5, "those groups are left out in which sizes opened it or had it glance"
+
+
+def test_a_peek_lasts_a_moment_and_makes_it_no_less_keen():
+    gate = attentive(300, 20, noise=0.3, gop_s=4.0)
+    samples = iter([*stream(40, noise=0.02, gop_s=4.0, seed=11, from_us=BEGIN_US + 300_000_000)])
+    peeked_us = next(sample[2] for sample in samples if gate.sample(*sample).decode and gate.peeks_now)
+    keen = gate._keen
+    shut_us = next(sample[2] for sample in samples if not gate.sample(*sample).decode)
+    assert 300_000 <= shut_us - peeked_us <= 400_000
+    assert not gate.peeks_now
+    assert gate._keen <= keen
+
+
+def test_what_a_peek_finds_keeps_it_open():
+    gate = attentive(300, 20, noise=0.3, gop_s=4.0)
+    samples = iter([*stream(40, noise=0.02, gop_s=4.0, seed=11, from_us=BEGIN_US + 300_000_000)])
+    peeked_us = next(sample[2] for sample in samples if gate.sample(*sample).decode and gate.peeks_now)
+    gate.found(peeked_us, something=True, sure=True)
+    assert not gate.peeks_now
+    shut_us = next(sample[2] for sample in samples if not gate.sample(*sample).decode)
+    assert shut_us - peeked_us >= 2_000_000

@@ -595,3 +595,28 @@ def test_a_glance_is_asked_for_after_the_sizes_that_told_it_and_ends_by_itself()
     camera.send(10)
     assert not camera.watch.wants_whole
     assert camera.watch.counts.skipped == 0
+
+
+def test_a_peek_decodes_what_a_long_group_holds_and_looks_at_its_end_alone():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.send(200)
+    do(camera.watch)
+    gate = camera.watch.gate
+    gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
+    camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
+    camera.send(100)
+    do(camera.watch)
+    chance = random.Random(5)
+    gate._stray[:] = [0.1, 0.1]  # sizes are full of noise
+    rows = [row if row.sync else row._replace(size=row.size + chance.randrange(60)) for row in camera.rows(12)]
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    assert gate.peeks == 1
+    assert gate.peeks_now
+    assert camera.watch.wants_whole
+    camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
+    looked = do(camera.watch)[-1]
+    assert numbers(looked) == [*range(300, 312)], "what it builds on comes along"
+    assert looked.from_us == gate.opened_us - OFFSET_US == 311 * EACH_US
+    camera.send(2)
+    assert not camera.watch.wants_whole
+    assert camera.watch.counts.skipped == 0
