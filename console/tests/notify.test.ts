@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Rule } from '../src/api/notify'
-import { covered, draftOf, eventKinds, freshSecret, mailAddress, NEW_RULE, ruleLacks, rulePatch, spanOf, spanWritten, toggled, usedBy, withBuiltIn } from '../src/notify/form'
+import { brokerOf, brokerPatch, covered, draftOf, eventKinds, freshSecret, mailAddress, NEW_RULE, ruleLacks, rulePatch, spanOf, spanRead, spanWritten, toggled, usedBy, withBuiltIn } from '../src/notify/form'
 
 const RULE: Rule = {
   name: 'outages', to: ['ada'], kinds: ['not_recording', 'object.person'], cameras: ['gate'], zones: [], hours: [{ days: [0, 1, 2, 3, 4], from_minute: 1200, to_minute: 1440 }],
@@ -82,4 +82,26 @@ test('the rule that is built in is kept with the first of one\'s own', () => {
 test('a secret is long, and another each time', () => {
   assert.match(freshSecret(), /^[0-9a-f]{32}$/)
   assert.notEqual(freshSecret(), freshSecret())
+})
+
+test('a broker is written as shortly as it can be, and its password only where one was typed', () => {
+  const fresh = { ...brokerOf({}), host: ' broker.lan ' }
+  assert.deepEqual(brokerPatch(null, fresh, ''), { host: 'broker.lan' })
+  assert.deepEqual(brokerPatch(null, { ...fresh, port: '1884', user: 'post', tls: true, ca: 'ca.pem', announced: false, pictures: false, commands: true }, 'typed'), {
+    host: 'broker.lan', port: 1884, user: 'post', tls: true, ca: 'ca.pem', discovery: 'off', pictures: false, commands: true, password: 'typed',
+  })
+  const block = { host: 'broker.lan', port: 1884, user: 'post', password: '${MQTT_PASSWORD}', tls: true, ca: 'ca.pem', discovery: 'ha', prefix: 'south' }
+  const before = brokerOf(block)
+  assert.deepEqual(brokerPatch(before, before, ''), {}, 'nothing changed: nothing is written, and the password stays')
+  assert.deepEqual(brokerPatch(before, { ...before, tls: false }, ''), { tls: null, ca: null }, 'without TLS there are no certificates')
+  assert.deepEqual(brokerPatch(before, { ...before, user: '' }, ''), { user: null, password: null }, 'a password is of a user')
+  assert.deepEqual(brokerPatch(before, { ...before, announced: false }, ''), { discovery: 'off' })
+  for (const off of ['off', false]) assert.equal(brokerOf({ host: 'b', discovery: off }).announced, false)
+  assert.deepEqual(brokerPatch(brokerOf({ host: 'b', discovery: 'off' }), { ...brokerOf({ host: 'b', discovery: 'off' }), announced: true }, ''), { discovery: null })
+})
+
+test('a length of time is read as the settings write it, or not at all', () => {
+  assert.deepEqual(spanRead('30d'), { n: 30, unit: 'd' })
+  assert.deepEqual(spanRead(' 36 h '), { n: 36, unit: 'h' })
+  for (const other of ['4w', '1.5d', '', 30, null, undefined]) assert.equal(spanRead(other), null)
 })

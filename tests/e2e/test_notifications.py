@@ -91,7 +91,7 @@ def test_an_outage_is_told_seen_and_acknowledged_and_the_broker_switches_recordi
     assert said["link"].startswith(f"{post.address}/#/camera/gate/")
     line = page.get_by_role("button", name=said["title"]).first
     line.click()
-    page.get_by_text("accepted").wait_for()
+    page.locator(".detail li", has_text="accepted").first.wait_for()  # the trial above says so too
     assert violations(page) == []
     page.get_by_role("button", name="Acknowledge").click()
     page.get_by_text("Acknowledged ").wait_for()
@@ -192,6 +192,75 @@ def test_a_way_a_recipient_and_a_rule_are_made_tried_changed_and_removed(
     entries = [entry for entry in _entries(post) if entry["kind"] == "settings_applied" and "person" in entry["body"]]
     assert len(entries) == 7, "each is an entry, with whoever did it"
     assert not any(word in json.dumps(entries) for word in ("ada", "hook", SECRET, receiver.address))
+    refused = [said for said in watched.console if "status of 422" in said]
+    assert (len(refused), [said for said in watched.console if said not in refused], watched.foreign) == (1, [], [])
+    context.close()
+
+
+def test_the_broker_and_what_holds_for_all_messages_are_set_tried_and_removed_on_the_page(
+    told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
+) -> None:
+    post, _, broker = told
+    change(post, lambda settings: settings.pop("notify"))
+    context = visitor(browser, color_scheme="light")
+    page = context.new_page()
+    watched = Watched(page, post.address)
+    watched.listen()
+    page.goto(post.address)
+    sign_in(page, ADMIN)
+    go(page, "notifications", "Notifications")
+
+    page.get_by_role("button", name="Connect a broker").click()
+    page.get_by_label("Name or address of the broker").fill("127.0.0.1")
+    page.get_by_label("Port", exact=True).fill(str(broker.port))
+    page.get_by_label("User at the broker").fill(USER)
+    page.get_by_label("Password there", exact=True).fill("none of theirs")
+    page.get_by_label("Encrypted connection").check()
+    page.get_by_text("Certificates", exact=True).click()
+    page.get_by_text("Topics", exact=True).click()
+    assert violations(page) == []
+    page.get_by_label("Encrypted connection").uncheck()
+    page.get_by_label("All topics begin with").fill("fleet/south")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The broker 127.0.0.1 is saved").wait_for()
+    page.get_by_role("button", name="Send a trial by MQTT").click()
+    page.get_by_text(f"does not accept this login, of the user {USER}").wait_for()
+    page.get_by_role("button", name="Change MQTT").click()
+    page.get_by_label("Password there", exact=True).fill(BROKER_PASSWORD)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("row", name="MQTT").get_by_text("Works").wait_for()
+    page.get_by_role("button", name="Send a trial by MQTT").click()
+    page.get_by_text("The broker took a message at fleet/south/north-ridge/trial and gave it back").wait_for()
+    assert violations(page) == []
+    said = json.loads(post.settings.read_text("utf-8"))["mqtt"]
+    block = {"host": "127.0.0.1", "port": broker.port, "user": USER, "prefix": "fleet/south"}
+    assert said == {**block, "password": "${MQTT_PASSWORD}"}
+    assert BROKER_PASSWORD not in page.content()
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Change For all messages").click()
+    page.get_by_label("Address in links").fill("ridge.lan")
+    page.get_by_role("button", name="Save").click()
+    assert page.get_by_label("Address in links").evaluate("field => field.validity.typeMismatch")
+    page.get_by_label("Address in links").fill("https://ridge.lan/?x=1")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("alert").get_by_text("is not the address of the console").wait_for()
+    page.get_by_label("Address in links").fill("https://ridge.lan")
+    page.get_by_label("Contact for makers of browsers").fill("post@example.org")
+    page.get_by_label("Kept for", exact=True).fill("14")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("Saved, and in force.").wait_for()
+    page.get_by_text("https://ridge.lan", exact=True).wait_for()
+    given = {"address": "https://ridge.lan", "contact": "post@example.org", "keep": "14d"}
+    assert json.loads(post.settings.read_text("utf-8"))["notify"] == given
+
+    page.get_by_role("button", name="Change MQTT").click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    page.get_by_role("button", name="Really remove").click()
+    page.get_by_role("button", name="Connect a broker").wait_for()
+    assert "mqtt" not in json.loads(post.settings.read_text("utf-8"))
     refused = [said for said in watched.console if "status of 422" in said]
     assert (len(refused), [said for said in watched.console if said not in refused], watched.foreign) == (1, [], [])
     context.close()

@@ -82,6 +82,14 @@ export interface Telling {
   address: string
 }
 
+/** What became of a message that the broker has to give back. why: null where it did. */
+export interface BrokerTrial {
+  why: string | null
+  detail: string
+  took_ms: number
+  topic: string
+}
+
 export interface OwnPush {
   key: string
   told: boolean
@@ -96,6 +104,8 @@ export const notify = {
   test: (channel: string): Promise<{ message: number }> => json('POST', address(`notify/channels/${channel}/test`)),
   /** By every way to a person, or to whoever else a rule may name. */
   testRecipient: (name: string): Promise<{ message: number }> => json('POST', address(`notify/recipients/${name}/test`)),
+  /** It answers once it is over, within some ten seconds. */
+  testBroker: async (): Promise<BrokerTrial> => (await (await request('POST', address('notify/broker/test'), undefined, 30_000)).json()) as BrokerTrial,
   retry: async (channel: string): Promise<void> => void (await request('POST', address(`notify/channels/${channel}/retry`))),
   own: (): Promise<OwnPush> => json('GET', address('me/push')),
   add: (subscription: PushSubscriptionJSON): Promise<{ id: number }> =>

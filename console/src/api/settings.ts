@@ -78,6 +78,7 @@ export interface Sections {
   post: Record<string, unknown>
   retention: Record<string, unknown>
   notify: Record<string, unknown>
+  mqtt: Record<string, unknown>
   /** Names of zones and lines of all cameras. */
   zones: string[]
 }
@@ -175,8 +176,9 @@ export const settings = {
   checkCamera: (id: string, patch: CameraPatch): Promise<Checked> => saving('POST', camera(id), { ...patch, check: true }),
   removeCamera: (id: string, reason: string): Promise<Saved> => saving('DELETE', camera(id), { reason }),
   sections: (): Promise<Sections> => json('GET', address('settings/section')),
-  patchSection: (name: 'post' | 'retention' | 'notify', patch: Record<string, unknown>, reason = '', revision: string | null = null): Promise<Saved> =>
+  patchSection: (name: 'post' | 'retention' | 'notify' | 'mqtt', patch: Record<string, unknown>, reason = '', revision: string | null = null): Promise<Saved> =>
     saving('POST', address(`settings/section/${name}`), { patch, reason: reason || null, revision }),
+  removeBroker: (revision: string | null = null): Promise<Saved> => saving('DELETE', address('settings/section/mqtt'), { revision }),
   checkSection: (name: 'post' | 'retention', patch: Record<string, unknown>): Promise<Checked> =>
     saving('POST', address(`settings/section/${name}`), { patch, check: true }),
   disks: async (): Promise<Disk[]> => (await json<List<Disk>>('GET', address('disks'))).items,

@@ -161,3 +161,63 @@ export function withBuiltIn(given: unknown, rules: readonly Rule[]): Record<stri
 export function freshSecret(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, '0')).join('')
 }
+
+export interface BrokerDraft {
+  host: string
+  port: string
+  user: string
+  tls: boolean
+  ca: string
+  cert: string
+  key: string
+  prefix: string
+  /** Whether cameras are announced to Home Assistant, and below which prefix it listens. */
+  announced: boolean
+  discovery: string
+  pictures: boolean
+  commands: boolean
+}
+
+export const BROKER_PORTS = { plain: 1883, tls: 8883 } as const
+
+export function brokerOf(block: Readonly<Record<string, unknown>>): BrokerDraft {
+  const text = (key: string): string => (typeof block[key] === 'string' || typeof block[key] === 'number' ? String(block[key]) : '')
+  const announced = block.discovery !== false && block.discovery !== 'off'
+  return {
+    host: text('host'), port: text('port'), user: text('user'), tls: block.tls === true, ca: text('ca'), cert: text('cert'), key: text('key'),
+    prefix: text('prefix') || 'longwatch', announced, discovery: (announced && text('discovery')) || 'homeassistant',
+    pictures: block.pictures !== false, commands: block.commands === true,
+  }
+}
+
+function brokerWritten(draft: BrokerDraft): Record<string, unknown> {
+  const file = (path: string): string | null => (draft.tls && path.trim()) || null
+  const unless = (usual: string, said: string): string | null => (said === usual || !said ? null : said)
+  return {
+    host: draft.host.trim(),
+    port: draft.port.trim() ? Number(draft.port) : null,
+    user: draft.user.trim() || null,
+    tls: draft.tls || null,
+    ca: file(draft.ca),
+    cert: file(draft.cert),
+    key: file(draft.key),
+    prefix: unless('longwatch', draft.prefix.trim()),
+    discovery: draft.announced ? unless('homeassistant', draft.discovery.trim()) : 'off',
+    pictures: draft.pictures ? null : false,
+    commands: draft.commands || null,
+  }
+}
+
+/** before: as the settings have it; null of a broker that is new. password: '' where none was typed: the one that is there stays, unless nobody is named any more. */
+export function brokerPatch(before: BrokerDraft | null, draft: BrokerDraft, password: string): Record<string, unknown> {
+  const patch = changes(before === null ? null : brokerWritten(before), brokerWritten(draft))
+  if (password) patch.password = password
+  else if (before?.user && !draft.user.trim()) patch.password = null
+  return patch
+}
+
+/** A length of time as the settings write it; null where they say it otherwise than a form can. */
+export function spanRead(said: unknown): Span | null {
+  const match = /^\s*(\d{1,7})\s*([smhd])\s*$/.exec(typeof said === 'string' ? said : '')
+  return match ? { n: Number(match[1]), unit: match[2] as Unit } : null
+}
