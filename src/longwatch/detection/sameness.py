@@ -101,6 +101,7 @@ class Sameness:
         if not soon:
             before = _before(self._pictures, now_us)
             within = any(points is before and at_us >= self._sync_us for at_us, points in self._pictures)
+            within = within and not self._is_told(now_us)
             self._pictures = [*self._pictures[-(KEPT - 1) :], (now_us, points)]
         apart = None if earlier is None else _apart(points, earlier)
         if apart is not None:
@@ -149,7 +150,7 @@ class Sameness:
         return steady and differ < NEARLY * least
 
     def _compare(self, made: _Apart, now_us: int, *, within: bool) -> None:
-        """within: no sync sample is between the two. An encoder that has little to say of a clean picture repeats itself until the next one: that is no evidence, and says nothing of what is usual."""
+        """within: no sync sample is between the two, nor did sizes become far smaller. An encoder that has little to say of a clean picture repeats itself until the next one: that is no evidence, and says nothing of what is usual."""
         if not made.tells:
             return
         dead = np.count_nonzero(made.lit & (made.apart < DEAD)) / made.count
