@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.post import Cameras
+from tests.support.asking import http
 from tests.support.post import Post
 from tests.support.wait import until_now
 
@@ -45,5 +46,16 @@ def test_the_whole_post_starts_with_it_and_its_pages_say_what_is_missing(tmp_pat
         condition = post.get("/api/v1/health").text
         for where in ("cameras.yard.streams.main", "notify.channels.hook.secret", "mqtt.password"):
             assert where in condition
+
+        def hook() -> str:
+            channels = post.get("/api/v1/notify").json()["channels"]
+            return next(one["problem"] for one in channels if one["name"] == "hook")
+
+        headers = {"Authorization": f"Bearer {post.token}"}
+        tried = http().post(f"{post.base}/api/v1/notify/channels/hook/test", headers=headers, timeout=60)
+        assert tried.status_code == 202
+        until_now(lambda: hook() == "its secret HOOK is missing", "the channel says why nothing goes", 60)
+        (tmp_path / "secrets.env").write_text("HOOK=of the receiver # 1\n")
+        until_now(lambda: "missing" not in hook(), "the secret is back, and nobody had to say so", 60)
     finally:
         assert post.stop() == 0

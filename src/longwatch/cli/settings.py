@@ -56,11 +56,13 @@ def apply(
     Example: `longwatch settings apply --reason "the yard camera is gone"`
     """
     from longwatch.accounts.who import at_the_post
-    from longwatch.config import find, load
+    from longwatch.config import find, load_lacking
     from longwatch.node.by_recorder.acts import apply_settings
 
     path = find(config)
-    settings = load(path)
+    settings = load_lacking(path)
+    for problem in sorted(settings.lacking):
+        typer.echo(f"longwatch settings apply: a secret is missing, and what needs it is left out: {problem}", err=True)
     answer = apply_settings(
         settings.volumes, settings.post.id, path, reason=reason or "", person=at_the_post().person()
     )

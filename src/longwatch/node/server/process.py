@@ -128,7 +128,7 @@ class ServerProcess:
             _log.error("the settings are wrong; the last good ones are used", problem=str(problem))
         self._say_what_lacks()
         self._site = site_of(self.settings)
-        self._stamp = _stamp(config)
+        self._stamps = self._stamps_now()
         self._tasks = Tasks("server")
         self._looking: Looking | None = None
         self._notifying: Notifying | None = None
@@ -440,16 +440,20 @@ class ServerProcess:
         self._reload.set()
 
     async def _follow_settings(self) -> None:
-        """For ever: when told to, and within two seconds of a change of the file."""
+        """For ever: when told to, and within two seconds of a change of the file, or of that with its secrets."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_WATCH_S):
                     await self._reload.wait()
-            stamp = _stamp(self.config)
-            if self._reload.is_set() or stamp not in {None, self._stamp}:
+            stamps = self._stamps_now()
+            if self._reload.is_set() or (stamps[0] is not None and stamps != self._stamps):
                 self._reload.clear()
-                self._stamp = stamp
+                self._stamps = stamps
                 await self._read_again()
+
+    def _stamps_now(self) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+        secrets = self.settings.secrets
+        return _stamp(self.config), None if secrets is None else _stamp(secrets)
 
     def _say_what_lacks(self) -> None:
         for problem in self.settings.lacking:

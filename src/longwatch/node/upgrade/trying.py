@@ -52,10 +52,10 @@ def _load(_: dict[str, Any]) -> None:
 
 
 def _settings(config: Path, said: dict[str, Any]) -> None:
-    from longwatch.config import SettingsError, load
+    from longwatch.config import SettingsError, load_lacking
 
     try:
-        load(config)
+        load_lacking(config)  # what lacks a secret now lacks it in either version
     except SettingsError as error:
         said["problems"] += [f"the settings: {scrub(str(problem))[:300]}" for problem in error.problems[:5]]
 
