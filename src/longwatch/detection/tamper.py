@@ -142,31 +142,29 @@ def _lost(seen: Likeness, moved_cells: float) -> str:
 
 @dataclass(slots=True)
 class Lamp:
-    """A great light, and whether it is a lamp. since_us: when it was first seen, or last dazzled; calm, glare: how strong it was at most in the first moments after."""
+    """A great light, and whether it is a lamp. since_us: when it was first seen, or became stronger; calm, glare: how strong it was at most in the first moments after; dazzled: whether it hid anything."""
 
     since_us: int = 0
     calm: float = 0.0
     glare: float = 0.0
+    dazzled: bool = False
 
     def is_one(self, seen: Likeness, now_us: int) -> bool:
         """Whether what is lit now burnt long before it hid anything."""
-        lasts = self.since_us and is_lit(seen)
-        if not lasts or now_us - self.since_us < LAMP_S * 1e6:
-            self._begins(seen, now_us, anew=not lasts)
+        if not is_lit(seen):
+            self.since_us, self.dazzled = 0, False
             return False
-        if seen.calm <= STRONGER * self.calm and seen.more_glare <= self.glare + MORE_BURNT:
-            return True
-        self._begins(seen, now_us, anew=True)
-        return False
+        stronger = seen.calm > STRONGER * self.calm or seen.more_glare > self.glare + MORE_BURNT
+        known = self.since_us and now_us - self.since_us >= LAMP_S * 1e6
+        if not self.since_us or (known and stronger):
+            self.since_us, self.calm, self.glare, known = now_us, 0.0, 0.0, False
+        if not known:
+            self.calm, self.glare = max(self.calm, seen.calm), max(self.glare, seen.more_glare)
+        return bool(known) and not self.dazzled
 
     def dazzles(self) -> None:
-        """It hides something: no lamp, unless it hides nothing for long from now on."""
-        self.since_us = 0
-
-    def _begins(self, seen: Likeness, now_us: int, *, anew: bool) -> None:
-        if anew:
-            self.since_us, self.calm, self.glare = (now_us if is_lit(seen) else 0), 0.0, 0.0
-        self.calm, self.glare = max(self.calm, seen.calm), max(self.glare, seen.more_glare)
+        """It hides something: no lamp, as long as it is lit."""
+        self.dazzled = True
 
 
 @dataclass(slots=True)

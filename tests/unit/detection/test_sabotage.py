@@ -443,6 +443,7 @@ def test_a_lamp_that_burnt_for_a_while_before_anything_was_lost_is_no_torch():
     assert lamps(early, early, early, DUSK, DUSK) == [""] * 5
     assert lamps(*[DUSK] * 8) == ["blinded"] * 8, "a torch dazzles at once"
     assert lamps(early, DUSK, DUSK, DUSK)[1:] == ["blinded"] * 3, "or as soon as it is held straight"
+    assert lamps(DUSK, *[early] * 4, DUSK)[5] == "blinded", "and is one for as long as it is lit"
     for stronger in (replace(DUSK, calm=100.0), replace(DUSK, more_glare=0.25)):
         assert lamps(early, early, early, stronger, stronger)[3:] == ["blinded"] * 2
     assert lamps(early, early, early, replace(BACK, more_glare=0.0), DUSK)[4] == "blinded", "another one"
