@@ -331,20 +331,22 @@ class Looker:
     ) -> list[Sighting]:
         night = self._is_night(cells)
         sensitivity = self.watched.night_sensitivity if night else self.watched.sensitivity
-        shakes = self._shaking > SHAKY
+        shakes, plain = self._shaking > SHAKY, cells
         if shakes:
-            cells = self._steadied(cells, background, picture.wall_us)
+            cells = self._steadied(plain, background, picture.wall_us)
         factor = 2.0 ** (1.0 - 2.0 * sensitivity)
         lit, level, new = self._compared(cells, background, factor)
-        if (
-            not shakes
-            and planes.count(new) > FEW_NEW * new.size
-            and not 0 <= picture.wall_us - self._steadied_us < STEADY_S * 1e6
+        other, before = cells, planes.count(new)
+        if shakes and before > UNREST * new.size:
+            other = plain
+        elif (
+            not shakes and before > FEW_NEW * new.size and not 0 <= picture.wall_us - self._steadied_us < STEADY_S * 1e6
         ):
-            steady = self._steadied(cells, background, picture.wall_us)
-            if steady is not cells:
-                cells = steady
-                lit, level, new = self._compared(cells, background, factor)
+            other = self._steadied(plain, background, picture.wall_us)
+        if other is not cells:
+            compared = self._compared(other, background, factor)
+            if planes.count(compared[2]) < before:  # edges of light and shadow feign a shift, which makes more new
+                cells, (lit, level, new) = other, compared
         mask = motion.cleaned(new)
         doubtful = silent or self._sameness.frozen or self._blindness is None or self._blindness.doubts
         if (picture.key or self.anew) and self.watched.tamper and not doubtful:
@@ -360,7 +362,7 @@ class Looker:
             if not (blob.is_light or blob.dazzles(new.size) or (blob.is_glow and (night or blob.floods(new.size))))
             and not (blob.is_wet_glow and night and self._tracker.dense)
         ]
-        if planes.count(new) > UNREST * new.size:
+        if self._is_unrest(new, picture.wall_us):
             self._unrest_us = picture.wall_us
         self._tracker.unrest = 0 <= picture.wall_us - self._unrest_us < UNREST_S * 1e6
         seen, over = self._tracker.follow(found, picture.wall_us, passed_s)
@@ -398,6 +400,16 @@ class Looker:
             if track.sure:
                 sightings += self._rules(track, picture.wall_us)
         return sightings + self._end(over, picture.wall_us)
+
+    def _is_unrest(self, new: U8, now_us: int) -> bool:
+        """Whether so much is new that it is a light that sweeps. What is known and stands is none, however large: a lorry, or what a lamp lights that was taken for one."""
+        most = UNREST * new.size
+        if planes.count(new) <= most:
+            return False
+        stands = [
+            track for track in self._tracker.tracks if track.confirmed and now_us - track.moved_us > STILL_S * 1e6
+        ]
+        return not stands or planes.count(new) - planes.count(planes.both(new, self._filled(stands))) > most
 
     def _deserves(self, track: Track, background: Background) -> bool:
         """Whether a closer look could tell it from what passes."""

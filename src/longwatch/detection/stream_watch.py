@@ -37,6 +37,8 @@ _EARLIER_US = 2_000_000
 """Before the gate opened: what is older is decoded, since what follows builds on it, and not looked at. Sizes are averaged over 1.5 s at most."""
 _GLANCED_EARLIER_US = 800_000
 """The same for a glance, which is taken at less, and so sooner."""
+_LONG_US = 2_500_000
+"""Groups of pictures that last so long are decoded exactly."""
 _COARSE_EACH_US = 90_000
 """The quantizer is read about ten times a second: it follows a rate control, and reading it is the dearest thing here."""
 _REST_US = (0, 5_000_000, 15_000_000, 60_000_000, 300_000_000)
@@ -65,7 +67,7 @@ class Piece(NamedTuple):
 class Job:
     """What a child is to decode and look at. fresh: forget what was decoded before. single: nothing follows that builds on it.
     fps: pictures a second that are looked at. offset_us: from the samples' times to wall time. again: what the stream sends now it has sent before, to the byte.
-    from_us: of the samples' times; of what is older sync samples alone are looked at. anew: the stream has just begun anew.
+    from_us: of the samples' times; of what is older sync samples alone are looked at. anew: the stream has just begun anew. exact: so many pictures build on each other that what is cheap to decode would stray.
     """
 
     rows: Sequence[Row]
@@ -77,6 +79,7 @@ class Job:
     again: bool = False
     from_us: int = 0
     anew: bool = False
+    exact: bool = False
 
 
 @dataclass(slots=True)
@@ -462,7 +465,8 @@ class StreamWatch:
         self._given_us = rows[-1].arrival_us
         data, from_us = b"".join(pieces), self._from_us
         anew = self.repeats.is_anew(rows[-1].arrival_us + self._offset_us)
-        self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew)
+        exact = not single and self.gate.group_us >= _LONG_US
+        self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew, exact)
         return self._job
 
     def _chain_goes_on(self) -> bool:

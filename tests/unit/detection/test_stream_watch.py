@@ -620,3 +620,15 @@ def test_a_peek_decodes_what_a_long_group_holds_and_looks_at_its_end_alone():
     camera.send(2)
     assert not camera.watch.wants_whole
     assert camera.watch.counts.skipped == 0
+
+
+@pytest.mark.parametrize(("every", "exact"), [(5, False), (10, False), (20, True)])
+def test_long_groups_are_decoded_exactly_and_single_pictures_never(every: int, exact: bool):
+    camera = Camera(StreamWatch(5.0), every)
+    camera.send(100)
+    assert {(job.single, job.exact) for job in do(camera.watch)} == {(True, False)}
+    camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True)
+    camera.send(2 * every)
+    jobs = do(camera.watch)
+    assert {job.exact for job in jobs if not job.single} == {exact}
+    assert not any(job.exact for job in jobs if job.single)

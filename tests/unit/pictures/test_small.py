@@ -1,13 +1,16 @@
-"""Pictures made small without the scaler: the same as with it."""
+"""Pictures made small without the scaler: the same as with it. What is cheap to decode, and what is exact."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+from tests.support.looked import clip
 
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.pictures import small
+from longwatch.pictures.decoding import Decoder
 from longwatch.pictures.small import SmallPictures
 
 MJPEG = TrackFormat(Kind.VIDEO, Codec.MJPEG, 90_000, b"", "jpeg", 640, 360)
@@ -48,3 +51,22 @@ def test_every_other_form_goes_through_the_scaler(width: int, height: int, form:
     made = SmallPictures(MJPEG).small(shown, SAMPLE)
     assert made is not None
     assert made.luma.shape[1] <= 320
+
+
+def test_of_a_long_group_exact_pictures_are_the_true_ones_and_cheap_ones_stray():
+    track, samples = clip(8, (2, 8), gop_s=8, fps=10, more="deblock=0,0:qp=40:partitions=all:subme=4")
+
+    def lumas(pictures: SmallPictures, *, exact: bool) -> list[NDArray[np.float64]]:
+        pictures.fresh(exact=exact)
+        shown = [found for sample in samples for found in pictures.pictures(sample)]
+        made = [pictures.small(frame, of) for frame, of in shown]
+        return [each.luma.astype(float) for each in made if each is not None]
+
+    decoder, pictures = Decoder(track), SmallPictures(track)
+    true = [np.array(f.to_ndarray()[:180], float) for sample in samples for f, _ in decoder.decode(sample)]
+    cheap, exact, again = (lumas(pictures, exact=each) for each in (False, True, False))
+    assert len(true) == len(cheap) == len(exact) == 80
+    assert all(np.array_equal(mine, whole) for mine, whole in zip(exact, true, strict=True))
+    assert np.abs(cheap[-1] - true[-1]).mean() > 0.5
+    assert all(np.array_equal(first, second) for first, second in zip(cheap, again, strict=True)), "each its own"
+    assert (pictures.decoded, pictures.failed) == (240, 0)

@@ -1,7 +1,7 @@
 """The child that decodes and looks: `python -m longwatch.node.watch.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew, exact} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
 answered by `saved` (what moved since, and with `learnt` what was learnt); `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
@@ -81,9 +81,7 @@ class Eye:
 
     def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
         """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed or nothing is there, and each that came of a sync sample."""
-        assert self.format is not None
-        if self.small is None:
-            self.small = SmallPictures(self.format)
+        assert self.small is not None
         found: list[Sighting] = []
         for frame, of in self.small.pictures(sample, last=last):
             wall_us = of.arrival_boot_us + offset_us
@@ -195,8 +193,9 @@ class Looks:
         if eye.small is None and not header["fresh"]:
             raise LostError("what it builds on is no longer here")
         every_us = round(1e6 / max(0.1, float(header["fps"])))
-        if header["fresh"] and eye.small is not None:
-            eye.small.fresh()
+        if header["fresh"] and eye.format is not None:
+            eye.small = eye.small or SmallPictures(eye.format)
+            eye.small.fresh(exact=header.get("exact") is True)
         found: list[Sighting] = []
         eye.looker.again = header.get("again") is True
         eye.looker.less = header.get("less") is True

@@ -60,7 +60,7 @@ class Watching:
         """For the child."""
         header = {
             "type": "job", "job": number, "camera": self.camera, "samples": len(job.rows), "fresh": job.fresh,
-            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "less": self.watch.gate.why is Why.LESS, "from_us": job.from_us, "anew": job.anew,
+            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "less": self.watch.gate.why is Why.LESS, "from_us": job.from_us, "anew": job.anew, "exact": job.exact,
         }  # fmt: skip
         return encode(header, b"".join([*[ROW.pack(*row[:-1], 0) for row in job.rows], job.data]))
 

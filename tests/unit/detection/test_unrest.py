@@ -1,0 +1,64 @@
+"""Much that is new at once: a light that sweeps, or what stands there already; and a shift that a light feigns."""
+
+import numpy as np
+import pytest
+from tests.unit.detection.drawn import F32, START_US, boxed, ground, kinds, learnt, looked, noisy, pictures
+
+from longwatch.detection import steadiness
+from longwatch.detection.looker import Looker
+from longwatch.detection.pictures import Picture
+from longwatch.detection.steadiness import Shift
+from longwatch.model.events import MOTION
+
+PLACE = ground()
+LORRY = (150, 20, 160, 140)
+"""left, top, width, height: two fifths of the picture."""
+
+
+def parked(at: float, *, walks_from: float = 60.0) -> F32:
+    """A lorry comes in from the right within a second and stands; long after it somebody walks along the left."""
+    left, top, width, height = LORRY
+    made = boxed(PLACE, left + max(0.0, 21.0 - at) * 170, top, width, height, 35.0) if at >= 20.0 else PLACE
+    return boxed(made, 8 + 28 * (at - walks_from), 120, 9, 24, 15.0) if walks_from <= at < walks_from + 4 else made
+
+
+def test_who_walks_past_a_lorry_that_stands_is_told():
+    looker = learnt()
+    came = looked(looker, pictures(parked, 8.0, step_s=0.2, from_s=20.0))
+    assert MOTION in kinds(came)
+    quiet = looked(looker, pictures(parked, 14.0, step_s=2.0, from_s=28.0))
+    assert MOTION not in kinds(quiet)
+    walks = looked(looker, pictures(lambda at: parked(at, walks_from=43.0), 4.0, step_s=0.2, from_s=43.0))
+    assert MOTION in kinds(walks)
+
+
+def lit(at: float) -> F32:
+    """Headlights: a pool with a sharp border over a third of the ground, for as long as it stands there."""
+    made = PLACE.copy()
+    if at >= 20.0:
+        made[100:170, 40:300] += np.float32(70)
+    return made
+
+
+@pytest.mark.parametrize("shaking", [0.0, 1.0], ids=["a mast that stands", "a mast that shakes"])
+def test_a_shift_that_a_light_feigns_is_not_taken_out(shaking: float, monkeypatch: pytest.MonkeyPatch):
+    def fields(feigned: bool) -> int:
+        looker: Looker = learnt()
+        looker._shaking = shaking
+        with monkeypatch.context() as patched:
+            if feigned:
+                patched.setattr(steadiness, "between", lambda *_: Shift(0.002, 0.02, 0.45))
+            new: list[int] = []
+            learn = looker._background.learn  # type: ignore[union-attr]
+
+            def told(level: F32, changed: np.ndarray, *more: object) -> None:
+                new.append(int(changed.sum()))
+                learn(level, changed, *more)  # type: ignore[arg-type]
+
+            patched.setattr(looker._background, "learn", told)
+            looker.look(Picture(noisy(lit(20.0), np.random.default_rng(3)), START_US + 20_400_000))
+        return new[0]
+
+    there, feigned = fields(False), fields(True)
+    assert there > 2_000
+    assert feigned <= there
