@@ -261,7 +261,7 @@ def test_a_name_is_what_was_mostly_said_and_paint_is_no_cover():
     ("fine", "broad", "said"), [(0.66, 1.48, ""), (0.5, 1.0, "defocused"), (0.4, 1.48, "defocused")]
 )
 def test_edges_that_dusk_softens_are_in_focus(fine: float, broad: float, said: str):
-    seen = Likeness(142, 0.99, 0.01, 0.0, fine, broad, 0.93, -38.0, 0.0, 0.0, 0.0, 26.7, 16.8, 100.0)
+    seen = Likeness(142, 0.99, 0.01, 0.0, fine, broad, 0.93, -38.0, 0.0, 0.0, 0.0, 26.7, 16.8, 100.0, fine)
     assert tamper.judged(seen, 0.0) == said
 
 
