@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,19 +111,30 @@ def test_an_outage_is_told_seen_and_acknowledged_and_the_broker_switches_recordi
     context.close()
 
 
-def test_a_way_a_recipient_and_a_rule_are_made_tried_changed_and_removed(
-    told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
-) -> None:
-    """From the page alone, on a desk and a telephone: what was typed is in the settings, its secrets beside them, and who did it in the ledger."""
-    post, receiver, _ = told
+def at_the_page(post: RunningPost, browser: Browser) -> tuple[Page, Watched]:
+    """Of a post that tells nobody yet; its context is the page's."""
     change(post, lambda settings: settings.pop("notify"))
-    context = visitor(browser, color_scheme="light")
-    page = context.new_page()
+    page = visitor(browser, color_scheme="light").new_page()
     watched = Watched(page, post.address)
     watched.listen()
     page.goto(post.address)
     sign_in(page, ADMIN)
     go(page, "notifications", "Notifications")
+    return page, watched
+
+
+def only_refused(watched: Watched, times: int) -> bool:
+    """Whether the page complained of nothing but what the form said, and went nowhere else."""
+    refused = [said for said in watched.console if "status of 422" in said]
+    return len(refused) == times == len(watched.console) and watched.foreign == []
+
+
+def test_a_way_a_recipient_and_a_rule_are_made_tried_changed_and_removed(
+    told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
+) -> None:
+    """From the page alone, on a desk and a telephone: what was typed is in the settings, its secrets beside them, and who did it in the ledger."""
+    post, receiver, _ = told
+    page, watched = at_the_page(post, browser)
     page.get_by_text("So far nobody would be told").wait_for()
     page.get_by_text("No browser yet").wait_for()
 
@@ -191,24 +203,17 @@ def test_a_way_a_recipient_and_a_rule_are_made_tried_changed_and_removed(
     assert left == {"channels": {}, "people": {}, "rules": {"alarms": said["rules"]["alarms"]}}
     entries = [entry for entry in _entries(post) if entry["kind"] == "settings_applied" and "person" in entry["body"]]
     assert len(entries) == 7, "each is an entry, with whoever did it"
-    assert not any(word in json.dumps(entries) for word in ("ada", "hook", SECRET, receiver.address))
-    refused = [said for said in watched.console if "status of 422" in said]
-    assert (len(refused), [said for said in watched.console if said not in refused], watched.foreign) == (1, [], [])
-    context.close()
+    told = re.sub(r"[0-9a-f]{16,}", "#", json.dumps(entries))  # hashes: one in a few hundred has an "ada" in it
+    assert not any(word in told for word in ("ada", "hook", SECRET, receiver.address)), told
+    assert only_refused(watched, 1), watched.console
+    page.context.close()
 
 
 def test_the_broker_and_what_holds_for_all_messages_are_set_tried_and_removed_on_the_page(
     told: tuple[RunningPost, HttpReceiver, Broker], browser: Browser
 ) -> None:
     post, _, broker = told
-    change(post, lambda settings: settings.pop("notify"))
-    context = visitor(browser, color_scheme="light")
-    page = context.new_page()
-    watched = Watched(page, post.address)
-    watched.listen()
-    page.goto(post.address)
-    sign_in(page, ADMIN)
-    go(page, "notifications", "Notifications")
+    page, watched = at_the_page(post, browser)
 
     page.get_by_role("button", name="Connect a broker").click()
     page.get_by_label("Name or address of the broker").fill("127.0.0.1")
@@ -261,9 +266,8 @@ def test_the_broker_and_what_holds_for_all_messages_are_set_tried_and_removed_on
     page.get_by_role("button", name="Really remove").click()
     page.get_by_role("button", name="Connect a broker").wait_for()
     assert "mqtt" not in json.loads(post.settings.read_text("utf-8"))
-    refused = [said for said in watched.console if "status of 422" in said]
-    assert (len(refused), [said for said in watched.console if said not in refused], watched.foreign) == (1, [], [])
-    context.close()
+    assert only_refused(watched, 1), watched.console
+    page.context.close()
 
 
 def _outages(receiver: HttpReceiver) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ def every() -> Iterator[Alarm]:
     for cause in RAISED:
         yield made(AlarmKind.CAMERA_SILENT, {"cause": cause, "mains": "off"})
     yield made(AlarmKind.CAMERA_SILENT, {"cause": Cause.CAMERA_SWITCHED_OFF, "evidence": {"inferred": True}})
+    yield made(AlarmKind.CAMERA_SILENT, {"cause": Cause.RECORDER_FAILED, "evidence": {"fault": "no_secret"}})
     for gaps in (1, 2):
         yield made(AlarmKind.UNKNOWN_CAUSE, {"gaps": gaps, "missing_us": 12_340_000})
     yield made(AlarmKind.ACCOUNTING_REDUCED, {"subject": "stop"})
@@ -94,3 +95,10 @@ def test_what_a_disk_or_the_settings_said_stands_in_its_own_words() -> None:
 def test_what_another_version_wrote_is_said_all_the_same(body: dict[str, object]) -> None:
     for kind in AlarmKind:
         assert sentence(made(kind, body), "Gate", "sw")
+
+
+def test_a_camera_whose_secret_is_missing_is_not_taken_for_a_broken_program_alone() -> None:
+    body = {"cause": Cause.RECORDER_FAILED, "evidence": {"fault": "no_secret", "detail": "its secret GATE is missing"}}
+    assert "Its password is missing in the secrets file." in sentence(made(AlarmKind.CAMERA_SILENT, body), "Gate")
+    body["evidence"] = {"fault": "masking"}
+    assert "password" not in sentence(made(AlarmKind.CAMERA_SILENT, body), "Gate")
