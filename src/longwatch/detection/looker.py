@@ -19,13 +19,14 @@ from longwatch.detection.blindness import Blindness
 from longwatch.detection.curiosity import Curiosity, is_unsaid
 from longwatch.detection.going import Step
 from longwatch.detection.heat import Heat
+from longwatch.detection.lines import SURELY, Lines
 from longwatch.detection.pictures import LEAST_SIDE, MOST_SIDE, Picture, Span, is_grey, wrong_with
 from longwatch.detection.planes import F32, U8
 from longwatch.detection.replay import Replay
 from longwatch.detection.sameness import Sameness
 from longwatch.detection.settling import Settling
 from longwatch.detection.state import StateError, packed, unpacked
-from longwatch.detection.tracking import Track, Tracker
+from longwatch.detection.tracking import CROWD, Track, Tracker
 from longwatch.model.events import MOTION, TAMPERS, Sighting, Watched
 
 COLUMNS = 160
@@ -88,6 +89,7 @@ class Looker:
         self._counted: U8 | None = None
         self._tracker = Tracker(COLUMNS, lambda track: self._curiosity.is_worth(track, self._shape))
         self._heat = Heat()
+        self._lines = Lines()
         self._last_us = 0
         self._since_us = 0
         self._upset, self._upset_s = 0, 0.0
@@ -242,7 +244,7 @@ class Looker:
             "curious": [self._curiosity.everywhere, self._curiosity.often], "untold_s": self._heat.looked_s,
         }  # fmt: skip
         arrays = self._background.arrays() | (self._blindness.arrays() if self._blindness else {})
-        arrays |= self._sameness.arrays() | self._replay.arrays()
+        arrays |= self._sameness.arrays() | self._replay.arrays() | self._lines.arrays()
         return packed(
             head,
             arrays | {"untold": self._heat.seconds, "vain": self._curiosity.here, "hiding": self._curiosity.hiding},
@@ -280,6 +282,7 @@ class Looker:
             self._blindness.restore(head["blindness"], arrays)
         self._sameness.restore(head["sameness"], arrays)
         self._replay.restore(head["replay"], arrays)
+        self._lines.restore(arrays)
         self._said = [str(kind) for kind in head["said"]]
         if not set(self._said) <= set(TAMPERS) or len(self._said) > len(set(self._said)):
             raise ValueError("a kind of sabotage that is not known")
@@ -301,7 +304,7 @@ class Looker:
         self._span = None if picture.raw is None else Span.of(picture.raw)
         self._background.begin(planes.shrunk(self._levels(picture), self._shape[1], self._shape[0]))
         self._blindness = Blindness(self._shape)
-        self._settling = Settling()  # what it holds has the size of before
+        self._settling, self._lines = Settling(), Lines()  # what they hold has the size of before
         self._last_us = self._since_us = picture.wall_us
         self._upset = 0
 
@@ -394,12 +397,24 @@ class Looker:
             moving += self._tracker.passed(LARGE * new.size, picture.wall_us)
         if passed_s <= PASSED_S and not (self._blindness is not None and self._blindness.is_of_the_view):
             moving += self._tracker.arrived(LARGE * new.size, picture.wall_us)
+        moving += self._on_lines(picture.wall_us)
         self._heat.add(self._filled(moving) if moving else None, passed_s)
         sightings = [self._sighting(track, picture.wall_us) for track in moving]
         for track in seen:
             if track.sure:
                 sightings += self._rules(track, picture.wall_us)
         return sightings + self._end(over, picture.wall_us)
+
+    def _on_lines(self, now_us: int) -> list[Track]:
+        """Who goes on one line, where so much passes that steps tell little: they are known for things from now on. Who may be one is worth a closer look."""
+        if self._tracker.crowd <= CROWD or self._tracker.unrest:
+            return []
+        found = self._lines.look(self._tracker.unknown(), now_us, (self._shape[1], self._shape[0]))
+        made = [track for track, evidence in found if evidence >= SURELY]
+        for track in made:
+            track.confirmed, track.moved_us = True, now_us
+        self._wonders = self._wonders or len(found) > len(made)
+        return made
 
     def _is_unrest(self, new: U8, now_us: int) -> bool:
         """Whether so much is new that it is a light that sweeps. What is known and stands is none, however large: a lorry, or what a lamp lights that was taken for one."""

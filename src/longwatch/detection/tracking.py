@@ -6,6 +6,7 @@ A track belongs to one camera and one event; its number starts over with the loo
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -43,8 +44,10 @@ SPECK = 30.0
 SMALL_PART = 0.02
 """Of the picture: what is smaller is not confirmed in unrest. A light that sweeps, and an exposure that answers it, leave such ghosts all around."""
 PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
-ARRIVED_HITS, ONE_SIDED = 5, 0.1
+ARRIVED_HITS, ONE_SIDED = 5, 0.03
 """Close looks in which what came between two of them must stand there; and the least part of it that is lighter than the ground, and that is darker: less is a lamp that went on or out."""
+LEAPT = 0.5
+"""Of its width, that both its sides go between two close looks: then it came from elsewhere, though it stood there in the first look."""
 CROWD = 0.5
 """Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
 CROWD_S = 8.0
@@ -62,17 +65,19 @@ FAR_OVER_CROWD = 4.0
 """So much larger still than what passes, and solid, it need not be seen longer than elsewhere: a lorry that crosses in a second is no flake."""
 PLUNGE, OVER_PLUNGE = 0.3, 2.0
 """Picture heights a second, and times what it takes to be none of what falls: what comes down faster, and is no larger, is a flake or a drop, however long a line it is seen on."""
-LONG_HITS, LONG_S, FALLING, DENSE = 9, 4.5, 6.0, 2.5
-"""What was seen so often and does not fall (cells a second, and more down than aside) is none of the crowd, however small: a drop is not seen twice, and a flake falls. Not
-where so many pass that one is taken for the next, nor where it was not seen so often within so many seconds."""
+CROWD_STEPS, SMALL_STEPS, SMALL_OVER, FALLING = 5, 6, 0.5, 6.0
+"""Steps one soon after another that it takes in a crowd; and what it takes of whoever is no larger than flakes and does not fall (cells a second, and more down than aside): a drop is
+not seen twice, and a flake falls. Where so many pass that one is taken for the next he must still be half as large as it takes to be none of them."""
+LONG_HITS, DENSE = 9, 2.5
+"""Key frames on one line, of which not so many are taken from flakes. Not where so many pass in a look that one is taken for the next: there `lines` tells."""
 MOST = 0.65
 """Part of the picture: what is larger is the light or the view, and no thing; or all would be held, and never learnt."""
 HUGE, HUGE_HITS = 0.2, 8
 """Part of the picture: what is larger must be seen so often, since mostly it is light;"""
 SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
 """unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds;"""
-SHINING = 0.9
-"""Part of it: what is lighter nearly everywhere is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
+SHINING, BURNING = 0.9, 0.02
+"""Parts of it: what is lighter nearly everywhere and burnt out somewhere is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
 HARD_EDGE = 4.0
 """or so sharply, as no light does, that less of the ground needs to be hidden: large panes are as plain as what is behind them."""
 MOST_BURST, FIRST_BURST = 2.0, 8.0
@@ -112,6 +117,8 @@ class Track:
     """How sharply it ends, on average, as `motion.Blob` has it."""
     brighter: float = 0.5
     """The part of it that is lighter than the ground, on average."""
+    burnt: float = 0.0
+    """The part of it that is burnt out, on average."""
     vx: float = 0.0
     vy: float = 0.0
     hits: int = 1
@@ -138,7 +145,7 @@ class Track:
     @property
     def solid(self) -> bool:
         """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
-        if self.brighter > SHINING:
+        if self.brighter > SHINING and self.burnt > BURNING:
             return False
         sharp = self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
         return sharp or (self.edge >= HARD_EDGE and self.texture <= SAME_TEXTURE)
@@ -251,7 +258,7 @@ class Tracker:
             for track in self.tracks
             if track.missed == 1 and not track.confirmed
             and (track.hits == 1 or (track.hits == 2 and going.goes(track.steps, WAY_CELLS, self._size)))
-            and track.cells >= least_cells and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+            and max(track.cells, track.first_cells) >= least_cells and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
         ]  # fmt: skip
         for track in made:
             track.confirmed, track.moved_us = True, now_us
@@ -262,14 +269,23 @@ class Tracker:
         made = [
             track
             for track in self.tracks
-            if track.came and not track.confirmed and not track.missed and track.hits >= ARRIVED_HITS
-            and track.hits < 2 * ARRIVED_HITS and track.cells >= least_cells and not self.is_all(track)
-            and track.solid and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+            if not track.confirmed and not track.missed and ARRIVED_HITS <= track.hits < 2 * ARRIVED_HITS
+            and (track.came or _leapt(track.steps)) and track.cells >= least_cells and not self.is_all(track)
+            and (track.solid or track.edge >= HARD_EDGE)
+            and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
             and ONE_SIDED <= track.brighter <= 1 - ONE_SIDED and track.present >= SURELY_PRESENT
         ]  # fmt: skip
         for track in made:
             track.confirmed, track.moved_us = True, now_us
         return made
+
+    def unknown(self) -> list[Track]:
+        """What is seen now, hides the ground, and is not known for a thing."""
+        return [
+            track
+            for track in self.tracks
+            if not track.missed and not track.confirmed and track.texture <= SAME_TEXTURE and not self.is_all(track)
+        ]
 
     def outdoes(self, track: Track, *, young: bool) -> bool:
         """Whether it is larger than what passes. Where that is much, a close look tells nothing else from it. young: it is little known yet what comes to nothing; then what the first
@@ -330,7 +346,7 @@ class Tracker:
         box = _box(blob)
         track = Track(
             self._next, now_us, now_us, box, blob.x, blob.y, blob.cells, blob.contrast, box, blob.x, blob.y, blob.cells,
-            texture=blob.texture, edge=blob.edge, brighter=blob.brighter, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
+            texture=blob.texture, edge=blob.edge, brighter=blob.brighter, burnt=blob.burnt, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
         )  # fmt: skip
         self._next += 1
         return track
@@ -346,6 +362,7 @@ class Tracker:
         track.texture += (blob.texture - track.texture) / min(track.hits + 1, 8)
         track.edge += (blob.edge - track.edge) / min(track.hits + 1, 8)
         track.brighter += (blob.brighter - track.brighter) / min(track.hits + 1, 8)
+        track.burnt += (blob.burnt - track.burnt) / min(track.hits + 1, 8)
         track.contrast = max(track.contrast, blob.contrast)
         track.hits += 1
         track.missed = 0
@@ -440,17 +457,17 @@ class Tracker:
         )
 
     def _is_seen(self, track: Track) -> bool:
-        """Often enough, where pictures come some times a second: in a crowd, often and large, or longer."""
+        """Often enough, where pictures come some times a second: in a crowd, often and large, or once more."""
         if self.crowd > CROWD:
             over = track.cells / max(self._over_crowd(), 1.0)
             surely = over >= FAR_OVER_CROWD and track.solid
-            large = over >= 1.0 and (track.hits >= 3 if surely else _since_gap(track.steps) >= 5)
-            falls = track.vy > FALLING and track.vy > abs(track.vx)
-            if track.vy > PLUNGE * self.height and track.vy > abs(track.vx) and over < OVER_PLUNGE:
+            close, down = _since_gap(track.steps), track.vy > abs(track.vx)
+            if down and track.vy > PLUNGE * self.height and over < OVER_PLUNGE:
                 return False
-            if large or self.crowd >= DENSE or track.hits < LONG_HITS or falls:
-                return large
-            return track.last_us - track.steps[-LONG_HITS][0] <= LONG_S * 1e6
+            if over >= 1.0:
+                return track.hits >= 3 if surely else close >= CROWD_STEPS
+            known = self.crowd < DENSE or over >= SMALL_OVER
+            return known and close >= SMALL_STEPS and not (down and track.vy > FALLING)
         return track.hits >= (3 if track.solid or track.cells >= SPECK else 4)
 
     def saved(self) -> dict[str, Any]:
@@ -466,6 +483,16 @@ class Tracker:
         self._next = int(saved["next"])
         self.crowd, self.crowd_cells = (float(value) for value in saved["crowd"])
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
+
+
+def _leapt(steps: Sequence[Step]) -> bool:
+    """Whether both its sides went by half of its width and more, the same way, between two close looks."""
+    for was, now in itertools.pairwise(steps):
+        left, right = now[4] - was[4], now[5] - was[5]
+        far = min(abs(left), abs(right)) >= LEAPT * min(was[5] - was[4], now[5] - now[4])
+        if far and left * right > 0 and now[0] - was[0] < SPARSE_S * 1e6:
+            return True
+    return False
 
 
 def _since_gap(steps: Sequence[Step]) -> int:

@@ -169,3 +169,38 @@ def test_a_looker_does_not_tell_whom_it_saw_twice_in_a_line_and_then_stand():
 
     assert not kinds(looked(learnt(), iter(shown(20, 0.0))))
     assert "motion" in kinds(looked(learnt(), iter(shown(20, 12.0))))
+
+
+def in_snow(way: int, size: int = 14, *, restart: bool = False) -> tuple[list[str], bool]:
+    """What is said, and whether anything made curious, of a figure that goes so many pixels from key frame to key frame, after a while of snow."""
+    looker = Looker(Watched("snow"))
+    said, curious = [], False
+    for number in range(100):
+        looker.look(snowing(number, 5))
+    for number in range(10):
+        drawn = snowing(100 + number, 5)
+        left = 40 + way * number
+        drawn.luma[90 : 90 + size, left : left + size // 2 + 1] = 235
+        said += kinds(looker.look(Picture(drawn.luma, START + 20_000_000 + number * 2_000_000, key=True)))
+        curious |= looker.curious
+        if restart and number == 5:
+            looker = Looker.restored(looker.watched, looker.saved())
+    return said, curious
+
+
+def test_whoever_goes_on_a_line_in_snow_is_told_from_key_frames_alone():
+    said, curious = in_snow(16)
+    assert "motion" in said
+    assert in_snow(16, restart=True) == (said, curious)
+
+
+def test_what_stands_in_snow_is_not_told():
+    assert "motion" not in in_snow(0)[0]
+
+
+def test_whoever_may_go_on_a_line_is_worth_a_closer_look(monkeypatch: pytest.MonkeyPatch):
+    """He is no larger than a flake, which makes nobody curious."""
+    monkeypatch.setattr("longwatch.detection.looker.SURELY", 1e9)
+    assert in_snow(16, 8) == ([], True)
+    monkeypatch.setattr(Looker, "_on_lines", lambda *_: [])
+    assert in_snow(16, 8) == ([], False)

@@ -67,7 +67,7 @@ def test_small_things_are_not_known_in_unrest_and_large_ones_are():
 
 @pytest.mark.parametrize(("brighter", "after"), [(0.6, True), (0.98, False)])
 def test_a_pool_of_light_that_burns_the_ground_out_is_not_known_in_three_looks(brighter: float, *, after: bool):
-    pool = [boxed(20 + 8 * n, 10, 80, 60, 3400, edge=2.6, texture=0.3, brighter=brighter) for n in range(4)]
+    pool = [boxed(20 + 8 * n, 10, 80, 60, 3400, edge=2.6, texture=0.3, brighter=brighter, burnt=0.3) for n in range(4)]
     assert known(looked_at(*pool)) is after
 
 

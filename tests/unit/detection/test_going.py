@@ -70,10 +70,10 @@ def blob(x: float, y: float, width: int = 3, height: int = 4, **more: float) -> 
     return Blob(round(x) - 1, round(y) - 2, width, height, x, y, width * height, **told)  # type: ignore[arg-type]  # numbers all
 
 
-def followed(way: list[tuple[float, float]], crowd: float) -> bool:
+def followed(way: list[tuple[float, float]], crowd: float, flakes: float = 40.0) -> bool:
     """Whether a small thing on this way, among a crowd of larger ones, is known for one."""
     tracker = Tracker(160)
-    tracker.crowd, tracker.crowd_cells = crowd, 40.0
+    tracker.crowd, tracker.crowd_cells = crowd, flakes
     for n, (x, y) in enumerate(way):
         tracker.crowd = crowd
         tracker.follow([blob(x, y)], START + n * 200_000, 0.2)
@@ -84,9 +84,18 @@ def test_who_is_followed_for_long_is_none_of_the_crowd_but_a_flake_is():
     aside = [(30 + n, 50.0) for n in range(14)]
     falling = [(30 + 0.2 * n, 5 + 3.0 * n) for n in range(14)]
     assert followed(aside, 1.0)
-    assert not followed(aside[:6], 1.0)
+    assert followed(aside[:6], 1.0)
+    assert not followed(aside[:5], 1.0)
     assert not followed(falling, 1.0)
     assert not followed(aside, 8.0)
+
+
+def test_among_very_many_he_is_half_as_large_as_it_takes_to_be_none_of_them():
+    aside = [(30 + n, 50.0) for n in range(7)]
+    assert followed(aside, 8.0, flakes=14.0)
+    assert not followed(aside[:5], 8.0, flakes=14.0)
+    assert not followed(aside, 8.0, flakes=30.0)
+    assert not followed([(30 + 0.2 * n, 5 + 3.0 * n) for n in range(14)], 8.0, flakes=14.0)
 
 
 @pytest.mark.parametrize(("stray", "known"), [(0.2, True), (9.0, False)], ids=["on his way", "to and fro"])
@@ -163,6 +172,10 @@ def test_what_was_there_in_one_look_alone_has_passed():
         ("a lamp that went out", {"brighter": 0.0}, False),
         ("light, which ends softly", {"edge": 0.8}, False),
         ("a shadow, in which the ground is to be seen", {"texture": 0.6}, False),
+        ("a van colder than the ground", {"brighter": 0.05}, True),
+        ("a van in its own light", {"brighter": 0.96, "edge": 4.3, "burnt": 0.15, "texture": 0.35}, True),
+        ("that light alone", {"brighter": 0.99, "edge": 4.3, "burnt": 0.15, "texture": 0.35}, False),
+        ("light that burns the ground out", {"brighter": 0.96, "edge": 3.0, "burnt": 0.15, "texture": 0.35}, False),
     ],
 )
 def test_what_came_between_two_looks_and_stands_there_has_arrived(what: str, told: dict[str, float], *, came: bool):
@@ -185,6 +198,43 @@ def test_what_may_have_stood_there_for_long_has_not_arrived():
         small.follow([blob(60, 30, 6, 8, edge=3.0, brighter=0.4)], START + n * 200_000, 0.2)
     assert not late.arrived(300, START + 1_000_000)
     assert not small.arrived(300, START + 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "came"), [((90, 60), True), ((60, 84), False), ((50, 60), False)], ids=["came in", "is covered", "sways"]
+)
+def test_what_leapt_to_where_it_stands_has_arrived(first: tuple[int, int], came: bool):
+    """A key frame saw it on its way; close looks came when it stood."""
+    left, wide = first
+    tracker = Tracker(160)
+    tracker.follow([boxed(left, 30, wide, 40, 2400, edge=3.0, brighter=0.4)], START, 4.0)
+    for n in range(4):
+        assert not tracker.arrived(300, START)
+        tracker.follow(
+            [boxed(20 if came else 60, 30, 60, 40, edge=3.0, brighter=0.4)], START + n * 200_000 + 300_000, 0.2
+        )
+    assert len(tracker.arrived(300, START + 900_000)) == came
+
+
+@pytest.mark.parametrize(("burnt", "known"), [(0.0, True), (0.2, False)], ids=["a light-coloured van", "headlights"])
+def test_what_is_lighter_everywhere_is_solid_where_nothing_is_burnt_out(burnt: float, known: bool):
+    """Among flakes solid things are known after three looks."""
+    tracker = Tracker(160)
+    for n in range(4):
+        tracker.crowd, tracker.crowd_cells = 1.2, 12.0
+        tracker.follow(
+            [blob(30 + 20 * n, 50, 30, 20, edge=1.8, texture=0.3, brighter=0.98, burnt=burnt)], START + n * 200_000, 0.2
+        )
+    assert tracker.tracks[0].solid is known
+    assert tracker.tracks[0].confirmed is known
+
+
+def test_what_was_large_before_it_left_has_passed():
+    tracker = Tracker(160)
+    tracker.follow([boxed(0, 27, 36, 14, 372, edge=2.8)], START, 2.2)
+    tracker.follow([boxed(0, 28, 10, 13, 101, edge=1.7)], START + 320_000, 0.32)
+    tracker.follow([], START + 480_000, 0.16)
+    assert len(tracker.passed(300, START + 480_000)) == 1
 
 
 def test_what_stood_for_seconds_does_not_leap_and_who_stood_may_go():
