@@ -33,7 +33,7 @@ UNSHARP, UNSHARP_SURE = 0.6, 0.72
 UNSHARP_SAME, SHARP_SAME = 0.85, 0.78
 """Strength of the fine edges, and their energy, below which it is out of focus where nothing else whatever has changed: soft pictures, as thermal ones, have little left to lose. Live ones kept 0.93 and 0.91."""
 ELSEWHERE = 1.5
-"""Energy of fine edges against how strongly the old ones are there: a blur takes both alike (at most 1.1 in 24 scenes), a shift leaves the energy (1.9 and more)."""
+"""Energy of fine edges against how strongly the old ones are there: a blur takes both alike (at most 1.1 in 24 scenes), a shift leaves the energy (1.9 and more). Headlights before the lens leave it too, and make shades stray (`GLOWS`)."""
 SAME_LIGHT = 3.0
 """Levels by which the mean of the picture may be another then: a blur leaves it."""
 RELIT, UNSHARP_RELIT = 1.3, 0.45
@@ -94,7 +94,9 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False, lamp: bo
     if seen.alike > 0.6 and seen.broad > 0.3 and seen.fine < unsharp * min(seen.broad, 1.2 if sure else 1.0):
         if seen.broad < VEILED:
             return "fogged"
-        return "defocused" if seen.sharp < ELSEWHERE * seen.fine else "moved"
+        if seen.sharp < ELSEWHERE * seen.fine:
+            return "defocused"
+        return "moved" if seen.calm < GLOWS * seen.usual_calm else ""
     if _same_but_soft(seen):
         return "defocused"
     if seen.broad < VEILED and seen.fine < VEILED and seen.raised > 20 and seen.alike > ALIKE_VEILED:

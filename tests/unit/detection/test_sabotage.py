@@ -483,7 +483,17 @@ def test_what_began_with_a_light_that_blinds_and_went_nowhere_at_first_is_its_gl
     assert looker._before_view(now_us) is not None, "when the light is gone it is a thing like others"
 
 
-@pytest.mark.parametrize(("sharp", "said"), [(0.3, "defocused"), (0.45, "defocused"), (0.9, "moved")])
-def test_a_lens_out_of_focus_takes_the_energy_of_edges_and_a_shift_does_not(sharp: float, said: str):
-    seen = Likeness(90, 0.56, 0.2, 0.24, 0.425, 1.0, 0.92, 2.0, 0.0, 0.0, 0.0, 30.0, 28.0, 100.0, sharp)
+@pytest.mark.parametrize(
+    ("sharp", "calm", "said"),
+    [
+        (0.3, 30.0, "defocused"),
+        (0.45, 30.0, "defocused"),
+        (0.9, 30.0, "moved"),
+        (0.9, 43.0, ""),
+        (0.3, 43.0, "defocused"),
+    ],
+)
+def test_a_lens_out_of_focus_takes_the_energy_of_edges_and_a_shift_does_not(sharp: float, calm: float, said: str):
+    """calm: how far shades stray, usually 28; a lorry's headlights that come slowly are no shift."""
+    seen = Likeness(90, 0.56, 0.2, 0.24, 0.425, 1.0, 0.92, 2.0, 0.0, 0.0, 0.0, calm, 28.0, 100.0, sharp)
     assert tamper.judged(seen, 0.0) == said
