@@ -160,13 +160,6 @@ class Background:
         self.looks += 1
         self.age_s += passed_s
 
-    def adopt(self, where: U8, picture: F32) -> None:
-        """Take the picture for the background at once where `where` is not 0: what stood there has gone, or has come to stay."""
-        planes.copied(self._means[0], where, self._means[1])
-        planes.copied(picture, where, self._means[0])
-        self._weights[0][where > 0] = 1.0
-        self._weights[1][where > 0] = HOLDS / 2
-
     def _sort(self) -> None:
         for low, high in ((1, 2), (0, 1)):
             swap = (self._weights[high] > self._weights[low]).view(np.uint8)
