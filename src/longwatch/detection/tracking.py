@@ -44,7 +44,7 @@ SPECK = 30.0
 SMALL_PART = 0.02
 """Of the picture: what is smaller is not confirmed in unrest. A light that sweeps, and an exposure that answers it, leave such ghosts all around."""
 PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
-ARRIVED_HITS, ONE_SIDED = 5, 0.03
+ARRIVED_HITS, ONE_SIDED = 5, 0.02
 """Close looks in which what came between two of them must stand there; and the least part of it that is lighter than the ground, and that is darker: less is a lamp that went on or out."""
 LEAPT = 0.5
 """Of its width, that both its sides go between two close looks: then it came from elsewhere, though it stood there in the first look."""
@@ -272,7 +272,7 @@ class Tracker:
             if not track.confirmed and not track.missed and ARRIVED_HITS <= track.hits < 2 * ARRIVED_HITS
             and (track.came or _leapt(track.steps)) and track.cells >= least_cells and not self.is_all(track)
             and (track.solid or track.edge >= HARD_EDGE)
-            and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+            and track.texture <= SOLID_TEXTURE and track.contrast >= PASSED_CONTRAST
             and ONE_SIDED <= track.brighter <= 1 - ONE_SIDED and track.present >= SURELY_PRESENT
         ]  # fmt: skip
         for track in made:
@@ -453,7 +453,7 @@ class Tracker:
         return (
             going.goes(_alone(steps), least, self._size, straight)
             or (len(steps) > going.LONG_STEPS and going.goes(steps[-going.LONG_STEPS :], least, self._size, straight))
-            or going.grows(steps)
+            or going.grows(track.steps)  # also over a gap: what is taken for another grows by a jump
         )
 
     def _is_seen(self, track: Track) -> bool:

@@ -78,6 +78,19 @@ def test_who_comes_straight_on_is_told_though_his_middle_stays():
     assert stays.tracks[0].last_us - stays.tracks[0].moved_us > 3_000_000
 
 
+def test_who_comes_nearer_and_stands_is_known_by_how_he_grew_while_the_gate_was_shut():
+    """A key frame had confirmed him, and he did not go on: what he did before counts all the same."""
+    made, last = tracker(), -0.2
+    for at in [*(0.2 * n for n in range(10)), 4.0, 6.0, 8.0, *(8.2 + 0.2 * n for n in range(12))]:
+        went = min(at, 8.0)
+        side, x = 8 * 1.094**went, 60 + 0.9 * went
+        made.follow([boxed(x - side / 2, 40 - side / 2, round(side), round(side))], START + round(at * 1e6), at - last)
+        last = at
+        if at == 8.0:
+            assert made.tracks[0].unsure is not None
+    assert made.tracks[0].sure
+
+
 def test_a_looker_that_begins_in_snow_is_soon_curious_no_more():
     looker = Looker(Watched("snow"))
     curious = []
