@@ -183,7 +183,11 @@ class Tracker:
 
     def follow(self, found: Sequence[Blob], now_us: int, passed_s: float) -> tuple[list[Track], list[Track]]:
         """(tracks that were seen now, tracks that are over). Blobs are taken to the nearest track that may be the same, nearest pair first."""
-        over = [track for track in self.tracks if track.missed >= 2 and now_us - track.last_us > FORGET_S * 1e6]
+        over = [
+            track
+            for track in self.tracks
+            if (track.missed >= 2 and now_us - track.last_us > FORGET_S * 1e6) or self._is_lost(track)
+        ]
         self.tracks = [track for track in self.tracks if track not in over]
         pairs = self._pairs(found, now_us)
         taken: dict[int, int] = {}
@@ -217,6 +221,10 @@ class Tracker:
     def is_all(self, track: Track) -> bool:
         """Whether it is so large that it is the light or the view."""
         return track.cells > MOST * self.width * self.height
+
+    def _is_lost(self, track: Track) -> bool:
+        """Whether it was confirmed and may be flakes by now that are taken for it: it is no larger, and was not seen in most of the last looks."""
+        return track.confirmed and self.crowd > CROWD and track.cells < self._over_crowd() and track.present < PRESENT
 
     def _room_for(self, blob: Blob) -> bool:
         """Make room by giving up the smallest of what is not seen now and never went anywhere: in snow there is always one."""

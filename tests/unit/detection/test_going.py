@@ -399,3 +399,16 @@ def test_in_another_light_it_is_counted_anew_what_passes():
         crowds.append(tracker.crowd)
     assert crowds[0] < 2.0
     assert crowds[1] == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize(("flakes", "side", "over"), [(True, 4, True), (False, 4, False), (True, 9, False)])
+def test_whom_flakes_are_taken_for_is_over(flakes: bool, side: int, over: bool):
+    """He left, and something lies near his place in every second look: only who is larger than it is believed to be there."""
+    tracker = Tracker(SIZE[0])
+    for n in range(24):
+        tracker.crowd, tracker.crowd_cells = (4.0, 16.0) if flakes else (0.0, 0.0)
+        shown = n < 10 or n % 2 == 0
+        tracker.follow([boxed(20 + 2 * min(n, 10), 40, side, side)] if shown else [], START + n * 200_000, 0.2)
+        if n == 9:
+            assert tracker.tracks[0].confirmed
+    assert not any(track.confirmed for track in tracker.tracks) is over
