@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from longwatch.base import secrets
 from longwatch.config.problems import Wrong
 
+_MAX_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _URL = re.compile(
@@ -65,7 +66,9 @@ class Names:
 def secrets_file(path: Path) -> dict[str, str]:
     """Read NAME=value lines; the value is everything after the first `=`, as it stands. Raises Wrong."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(
+            os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+        ) as file:  # a FIFO waits for nobody
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise Wrong(f"{path} is not a file")
@@ -73,7 +76,10 @@ def secrets_file(path: Path) -> dict[str, str]:
                 raise Wrong(
                     f"{path} can be read by others (mode {status.st_mode & 0o777:04o})", f"run: chmod 600 {path}"
                 )
-            text = file.read(1 << 20).decode("utf-8")
+            raw = file.read(_MAX_BYTES + 1)
+            if len(raw) > _MAX_BYTES:  # what is read in part would give a part of a password
+                raise Wrong(f"{path} is larger than {_MAX_BYTES >> 20} MiB", "these are not secrets")
+            text = raw.decode("utf-8")
     except OSError as error:
         raise Wrong(f"cannot read {path}: {error.strerror}", "create it with lines NAME=value, mode 0600") from None
     except UnicodeDecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,24 @@ def test_a_secrets_file_that_cannot_be_read_is_as_an_empty_one_and_is_told(path:
     assert not any(standing(settings).values())
     assert "can be read by others" in settings.lacking[0].what
     assert all("mend `secrets` first" in problem.remedy for problem in settings.lacking[1:])
+
+
+def test_a_fifo_in_its_place_keeps_nobody_waiting_for_a_writer(path: Path) -> None:
+    os.mkfifo(path.with_name("secrets.env"), 0o600)
+    program = "import sys; from longwatch.config import load_lacking; print(load_lacking(__import__('pathlib').Path(sys.argv[1])).lacking[0].what)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "is not a file" in done.stdout
+
+
+def test_of_one_that_is_too_large_no_part_of_a_password_is_taken(path: Path) -> None:
+    secrets = path.with_name("secrets.env")
+    secrets.write_text("#" * ((1 << 20) - 10) + "\nGATE=of the gate\n")
+    secrets.chmod(0o600)
+    settings = load_lacking(path)
+    assert settings.cameras["gate"].lacking["main"] == ("GATE",)
+    assert "larger than" in settings.lacking[0].what
 
 
 def test_what_a_hub_keeps_everything_in_cannot_be_left_out(path: Path) -> None:
