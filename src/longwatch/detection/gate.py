@@ -92,7 +92,7 @@ class GateOptions:
     lull_us: int = 2_500_000
     after_us: int = 700_000
     attentive_us: int = 240_000_000
-    glance_us: int = 1_000_000
+    glance_us: int = 500_000
     glance_each_us: int = 20_000_000
     apart_us: int = 3_000_000
     peek_us: int = 3_000_000

@@ -574,7 +574,7 @@ def test_whatever_happens_jobs_are_decodable_and_what_was_not_looked_at_is_never
 
 
 def test_a_glance_is_asked_for_after_the_sizes_that_told_it_and_ends_by_itself():
-    """Sizes come two seconds at a time while all is calm; the gate is opened in the midst of them for one second."""
+    """Sizes come two seconds at a time while all is calm; the gate is opened in the midst of them for half a second."""
     camera = Camera(StreamWatch(5.0))
     camera.send(180)
     camera.watch.gate.found(OFFSET_US + camera.now_us(), something=True, sure=True)
