@@ -68,6 +68,12 @@ class Blindness:
         standing = self._standing
         return standing.since_us if standing.kind == "blinded" or "blinded" in standing.names else 0
 
+    @property
+    def elsewhere_us(self) -> int:
+        """Since when the view is said to be moved, or doubted to; 0: it is not."""
+        standing = self._standing
+        return standing.since_us if standing.kind == "moved" or "moved" in standing.names else 0
+
     def look(self, luma: U8, cells: F32, now_us: int, hidden: U8 | None = None, *, filter_moves: bool = False) -> str:
         """What is said of the view after this look. cells: the luma, made small. hidden: 1 in cells before which something is known to stand. filter_moves: the infra-red filter may, or
         did a moment ago: that burns a picture white or makes it black, and softens it, and leaves its edges where they are.

@@ -177,8 +177,12 @@ class Looker:
         return planes.both(mask, self._covered)
 
     def _is_of_light(self, track: Track) -> bool:
-        """Whether it began with what blinds the camera, and went nowhere at first."""
-        since_us = self._blindness.blinded_us if self._blindness else 0
+        """Whether it began with what blinds the camera, and went nowhere at first; or with a view that seems moved, whose pieces are elsewhere."""
+        if self._blindness is None:
+            return False
+        moved_us, since_us = self._blindness.elsewhere_us, self._blindness.blinded_us
+        if moved_us and track.first_us >= moved_us:
+            return True
         late = self._confirmed[track.number] - since_us >= GOES_S * 1e6
         return bool(since_us) and track.first_us >= since_us and late
 

@@ -112,8 +112,8 @@ def is_lit(seen: Likeness) -> bool:
 
 
 def is_soft_shift(seen: Likeness) -> bool:
-    """Whether so much of a soft view is at another place that its shift is to be asked."""
-    weaker = seen.fine < FINE_SOFT * min(max(seen.broad, 0.3), 1.0)
+    """Whether so much of a soft view is at another place that its shift is to be asked. Not where shades stray: headlights move edges too."""
+    weaker = seen.fine < FINE_SOFT * min(max(seen.broad, 0.3), 1.0) and seen.calm < GLOWS * seen.usual_calm
     return weaker and seen.strange > max(seen.flat, STRANGE_SOFT) and seen.kept < KEPT_SOFT
 
 

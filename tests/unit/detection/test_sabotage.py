@@ -460,6 +460,8 @@ SINCE_US = START_US + 30_000_000
         ("blinded", 0.0, 0.8, True),
         ("blinded", -1.0, 2.0, True),
         ("covered", 0.0, 2.0, True),
+        ("moved", 0.0, 0.8, False),
+        ("moved", -1.0, 2.0, True),
     ],
 )
 def test_what_began_with_a_light_that_blinds_and_went_nowhere_at_first_is_its_glow(
