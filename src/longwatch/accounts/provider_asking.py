@@ -22,6 +22,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from longwatch.accounts.provider import ProviderError, ProviderOptions, is_safe
+from longwatch.base.certificates import client_context
 from longwatch.base.clock import Clock
 
 PATIENCE_S = 10.0
@@ -145,7 +146,7 @@ class Provider:
         try:
             verify: ssl.SSLContext | bool = True
             if self.options.ca is not None:
-                verify = await asyncio.to_thread(ssl.create_default_context, cafile=str(self.options.ca))
+                verify = await asyncio.to_thread(client_context, self.options.ca)
             async with (
                 asyncio.timeout(PATIENCE_S),
                 httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=PATIENCE_S, verify=verify) as client,

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from longwatch.base.certificates import client_context
 from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
 from longwatch.base.secrets import scrub
@@ -322,11 +323,7 @@ def client_of(
     """A connection that is not made yet, as the settings say it. name: which the broker knows it by; it ends another of the same. log: of what the library says. Raises OSError or SSLError where a
     certificate cannot be used.
     """
-    context = None
-    if given.tls:
-        context = ssl.create_default_context(cafile=str(given.ca) if given.ca is not None else None)
-        if given.cert is not None and given.key is not None:
-            context.load_cert_chain(given.cert, given.key)
+    context = client_context(given.ca, given.cert, given.key) if given.tls else None
     client = aiomqtt.Client(
         given.host.strip("[]"), given.port, username=given.user or None, password=given.password or None, will=will,
         identifier=name, tls_context=context, timeout=patience_s, keepalive=30, max_queued_incoming_messages=MOST_HEARD,

@@ -53,13 +53,18 @@ async def try_broker(given: MqttOptions, post: str, clock: Clock, patience_s: fl
     except TimeoutError as error:
         why, detail = _why(error, stage, tls=given.tls), stage.said
     except Exception as error:  # noqa: BLE001  the boundary: whatever a broker or a library does is how the trial ended
-        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        of_system = isinstance(error.__context__, OSError) and not isinstance(error, _FilesError)
+        cause = error.__context__ if of_system and error.__context__ is not None else error
         why, detail = _why(cause, stage, tls=given.tls), stage.said or str(cause) or type(cause).__name__
     return Trial(why, scrub(detail)[:500], (clock.boottime_us() - began_us) // 1000, topic)
 
 
 class _NotHeardError(Exception):
     """The broker lets this user not listen there."""
+
+
+class _FilesError(Exception):
+    """The certificates that are named here cannot be used."""
 
 
 class _Stage(logging.Handler):
@@ -87,7 +92,11 @@ async def _there_and_back(given: MqttOptions, name: str, topic: str, stage: _Sta
     """The library is imported here: most posts speak to no broker."""
     aiomqtt = importlib.import_module("aiomqtt")
     token = secrets.token_hex(16)
-    async with client_of(aiomqtt, given, name, patience_s, log=stage.log()) as client:
+    try:
+        client = client_of(aiomqtt, given, name, patience_s, log=stage.log())
+    except (OSError, ValueError) as error:  # nobody was spoken to yet
+        raise _FilesError(str(error)) from None
+    async with client:
         answers = await client.subscribe(topic, qos=1)
         if any(getattr(answer, "value", answer) >= _REFUSED for answer in answers):
             raise _NotHeardError
@@ -112,7 +121,7 @@ def _why(error: BaseException, stage: _Stage, *, tls: bool) -> str:
         return "unknown_host"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
-    if isinstance(error, FileNotFoundError | PermissionError):
+    if isinstance(error, _FilesError):
         return "files"
     if isinstance(error, OSError) and not isinstance(error, ConnectionError):
         return "no_answer"

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import json
-import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import httpx
 
+from longwatch.base.certificates import client_context
 from longwatch.base.clock import Clock
 from longwatch.base.rfc3339 import format_us
 from longwatch.notify.letter import Letter, SendingError
@@ -87,7 +87,7 @@ class Webhook:
     def __init__(
         self, url: str, secret: str, post: Callable[[], str], clock: Clock, ca: Path | None = None, address: Callable[[], str] = str
     ) -> None:  # fmt: skip
-        verify = ssl.create_default_context(cafile=str(ca) if ca is not None else None)
+        verify = client_context(ca)
         self._client = httpx.AsyncClient(
             verify=verify,
             follow_redirects=False,

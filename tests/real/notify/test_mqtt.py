@@ -286,7 +286,8 @@ async def test_a_trial_says_what_is_wrong(broker: Broker) -> None:
     assert await why(replace(options(broker), password="another")) == "login"
     assert await why(replace(options(broker), port=free_port())) == "refused"
     assert await why(replace(options(broker), tls=True)) == "no_tls"
-    assert await why(replace(options(broker), tls=True, ca=Path("/none.pem"))) == "files"
+    for unusable in ("/none.pem", "/dev/zero", "/", __file__):
+        assert await why(replace(options(broker), tls=True, ca=Path(unusable))) == "files", unusable
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mute = MqttOptions("127.0.0.1", silent.getsockname()[1])
         assert (await try_broker(mute, "ridge", SystemClock(), 1.0)).why == "no_answer"
