@@ -286,6 +286,10 @@ class Gate:
             self._key_us = None
             self._until_us = min(self._until_us, wall_us)
             self._found_us = None
+        if step_us < 0:  # else it attends until the clock is there again, which may be years
+            self._attentive_until_us += step_us
+            self._glanced_us += step_us
+            self._peek_us = _NEVER
 
     def _begin_hour(self, hour: int, *, fresh: bool) -> None:
         if self._hour >= 0 and self._learnt_us >= self.options.learn_us and not math.isnan(self._level):

@@ -436,3 +436,22 @@ def test_what_a_peek_finds_keeps_it_open():
     assert not gate.peeks_now
     shut_us = next(sample[2] for sample in samples if not gate.sample(*sample).decode)
     assert shut_us - peeked_us >= 2_000_000
+
+
+def test_a_clock_that_is_set_back_makes_nobody_attentive_for_years():
+    gate = attentive(300, 20, noise=0.3, gop_s=4.0)
+    year_us = 365 * 86_400 * 1_000_000
+    back_us = BEGIN_US + 300_000_000 - 10 * year_us
+    for sample in stream(600, noise=0.3, gop_s=4.0, seed=11, from_us=back_us):
+        gate.sample(*sample)
+    assert not gate._attends(back_us + 600_000_000)
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_from_a_peek():
+    gate = attentive(300, 20, noise=0.3, gop_s=4.0)
+    for sample in stream(40, noise=0.3, gop_s=4.0, seed=11, from_us=BEGIN_US + 300_000_000):
+        gate.sample(*sample)
+    back_us, before = BEGIN_US - 300_000_000, gate.peeks
+    for sample in stream(40, noise=0.3, gop_s=4.0, seed=11, from_us=back_us):
+        gate.sample(*sample)
+    assert gate.peeks - before >= 3
