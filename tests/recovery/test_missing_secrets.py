@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -86,8 +85,7 @@ async def test_at_a_start_all_others_are_recorded_and_it_is_a_gap_that_says_why(
         assert done.returncode == 2
         assert "${YARD} is not set" in done.stderr + done.stdout
     with_secrets(post, YARD=PASSWORD)
-    post.signal(signal.SIGHUP)
-    await post.recording("yard")
+    await post.recording("yard")  # and nobody had to say so
     assert await health(post) == "[]"
     assert post.read(unexplained_us) == 0
     assert len({tile.run for tile in post.tiles() if tile.state is State.RECORDED}) == 1, "the gate went on"

@@ -61,8 +61,16 @@ def resolved(settings: Settings) -> dict[str, Any]:
         "ups": around.resolved_ups(settings.ups),
         **_notify(settings),
         "secrets": [*secrets.known(), *_telling(settings)],
-        **({"lacking": [problem.as_json() for problem in settings.lacking]} if settings.lacking else {}),
+        **_lacking(settings),
     }
+
+
+def _lacking(settings: Settings) -> dict[str, Any]:
+    """What is left out, and the file where it may come."""
+    if not settings.lacking:
+        return {}
+    file = {} if settings.secrets is None else {"secrets_file": str(settings.secrets)}
+    return {"lacking": [problem.as_json() for problem in settings.lacking], **file}
 
 
 def _notify(settings: Settings) -> dict[str, Any]:

@@ -31,6 +31,8 @@ from longwatch.health import RecorderLink
 _CHILD_S = 30.0
 _APPLY_S = 45.0
 _PREVIEW_S = 15.0
+_BESIDE = frozenset({"secrets", "lacking", "secrets_file"})
+"""What comes beside resolved settings."""
 _EMPTY: dict[str, list[Any]] = {
     "added": [], "removed": [], "changed": [], "interrupted": [], "restart_needed": [], "reduces": [], "values": [],
 }  # fmt: skip
@@ -160,7 +162,7 @@ class SettingsDesk:
 
     async def _difference(self, tried: Tried) -> dict[str, Any]:
         """Raises LongwatchError where the recorder does not answer."""
-        resolved = {name: value for name, value in tried.resolved.items() if name not in {"secrets", "lacking"}}
+        resolved = {name: value for name, value in tried.resolved.items() if name not in _BESIDE}
         said = await self._recorder.request(
             "settings_preview", timeout_s=_PREVIEW_S, resolved=resolved, secrets=tried.resolved.get("secrets", [])
         )

@@ -52,8 +52,13 @@ class StreamOptions:
     lacking: tuple[str, ...] = ()
 
     def after(self, before: StreamOptions) -> StreamOptions:
-        """What to run where `before` runs: itself; or that, where all that it lacks is the password that it runs with."""
-        if not self.lacking or before.lacking or dataclasses.replace(before.url, password="") != self.url:
+        """What to run where `before` runs: itself; or that, where all that it lacks is the password that it runs with, or that and the user."""
+        user = self.url.user or before.url.user
+        if (
+            not self.lacking
+            or before.lacking
+            or dataclasses.replace(self.url, user=user, password="") != dataclasses.replace(before.url, password="")
+        ):
             return self
         masked = self.masked
         if masked is not None and before.masked is not None:
@@ -79,7 +84,9 @@ class CameraOptions:
 
 @dataclass(frozen=True, slots=True)
 class RecorderOptions:
-    """All of it. problems: of settings that are wrong, so that these are the last good ones. lacking: what is left out, since its secrets are missing."""
+    """All of it. problems: of settings that are wrong, so that these are the last good ones. lacking: what is left out, since its secrets are missing.
+    secrets_file: where those may come; None where nothing lacks any, or no file is named.
+    """
 
     post: str
     timezone: str
@@ -89,6 +96,7 @@ class RecorderOptions:
     recording: recording.Options
     problems: tuple[str, ...] = field(default=())
     lacking: tuple[str, ...] = field(default=())
+    secrets_file: Path | None = None
     surroundings: surroundings.Options = field(default_factory=surroundings.Options)
 
     resolved: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # all of it, for the ledger
@@ -107,6 +115,10 @@ class RecorderOptions:
         return PowerPlan(camera.power_windows, self.timezone)
 
 
+_BESIDE = frozenset({"secrets", "errors", "lacking", "secrets_file"})
+"""What the child says beside the settings."""
+
+
 def decode(resolved: dict[str, Any]) -> RecorderOptions:
     """Raises UsageError where the JSON is not what this version knows."""
     for secret in resolved.get("secrets", []):
@@ -121,9 +133,10 @@ def decode(resolved: dict[str, Any]) -> RecorderOptions:
             archive=archive.Options(retention=_retention(resolved["retention"]), post=str(post["id"])),
             recording=recording.Options(post=str(post["id"])),
             surroundings=surroundings_options.decode(resolved),
-            resolved={name: value for name, value in resolved.items() if name not in {"secrets", "errors", "lacking"}},
+            resolved={name: value for name, value in resolved.items() if name not in _BESIDE},
             secrets=tuple(str(secret) for secret in resolved.get("secrets", [])),
             problems=tuple(f"line {e.get('line')}: {e.get('what')}" for e in resolved.get("errors", [])),
+            secrets_file=Path(str(resolved["secrets_file"])) if resolved.get("secrets_file") else None,
             lacking=tuple(
                 f"line {e.get('line')}: {e.get('key')}: {e.get('what')}" for e in resolved.get("lacking", [])
             ),

@@ -49,6 +49,7 @@ from longwatch.node.recorder import corrections
 from longwatch.node.recorder.acts import RecorderActs, Stopping
 from longwatch.node.recorder.alarms import Look
 from longwatch.node.recorder.attest import Attesting
+from longwatch.node.recorder.awaited import Awaited
 from longwatch.node.recorder.blind import blind_cameras
 from longwatch.node.recorder.checks import told
 from longwatch.node.recorder.holds import RecorderHolds
@@ -189,6 +190,7 @@ class Recorder:
             self._keep(f"tick {volume.path}", lambda volume=volume: self.ticks.run(volume))
         self._keep("retention", self.retention.run)
         self._keep("watch", self._watch)
+        self._keep("awaited", Awaited(self._config, lambda: self.options, self._use_secrets, self._clock).run)
         self._keep("alarms", self._look)
         self._keep("surroundings", self.around.run)
 
@@ -322,6 +324,13 @@ class Recorder:
                 self.ticks.entries.append(Entry(kinds.SETTINGS_REFUSED, {"detail": secrets.scrub(str(error))[:2000]}))
                 raise
             return await self._apply(new, await self._settings.apply(new, asked))
+
+    async def _use_secrets(self, new: RecorderOptions) -> None:
+        """The settings in force, of which less is missing now."""
+        async with self._reloading:
+            wrong = self._settings_problem
+            await self._apply(new, await self._settings.apply(new, RELOAD))
+            self._settings_problem = self._settings_problem or wrong
 
     async def _apply(self, new: RecorderOptions, entered: dict[str, Any] | None = None) -> dict[str, Any]:
         old = self.options

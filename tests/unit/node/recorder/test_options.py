@@ -79,6 +79,22 @@ async def test_a_stream_whose_password_is_gone_is_known_with_its_place_and_what_
     assert now.after(dataclasses.replace(before, ingest=quiet)) == now, "nothing that was changed is left as it was"
 
 
+async def test_where_the_user_is_a_secret_too_it_goes_on_with_both(tmp_path: Path) -> None:
+    config, hidden = tmp_path / "longwatch.yml", tmp_path / "secrets.env"
+    named = SETTINGS.replace("owner:very-secret-word", "${WHO}:${GATE}")
+    config.write_text(named + "secrets: secrets.env\n")
+    hidden.write_text("WHO=owner\nGATE=very-secret-word\n")
+    hidden.chmod(0o600)
+    before = (await resolve(config)).cameras[0].streams[0]
+    assert before.url.user == "owner"
+    hidden.write_text("")
+    now = (await resolve(config)).cameras[0].streams[0]
+    assert now.after(before) == before
+    config.write_text(named.replace("${WHO}", "another") + "secrets: secrets.env\n")
+    now = (await resolve(config)).cameras[0].streams[0]
+    assert now.after(before) == now, "another user has another password"
+
+
 @pytest.mark.parametrize(
     "resolved", [{}, {"post": {"id": "x", "timezone": "UTC"}, "volumes": ["/a"], "cameras": [{"id": 1}]}]
 )
