@@ -38,7 +38,7 @@ _EARLIER_US = 2_000_000
 _GLANCED_EARLIER_US = 800_000
 """The same for a glance, which is taken at less, and so sooner."""
 _LONG_US = 2_500_000
-"""Groups of pictures that last so long are decoded exactly."""
+"""Groups of pictures that last so long are decoded exactly; not where the stream began anew: what it sends is held against sync samples that were kept, and those were decoded alone."""
 _COARSE_EACH_US = 90_000
 """The quantizer is read about ten times a second: it follows a rate control, and reading it is the dearest thing here."""
 _REST_US = (0, 5_000_000, 15_000_000, 60_000_000, 300_000_000)
@@ -465,7 +465,7 @@ class StreamWatch:
         self._given_us = rows[-1].arrival_us
         data, from_us = b"".join(pieces), self._from_us
         anew = self.repeats.is_anew(rows[-1].arrival_us + self._offset_us)
-        exact = not single and self.gate.group_us >= _LONG_US
+        exact = not single and not anew and self.gate.group_us >= _LONG_US
         self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew, exact)
         return self._job
 

@@ -632,3 +632,14 @@ def test_long_groups_are_decoded_exactly_and_single_pictures_never(every: int, e
     jobs = do(camera.watch)
     assert {job.exact for job in jobs if not job.single} == {exact}
     assert not any(job.exact for job in jobs if job.single)
+
+
+def test_what_is_held_against_kept_sync_samples_is_decoded_as_they_were():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.send(405)
+    do(camera.watch)
+    camera.number = 420  # the group breaks off after five pictures
+    camera.send(50)
+    jobs = do(camera.watch)
+    assert any(job.anew and not job.single for job in jobs)
+    assert not any(job.exact for job in jobs)
