@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longwatch.detection.planes import F32
-from longwatch.detection.tracking import Track
+from longwatch.detection.tracking import MOST_TRACKS, Track
 
 APART_S = 0.5
 """Between two looks that count: what falls is not seen in both."""
@@ -23,6 +23,8 @@ ASKED_S = 1.5
 """So often it is asked what lies on a line, until something may: it takes seconds to be known, and costs as much as a look where much passes."""
 KEPT_S, KEPT = 32.0, 32
 """How long, and how many looks, are remembered."""
+MOST_PLACES, FARTHEST = (KEPT + 1) * 2 * MOST_TRACKS, 1e5
+"""Of what was saved: more places than all looks together can have, each compared with each; and cells that nothing is away, or large."""
 SINCE_S, BETWEEN = 2.5, 2
 """Between the two ends of a line, at least; and so many looks, of which this part must have seen it:"""
 PART = 0.6
@@ -130,8 +132,12 @@ class Lines:
         if "line_at" not in arrays:
             return
         at, look, places, asked = (arrays[f"line_{name}"] for name in ("at", "look", "places", "asked"))
-        if at.ndim != 1 or look.ndim != 1 or places.shape != (len(look), 3) or not np.isfinite(places).all():
+        if at.ndim != 1 or look.ndim != 1 or places.shape != (len(look), 3) or asked.shape != (1,):
             raise ValueError("lines of another form")
+        if any(each.dtype.kind != "i" for each in (at, look, asked)) or not (np.abs(places) <= FARTHEST).all():
+            raise ValueError("lines of other numbers")
+        if len(at) > KEPT + 1 or len(look) > MOST_PLACES:
+            raise ValueError("more lines than are kept")
         if (
             np.any(np.diff(at) <= 0)
             or np.any(np.diff(look) < 0)

@@ -148,6 +148,10 @@ def test_lines_go_through_bytes():
         ("line_at", np.array([5, 3], np.int64)),
         ("line_places", np.zeros((2, 2), np.float32)),
         ("line_places", np.full((2, 3), np.nan, np.float32)),
+        ("line_places", np.full((2, 3), 3e38, np.float32)),
+        ("line_at", np.array([np.nan, np.nan], np.float32)),
+        ("line_look", np.array([0, np.nan], np.float32)),
+        ("line_asked", np.array([], np.int64)),
     ],
 )
 def test_lines_of_another_form_are_refused(name: str, other: np.ndarray):
@@ -159,3 +163,25 @@ def test_lines_of_another_form_are_refused(name: str, other: np.ndarray):
     Lines().restore({})
     with pytest.raises(ValueError, match="lines of"):
         Lines().restore(good | {name: other})
+
+
+def test_more_lines_than_are_kept_are_refused():
+    """Each place is compared with each: some megabytes of them would take all memory."""
+    usual = Lines()
+    for n in range(80):
+        usual.look(seen(*flakes(n, many=24)), START + n * 500_000, SIZE)
+    Lines().restore(usual.arrays())
+    one = {"line_at": np.array([3, 5], np.int64), "line_asked": np.array([0])}
+    with pytest.raises(ValueError, match="more lines"):
+        Lines().restore(
+            one | {"line_look": np.zeros(20_000, np.int64), "line_places": np.ones((20_000, 3), np.float32)}
+        )
+    with pytest.raises(ValueError, match="more lines"):
+        Lines().restore(
+            {
+                "line_at": np.arange(100),
+                "line_look": np.zeros(1, np.int64),
+                "line_places": np.ones((1, 3), np.float32),
+                "line_asked": np.array([0]),
+            }
+        )
