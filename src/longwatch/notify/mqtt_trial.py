@@ -68,13 +68,14 @@ class _FilesError(Exception):
 
 
 class _Stage(logging.Handler):
-    """How far it came. silent: what it means that nothing comes now. said: the last error that the library only logs: a broker that wants a certificate says so after its
+    """How far it came. welcomed: what comes now is no answer to the login. silent: what it means that nothing comes now. said: the last error that the library only logs: a broker that wants a certificate says so after its
     welcome, and the library goes on waiting.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.silent = "no_answer"
+        self.welcomed = False
         self.said = ""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -97,6 +98,7 @@ async def _there_and_back(given: MqttOptions, name: str, topic: str, stage: _Sta
     except (OSError, ValueError) as error:  # nobody was spoken to yet
         raise _FilesError(str(error)) from None
     async with client:
+        stage.welcomed = True
         answers = await client.subscribe(topic, qos=1)
         if any(getattr(answer, "value", answer) >= _REFUSED for answer in answers):
             raise _NotHeardError
@@ -109,7 +111,9 @@ async def _there_and_back(given: MqttOptions, name: str, topic: str, stage: _Sta
 
 def _why(error: BaseException, stage: _Stage, *, tls: bool) -> str:
     code: Any = getattr(error, "rc", None)
-    if getattr(code, "value", code) in _LOGIN:
+    if (
+        not stage.welcomed and getattr(code, "value", code) in _LOGIN
+    ):  # later the library has the same numbers for something else
         return "login"
     if isinstance(error, TimeoutError):
         if "CERTIFICATE" in stage.said:

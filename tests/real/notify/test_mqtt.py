@@ -325,6 +325,22 @@ async def test_a_trial_that_may_not_listen_says_so() -> None:
         assert (await try_broker(given, "ridge", SystemClock(), 5.0)).why == "not_heard"
 
 
+@pytest.mark.parametrize(("ends_after", "why"), [(0x10, {"closed", "no_answer"}), (0x82, {"not_back"})])
+async def test_a_broker_that_closes_in_the_midst_says_nothing_of_the_password(ends_after: int, why: set[str]) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Welcome, and leave to listen; but after that it closes."""
+        while packet := await reader.read(4096):
+            writer.write(b"\x20\x02\x00\x00" if packet[0] == 0x10 else b"\x90\x03" + packet[2:4] + b"\x01")
+            if packet[0] == ends_after:
+                break
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        given = MqttOptions("127.0.0.1", server.sockets[0].getsockname()[1])
+        assert (await try_broker(given, "ridge", SystemClock(), 2.0)).why in why
+
+
 async def test_a_trial_by_tls(tmp_path: Path) -> None:
     certificates(tmp_path)
     broker = Broker(tmp_path, tmp_path)
