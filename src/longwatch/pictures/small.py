@@ -41,22 +41,23 @@ class SmallPictures:
     def __init__(self, track: TrackFormat) -> None:
         """Raises LongwatchError where the codec is none that is known."""
         self._track = track
-        self._rough = self._decoder = Decoder(track, rough=True)
-        self._exact: Decoder | None = None
+        self._decoder, self._is_exact = Decoder(track, rough=True), False
+        self._failed = 0
         self._scaler = VideoReformatter()
         self.decoded = 0
 
     @property
     def failed(self) -> int:
         """Samples that could not be decoded."""
-        return self._rough.failed + (0 if self._exact is None else self._exact.failed)
+        return self._failed + self._decoder.failed
 
     def fresh(self, *, exact: bool = False) -> None:
-        """What comes next builds on nothing that was, and is decoded so."""
-        self._decoder.fresh()
-        if exact and self._exact is None:
-            self._exact = Decoder(self._track)
-        self._decoder = self._exact if exact and self._exact is not None else self._rough
+        """What comes next builds on nothing that was, and is decoded so. One decoder is kept: each holds some 60 MB of 1080p, and another costs some milliseconds."""
+        if exact is self._is_exact:
+            self._decoder.fresh()
+            return
+        self._failed += self._decoder.failed
+        self._decoder, self._is_exact = Decoder(self._track, rough=not exact), exact
 
     def pictures(self, sample: Sample, *, last: bool = False) -> Iterator[tuple[VideoFrame, Sample]]:
         """What this sample completes. last: nothing follows that builds on it, so nothing is held back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
@@ -70,3 +72,24 @@ def test_of_a_long_group_exact_pictures_are_the_true_ones_and_cheap_ones_stray()
     assert np.abs(cheap[-1] - true[-1]).mean() > 0.5
     assert all(np.array_equal(first, second) for first, second in zip(cheap, again, strict=True)), "each its own"
     assert (pictures.decoded, pictures.failed) == (240, 0)
+
+
+def test_one_decoder_is_kept_and_what_failed_before_is_counted_on(monkeypatch: pytest.MonkeyPatch):
+    """Two for each of 24 cameras would be more memory than the child may have."""
+    alive: weakref.WeakSet[Decoder] = weakref.WeakSet()
+
+    def made(track: TrackFormat, *, rough: bool = False) -> Decoder:
+        one = Decoder(track, rough=rough)
+        alive.add(one)
+        return one
+
+    monkeypatch.setattr(small, "Decoder", made)
+    track, samples = clip(1, gop_s=1)
+    pictures = SmallPictures(track)
+    for number, exact in enumerate((True, False, False, True)):
+        pictures.fresh(exact=exact)
+        assert len([*pictures.pictures(samples[0], last=True)]) == 1
+        assert len(alive) == 1
+        pictures.fresh(exact=exact)
+        [*pictures.pictures(Sample(0, 0, 0, True, b"nothing", 0))]
+        assert pictures.failed == number + 1
