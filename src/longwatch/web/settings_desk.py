@@ -33,6 +33,8 @@ _APPLY_S = 45.0
 _PREVIEW_S = 15.0
 _BESIDE = frozenset({"secrets", "lacking", "secrets_file"})
 """What comes beside resolved settings."""
+_MACHINE = ("host", "port", "tls")
+"""Of a section with a password: to whom it is said, and how."""
 _EMPTY: dict[str, list[Any]] = {
     "added": [], "removed": [], "changed": [], "interrupted": [], "restart_needed": [], "reduces": [], "values": [],
 }  # fmt: skip
@@ -364,11 +366,15 @@ class SettingsDesk:
         return _named_in(made, typed, path, said)
 
     def _with_password(self, text: str, where: editing.Where, patch: dict[str, Any]) -> _Change:
-        """A section's password that was typed. One that is a name stays as it is."""
+        """A section's password that was typed. One that is a name stays as it is. Of a machine that becomes another one the name is another, too: between the two files, or
+        after a power cut there, what is meant for the new one would be said to the old one.
+        """
         said = editing.section(text, ("secrets",))
         path = self.file.secrets_path(said)
         _, known = secrets_of(path)
-        elsewhere = text if editing.section(text, where) is None else editing.without(text, where)
+        there = editing.section(text, where)
+        stays = isinstance(there, dict) and all(patch.get(key, there.get(key)) == there.get(key) for key in _MACHINE)
+        elsewhere = editing.without(text, where) if stays else text
         typed: dict[str, str] = {}
         changed = _hidden_away(patch, ("password",), where[0], known, elsewhere, typed)
         return _named_in(editing.patched(text, where, changed), typed, path, said)

@@ -368,6 +368,24 @@ async def test_a_power_cut_between_secrets_and_settings_leaves_both_good(desk: D
         assert load(desk.file).notify.channels["way"].url == patch["url"]
 
 
+@pytest.mark.parametrize("machine", [{"host": "other.lan"}, {"port": 1999}, {"tls": True}])
+async def test_the_password_of_another_broker_is_never_said_to_the_one_before(
+    desk: Desk, machine: dict[str, object]
+) -> None:
+    """Between the two files the server may read both, and a power cut leaves them so."""
+    block = {"host": "broker.lan", "user": "post", "password": "of the broker"}
+    assert (await desk.post("section/mqtt", {"patch": block})).status_code == 200
+    before = desk.file.read_bytes()
+    assert (await desk.post("section/mqtt", {"patch": {**machine, "password": "of another"}})).status_code == 200
+    after = desk.file.read_bytes()
+    desk.file.write_bytes(before)
+    assert load(desk.file).mqtt.password == "of the broker"
+    desk.file.write_bytes(after)
+    assert load(desk.file).mqtt.password == "of another"
+    assert (await desk.post("section/mqtt", {"patch": {"user": "two", "password": "a third"}})).status_code == 200
+    assert desk.secrets.read_text().count("MQTT_PASSWORD") == 2, "at the same one it has the same name"
+
+
 @pytest.mark.parametrize("by", ["its name", "its stand-in"])
 async def test_no_password_is_read_back_as_the_account_of_somebody_who_is_told(desk: Desk, by: str) -> None:
     """`GET /api/v1/notify` shows it."""
