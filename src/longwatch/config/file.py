@@ -132,7 +132,8 @@ def secrets_of(path: Path) -> tuple[Stand, dict[str, str]]:
     if not path.exists():
         return Stand(None), {}
     try:
-        return _read(path), expand.secrets_file(path)
+        values = expand.secrets_file(path)  # first: it waits for no writer of a FIFO
+        return _read(path), values
     except Wrong as wrong:
         raise UsageError(wrong.what, remedy=wrong.remedy) from None
 

@@ -148,6 +148,12 @@ def test_a_fifo_in_its_place_keeps_nobody_waiting_for_a_writer(path: Path) -> No
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True, timeout=60
     )
     assert "is not a file" in done.stdout
+    program = "import sys; from pathlib import Path; from longwatch.config.file import secrets_of; secrets_of(Path(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path.with_name("secrets.env"))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "is not a file" in done.stderr
 
 
 def test_of_one_that_is_too_large_no_part_of_a_password_is_taken(path: Path) -> None:
