@@ -1,7 +1,7 @@
 """Secrets that are awaited: where settings lack some, whether they are there now is asked of the secrets file, and nobody has to say so.
 
 Behaviour over time: the file is looked at every two seconds, while something lacks its secret. Once it is another than when it was read last, and has not changed between two
-looks (somebody may be writing it: half a password is a wrong one), the settings are read again; they take effect where less is missing than before. Where the settings
+looks (somebody may be writing it: half a password is a wrong one), the settings are read again; they take effect where less is missing than before. What fails is tried again after half a minute. Where the settings
 file itself was changed meanwhile nothing is done: who changed it says when that holds.
 """
 
@@ -18,6 +18,8 @@ from longwatch.base.errors import LongwatchError
 from longwatch.node.recorder.options import RecorderOptions, resolve
 
 LOOK_S = 2.0
+AGAIN_S = 30.0
+"""After what could not be used: a disk may be full, on which there is to be an entry first."""
 Stamp = tuple[int, int, int] | None
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Awaited:
         self._clock = clock
         self._of: RecorderOptions | None = None
         self._settings = self._before = self._tried = _NONE
+        self._failed_us: int | None = None
 
     async def run(self) -> None:
         """For ever."""
@@ -72,7 +75,9 @@ class Awaited:
         if file != self._before:
             self._before = file
             return
-        self._tried = file
+        now_us = self._clock.boottime_us()
+        if self._failed_us is not None and now_us - self._failed_us < AGAIN_S * 1e6:
+            return
         try:
             new = await resolve(self._config)
             if (
@@ -82,5 +87,7 @@ class Awaited:
             ):
                 _log.info("secrets are there again", still_missing=len(new.lacking))
                 await self._use(new)
-        except LongwatchError as error:
+            self._tried, self._failed_us = file, None
+        except (LongwatchError, OSError) as error:
+            self._failed_us = now_us
             _log.error("settings whose secrets are there again cannot be used", reason=str(error))

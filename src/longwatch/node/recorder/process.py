@@ -326,8 +326,11 @@ class Recorder:
             return await self._apply(new, await self._settings.apply(new, asked))
 
     async def _use_secrets(self, new: RecorderOptions) -> None:
-        """The settings in force, of which less is missing now."""
+        """The settings in force, of which less is missing now; nothing where others came into force meanwhile."""
+        before = self.options
         async with self._reloading:
+            if self.options is not before:
+                return
             wrong = self._settings_problem
             await self._apply(new, await self._settings.apply(new, RELOAD))
             self._settings_problem = self._settings_problem or wrong

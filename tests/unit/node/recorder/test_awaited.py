@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from longwatch.base.clock import SystemClock
-from longwatch.node.recorder.awaited import Awaited
+from longwatch.base.clock import ManualClock
+from longwatch.base.errors import LongwatchError
+from longwatch.node.recorder.awaited import AGAIN_S, Awaited
 from longwatch.node.recorder.options import RecorderOptions, resolve
 
 CAMERA = "  {name}: {{streams: {{main: 'rtsp://u:${{{secret}}}@10.0.0.5/1'}}}}\n"
@@ -22,15 +23,19 @@ class Case:
         cameras = "".join(CAMERA.format(name=name, secret=name.upper()) for name in ("gate", "yard"))
         self.config.write_text(f"post: {{id: a}}\ndata: d\nsecrets: late/secrets.env\ncameras:\n{cameras}")
         self.used: list[RecorderOptions] = []
+        self.clock = ManualClock()
+        self.is_full = False
 
     async def begin(self) -> Awaited:
         self.options = await resolve(self.config)
         assert len(self.options.lacking) == 3, "both, and the file itself"
-        awaited = Awaited(self.config, lambda: self.options, self.use, SystemClock())
+        awaited = Awaited(self.config, lambda: self.options, self.use, self.clock)
         await awaited.look()
         return awaited
 
     async def use(self, new: RecorderOptions) -> None:
+        if self.is_full:
+            raise LongwatchError("the entry cannot be written")
         self.used.append(new)
         self.options = new
 
@@ -82,6 +87,20 @@ async def test_what_brings_nothing_is_read_once_and_not_used(case: Case) -> None
     assert case.used == []
 
 
+async def test_what_cannot_be_used_is_tried_again_later_and_not_at_each_look(case: Case) -> None:
+    awaited = await case.begin()
+    case.put("GATE=one\nYARD=two\n")
+    case.is_full = True
+    for _ in range(2):
+        await awaited.look()
+    case.is_full = False
+    await awaited.look()
+    assert case.used == []
+    case.clock.tick(round(AGAIN_S * 1e6))
+    await awaited.look()
+    assert case.lacking() == [(), ()]
+
+
 async def test_settings_that_somebody_changed_meanwhile_wait_for_his_word(case: Case) -> None:
     awaited = await case.begin()
     case.config.write_text(case.config.read_text().replace("10.0.0.5", "10.0.0.66"))
@@ -95,7 +114,7 @@ async def test_where_nothing_is_missing_nothing_is_looked_at(case: Case) -> None
     case.put("GATE=one\nYARD=two\n")
     case.options = await resolve(case.config)
     assert case.options.secrets_file is None
-    awaited = Awaited(case.config, lambda: case.options, case.use, SystemClock())
+    awaited = Awaited(case.config, lambda: case.options, case.use, case.clock)
     for _ in range(3):
         await awaited.look()
     assert case.used == []
