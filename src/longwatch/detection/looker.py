@@ -363,10 +363,12 @@ class Looker:
         if planes.count(new) > ALL_NEW * new.size:
             return self._all_new(picture, background, cells, passed_s)
         self._upset, self._upset_s = 0, 0.0
+        lamps = not self.watched.thermal
         found = [
             blob
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
-            if not (blob.is_light or blob.dazzles(new.size) or (blob.is_glow and (night or blob.floods(new.size))))
+            if not (blob.is_light or blob.dazzles(new.size) or (lamps and blob.beams(new.size)))
+            and not (blob.is_glow and (night or blob.floods(new.size)))
             and not (blob.is_wet_glow and night and self._tracker.dense)
         ]
         if self._is_unrest(new, picture.wall_us):

@@ -33,6 +33,9 @@ FLOODED, HARD_EDGE = 0.15, 0.8
 """Part of the picture, and changed edge cells per cell of outline: what is larger, ends more softly, is brighter everywhere and nowhere sharp is light by day and at dusk too."""
 DAZZLING = 0.2
 """Part of it that is burnt out: what is so large, and everywhere brighter, is a lamp's or a headlight's pool, however sharply it ends where the sensor gives up."""
+BEAM, BEAM_SOFT, BEAM_EDGE = 0.03, 0.2, 2.5
+"""Part of the picture, and bounds of `sharp` and `edge`: what is larger, everywhere brighter and this soft is the pool of headlights that come in, by day and in a lit street too. Of seen scenes such
+light has less than 1.9 of changed edge cells per cell of outline, and things 3.2 and more."""
 LEAST_EDGE = 0.35
 """Cells with a changed edge, per cell of outline."""
 SAME_TEXTURE = 0.8
@@ -91,6 +94,11 @@ class Blob:
     def dazzles(self, all_cells: int) -> bool:
         """Whether it fills so much of the picture, is everywhere brighter and burns so much of it out that it is light."""
         return self.cells > FLOODED * all_cells and self.brighter > GLOWING and self.burnt > DAZZLING
+
+    def beams(self, all_cells: int) -> bool:
+        """Whether it is so large and so soft, and everywhere brighter, that a lamp throws it."""
+        soft = self.sharp < BEAM_SOFT and self.edge < BEAM_EDGE
+        return soft and self.cells > BEAM * all_cells and self.brighter > GLOWING
 
     def floods(self, all_cells: int) -> bool:
         """Whether it fills so much of the picture, and ends so softly, that what shines there is light."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.detection.drawn import ground
+from tests.unit.detection.drawn import ground, learnt, looked, pictures
 
 from longwatch.detection import light, motion, planes, steadiness, zones
 from longwatch.detection.background import Background
@@ -16,7 +16,7 @@ from longwatch.detection.replay import GROUND_S, RESTLESS, Replay, fingerprint, 
 from longwatch.detection.state import StateError, packed, unpacked
 from longwatch.detection.tracking import Tracker
 from longwatch.detection.view import View
-from longwatch.model.events import Line, Zone
+from longwatch.model.events import Line, Watched, Zone
 
 CELLS = ground()[::2, ::2].copy()
 
@@ -365,6 +365,51 @@ def test_what_is_sharp_here_and_there_is_a_glow_behind_drops(
 ):
     blob = Blob(10, 10, 12, 12, 16, 16, cells, 30.0, 1.0, 0.1, 2.0, 8.0, sharp=0.9, bends=bends, rim=rim, brighter=1.0)
     assert blob.is_wet_glow is glows, what
+
+
+@pytest.mark.parametrize(
+    ("what", "part", "sharp", "edge", "brighter", "beams"),
+    [
+        ("headlights that come in", 0.12, 0.07, 1.8, 1.0, True),
+        ("their first glow", 0.04, 0.18, 0.6, 1.0, True),
+        ("a white lorry", 0.24, 0.19, 3.3, 1.0, False),
+        ("a car in white, sharp all around", 0.12, 0.3, 2.0, 1.0, False),
+        ("a shadow that comes in", 0.12, 0.07, 1.8, 0.0, False),
+        ("somebody far in a white shirt", 0.01, 0.07, 1.8, 1.0, False),
+    ],
+)
+def test_a_pool_of_light_that_comes_in_is_told_from_what_is_white(
+    what: str, part: float, sharp: float, edge: float, brighter: float, *, beams: bool
+):
+    cells = round(part * 14_400)
+    blob = Blob(0, 9, 46, 50, 23, 34, cells, 60.0, edge, 0.1, 2.0, 2.0, sharp=sharp, brighter=brighter)
+    assert blob.beams(14_400) is beams, what
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_soft_pool_that_grows_in_from_the_side_by_day_is_followed_by_nobody(
+    monkeypatch: pytest.MonkeyPatch, *, asked: bool
+):
+    """As headlights do in a lit street. Without the question it would be."""
+    place, away = ground() + 40, np.hypot(*np.meshgrid(np.arange(320), np.arange(180) * 1.6))
+
+    def shown(at: float) -> planes.F32:
+        pool = 90 / (1 + np.exp((away - 60 - 60 * (at - 20)) / 8))
+        return np.clip(place + (pool if at >= 20 else 0), 0, 255).astype(np.float32)
+
+    if not asked:
+        monkeypatch.setattr(Blob, "beams", lambda *_: False)
+    looker = learnt(Watched("street"), base=place)
+    taken: list[int] = []
+    follow = looker._tracker.follow
+
+    def told(found: list[Blob], now_us: int, passed_s: float) -> object:
+        taken.extend(blob.cells for blob in found)
+        return follow(found, now_us, passed_s)
+
+    monkeypatch.setattr(looker._tracker, "follow", told)
+    looked(looker, pictures(shown, 1.5, step_s=0.2, from_s=20.0))
+    assert any(cells > 0.03 * 14_400 for cells in taken) is not asked
 
 
 @pytest.mark.parametrize(
