@@ -48,6 +48,12 @@ class HttpReceiver:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
+            def do_GET(self) -> None:
+                """What a redirect makes of a POST."""
+                receiver.seen.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
             def log_message(self, *_: object) -> None:
                 return
 

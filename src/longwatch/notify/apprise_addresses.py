@@ -67,7 +67,11 @@ def plugin_of(url: str) -> Any:
         )
     register(url)
     _check_files(url)
-    plugin = importlib.import_module("apprise").Apprise.instantiate(url, suppress_exceptions=True)
+    apprise = importlib.import_module("apprise")
+    # Where a receiver sends us on to is its word, and it may be this machine. `redirect=yes` in the address is the admin's own.
+    plugin = apprise.Apprise.instantiate(
+        url, asset=apprise.AppriseAsset(http_redirects=False), suppress_exceptions=True
+    )
     if plugin is None:
         raise UsageError(
             f"Apprise does not take this address of {scheme}://"

@@ -167,6 +167,19 @@ async def test_no_redirect_is_followed_wherever_it_leads(db: ServerDb) -> None:
         assert inner.seen == []
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_apprise_follows_no_redirect_either_but_where_the_address_says_so(status: int) -> None:
+    """It would ask, or tell, whatever the receiver names: this machine's own services too."""
+    with HttpReceiver() as inner, HttpReceiver() as outer:
+        outer.answer = lambda _headers, _body: (status, {"location": f"{inner.address}/admin"})
+        way = "json" + outer.address.removeprefix("http")
+        with pytest.raises(SendingError):
+            await AppriseChannel(way).send(letter())
+        assert (len(outer.seen), inner.seen) == (1, [])
+        await AppriseChannel(f"{way}/?redirect=yes").send(letter())
+        assert len(inner.seen) == 1
+
+
 def letter(title: str = "title", body: str = "body") -> Letter:
     return Letter(1, "k", "c", "", title, body, "https://ridge.lan/#/x", True, 0, {"cameras": []})
 
