@@ -42,11 +42,13 @@ def bits_of(wall_ms: int) -> list[int]:
 
 
 def wall_ms_of(bits: list[int]) -> int | None:
-    """The milliseconds since 1970 that the bits say; None where their sum is wrong (a picture that shows no time code)."""
+    """The milliseconds since 1970 that the bits say; None where their sum is wrong (a picture that shows no time code), and of a picture
+    that is black all over: no camera's clock stands at 0, and a player that has decoded nothing yet shows just that.
+    """
     value = 0
     for bit in bits[:_TIME_BITS]:
         value = value << 1 | bit
-    return value if len(bits) == COLUMNS * ROWS and bits_of(value) == bits else None
+    return value if value and len(bits) == COLUMNS * ROWS and bits_of(value) == bits else None
 
 
 def picture(wall_ms: int) -> bytes:
