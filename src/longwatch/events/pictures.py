@@ -5,7 +5,7 @@ for a part of the time, so that a thousand events are no load; then a sweep. Whe
 gets a picture soon, mere motion after five seconds or once somebody asks for it, and a better one when it is over. What cannot be decoded is tried three times. A picture is footage: it goes when the footage of its moment goes, by age, by room or by
 hand, and is not handed out from then on, whether the sweep has come to it or not.
 
-Owner of the folder: the server's loop that runs this. Nothing is flushed: what a cut leaves torn is made again.
+Owner of the folder: the server's loop that runs this. Nothing is flushed: what a cut took or left torn is made again, when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ _MOST_WANTED = 64
 _DAY_US = 86_400_000_000
 _STREAMS = ("main", "sub")
 _EPOCH = dt.date(1970, 1, 1)
+_BEGINS, _ENDS = b"\xff\xd8", b"\xff\xd9"
+"""Of a JPEG (ITU-T T.81, B.1.1.3)."""
 _log = structlog.get_logger(__name__)
 
 
@@ -196,7 +198,7 @@ class Pictures:
         return self._folder / camera / (_EPOCH + dt.timedelta(days=from_us // _DAY_US)).isoformat() / f"{event}.jpg"
 
     async def of(self, stored: Stored) -> bytes | None:
-        """The JPEG, as long as its footage is held; None where there is none (yet): then it is made as soon as can be."""
+        """The JPEG, as long as its footage is held; None where there is none (yet, or any more): then it is made as soon as can be."""
         if stored.pictured_us is None:
             self._want(stored)
             return None
@@ -204,9 +206,15 @@ class Pictures:
             return None
         path = self._path(stored.event.camera, stored.event.id, stored.event.from_us)
         try:
-            return await asyncio.to_thread(path.read_bytes)
+            jpeg = await asyncio.to_thread(path.read_bytes)
         except OSError:
-            return None
+            jpeg = b""
+        if jpeg.startswith(_BEGINS) and jpeg.endswith(_ENDS):
+            return jpeg
+        _log.info("the picture of an event is lost or torn, and is made again", of=stored.event.id)
+        await self._db.call(self._store.pictured, stored.event.id, None)
+        self._wake.set()
+        return None
 
     def _want(self, stored: Stored) -> None:
         if stored.event.to_us is None and not stored.away:

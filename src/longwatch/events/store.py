@@ -91,8 +91,8 @@ class EventStore:
             )
         return done.rowcount > 0
 
-    def pictured(self, event: str, at_us: int) -> None:
-        """Its picture shows this moment; NO_PICTURE: there will be none."""
+    def pictured(self, event: str, at_us: int | None) -> None:
+        """Its picture shows this moment; NO_PICTURE: there will be none; None: it has none any more, and lacks one."""
         with self._engine.begin() as connection:
             connection.execute(_PICTURED, {"event": event, "at_us": at_us, "number": _next(connection)})
 

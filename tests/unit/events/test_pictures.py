@@ -81,7 +81,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         made.asked.append((key.stream, at_us))
         if made.fails:
             raise LongwatchError("it cannot be decoded")
-        return b"jpeg of %d, %d" % (at_us, width)
+        return b"\xff\xd8jpeg of %d, %d\xff\xd9" % (at_us, width)
 
     store = EventStore(db)
     made = Bench(
@@ -103,9 +103,29 @@ async def test_it_is_made_once_and_handed_out_while_its_footage_is_held(bench: B
     assert await bench.pictures.run_once() == 0
     assert bench.asked == [("main", T0)]
     assert bench.files() == [f"gate/2027-01-15/{event.id}.jpg"]
-    assert await bench.pictures.of(bench.one(event)) == b"jpeg of %d, 960" % T0
+    assert await bench.pictures.of(bench.one(event)) == b"\xff\xd8jpeg of %d, 960\xff\xd9" % T0
     bench.held.holes.append((T0 - S, T0 + S))
     assert await bench.pictures.of(bench.one(event)) is None
+
+
+@pytest.mark.parametrize("left", [None, b"", b"\0" * 4096, b"\xff\xd8jpeg of"])
+async def test_what_a_power_cut_took_or_tore_is_made_again(bench: Bench, left: bytes | None):
+    """The row is flushed, the file is not: after a cut it may be absent, empty, or end anywhere."""
+    event = seen(bench)
+    await bench.pictures.run_once()
+    (file,) = (bench.folder / name for name in bench.files())
+    if left is None:
+        file.unlink()
+    else:
+        file.write_bytes(left)
+    assert await bench.pictures.of(bench.one(event)) is None
+    assert bench.one(event).pictured_us is None
+    assert await bench.pictures.run_once() == 1
+    assert await bench.pictures.of(bench.one(event)) == b"\xff\xd8jpeg of %d, 960\xff\xd9" % T0
+    file.unlink()
+    bench.held.holes.append((T0 - S, T0 + S))
+    assert await bench.pictures.of(bench.one(event)) is None
+    assert bench.one(event).pictured_us == T0, "its footage is gone: nothing is to be made"
 
 
 async def test_it_goes_with_its_footage_by_age_or_from_the_midst(bench: Bench):
@@ -192,7 +212,7 @@ async def test_mere_motion_that_goes_on_is_pictured_after_a_while_and_at_once_wh
     assert await bench.pictures.of(bench.one(wanted)) is None
     assert await bench.pictures.run_once() == 2
     assert [bench.one(each).pictured_us for each in (motion, wanted, line)] == [None, T0, T0]
-    assert await bench.pictures.of(bench.one(wanted)) == b"jpeg of %d, 960" % T0
+    assert await bench.pictures.of(bench.one(wanted)) == b"\xff\xd8jpeg of %d, 960\xff\xd9" % T0
     bench.held.until_us += 1
     assert await bench.pictures.run_once() == 1
     over = seen(bench, 4)

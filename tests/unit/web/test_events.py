@@ -167,12 +167,12 @@ async def test_a_picture_is_footage(own: Running) -> None:
     await get(own, path=path, status=404)
     file = desk.pictures._path("gate", stored.event.id, stored.event.from_us)
     file.parent.mkdir(parents=True)
-    file.write_bytes(b"\xff\xd8 a picture")
+    file.write_bytes(b"\xff\xd8 a picture\xff\xd9")
     await own.accounts.db.call(desk.store.pictured, stored.event.id, stored.event.best_us)
     own.index.first_us = T0_US - 3_600 * S
     async with own.client("viewer") as client:
         answer = await client.get(f"/api/v1/events{path}")
-        assert (answer.status_code, answer.content) == (200, b"\xff\xd8 a picture")
+        assert (answer.status_code, answer.content) == (200, b"\xff\xd8 a picture\xff\xd9")
         assert answer.headers["X-Longwatch-Start"] == format_us(stored.event.best_us)
         again = await client.get(f"/api/v1/events{path}", headers={"If-None-Match": answer.headers["ETag"]})
         assert (again.status_code, again.content) == (304, b"")
