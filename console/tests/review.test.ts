@@ -190,3 +190,38 @@ test('how late a player shows is learnt from its pictures, and no busy moment of
   late.again()
   assert.equal(late.ms, 0)
 })
+
+test('what the browser took and has no more is forgotten; what it never took whole is not', () => {
+  const frames = new Frames()
+  frames.put(stretch('run/1', 0, 40, 50, 25))
+  frames.put(stretch('run/2', 2_000, 40, 50, 25))
+  frames.put(stretch('run/3', 4_000, 40, 50, 25))
+  frames.take('run/1', () => true)
+  frames.take('run/2', () => true)
+  frames.take('run/3', (ms) => ms !== 5_000)
+  assert.equal(frames.lost(() => true), 0)
+  assert.equal(frames.lost((ms) => ms >= 1_000), 1)
+  assert.deepEqual(frames.all.map((s) => s.key), ['run/2', 'run/3'])
+  assert.equal(frames.lost(() => false), 1)
+  assert.deepEqual(frames.all.map((s) => s.key), ['run/3'])
+  frames.put(stretch('run/3', 4_000, 40, 50, 25))
+  assert.equal(frames.lost(() => false), 0, 'appended anew: not judged before it is taken')
+})
+
+test('a step back leads on where pictures of two cameras are less than a millisecond apart', () => {
+  for (const apart of [0, 0.005, 0.3, 0.9]) {
+    const [one, other] = [new Frames(), new Frames()]
+    one.put(stretch('one', 1_000, 40, 10, 5))
+    other.put(stretch('other', 1_000 + apart, 40, 10, 5))
+    for (const [by, end] of [[-1, 1_000], [1, 1_360 + apart]] as const) {
+      let at: number = by < 0 ? 1_360 + apart : 1_000
+      const seen = [at]
+      for (let to = stepped([one, other], at, by); to !== null; to = stepped([one, other], at, by)) {
+        assert.ok(by < 0 ? to < at : to > at, `from ${at} to ${to}, ${apart} apart`)
+        seen.push((at = to))
+      }
+      assert.ok(Math.abs(at - end) < 0.01, `it ends at ${at}, ${apart} apart`)
+      assert.ok(seen.length >= (apart > 0.01 ? 20 : 10), `${seen.length} steps, ${apart} apart`)
+    }
+  }
+})

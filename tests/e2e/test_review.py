@@ -105,6 +105,22 @@ HELD = """async ([from, to, cameras]) => {
   return Math.min(...JSON.parse(head).items.map((item) => item.pictures.length))
 }"""
 """Of how many moments of a stretch every one of some cameras has a strip picture."""
+BUFFERS = """(() => {
+  window.buffers = []
+  const add = MediaSource.prototype.addSourceBuffer
+  MediaSource.prototype.addSourceBuffer = function (mime) {
+    const made = add.call(this, mime)
+    window.buffers.push([this, made])
+    return made
+  }
+})()"""
+"""Notes what the players are fed by."""
+IDLE = """(async () => {
+  const open = () => window.buffers.filter(([source]) => source.readyState === 'open').map(([, buffer]) => buffer)
+  while (open().some((buffer) => buffer.updating)) await new Promise((done) => setTimeout(done, 10))
+  return open()
+})()"""
+"""Those of them that are open, once none of them is being fed."""
 GAP_S = 12
 BEFORE_A_GAP_S = 90
 """That much of every camera is without a gap, whichever test comes first."""
@@ -678,3 +694,32 @@ def _sample(page: Page, spreads: list[float], count: int) -> bool:
     if len(found) == count and took < FRAME_MS:
         spreads.append(max(found) - min(found) - max(0.0, took - ONE_INSTANT_MS))
     return True
+
+
+def test_what_the_browser_threw_away_or_broke_is_fetched_again(
+    seen: Watched, towers: tuple[RunningPost, float]
+) -> None:
+    """A browser makes room in a player by throwing footage away, and tells nobody; and a player that has failed shows nothing more."""
+    page = seen.page
+    page.add_init_script(BUFFERS)
+    page.reload()
+    recorded_for(towers, page, 40)
+    two = ("tower-1", "tower-2")
+
+    def comes_to(wall_s: float) -> None:
+        review(page, wall_s, two)
+        until(
+            lambda: (found := told(page, 2)) and all(abs(code - wall_s * 1000) < 60 for code in found.values()),
+            "pictures of that moment", page,
+        )  # fmt: skip
+
+    review(page, towers[1] + 25, two)
+    until(lambda: told(page, 2), "pictures", page)
+    pause(page)
+    comes_to(towers[1] + 24)
+    page.evaluate(f"({IDLE}).then((all) => all.forEach((each) => each.remove(0, Infinity)))")
+    comes_to(towers[1] + 22)
+    players = int(page.evaluate("() => window.buffers.length"))
+    page.evaluate(f"({IDLE}).then((all) => all.forEach((each) => each.appendBuffer(new Uint8Array(4096).fill(255))))")
+    page.wait_for_function("(before) => window.buffers.length >= before + 2", arg=players)  # each begun afresh
+    comes_to(towers[1] + 20)

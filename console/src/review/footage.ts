@@ -2,7 +2,8 @@
  * The footage of one camera as a MediaSource that is fed around the clock: the playlist says which parts there are and
  * at what wall time, each part is appended where the wall puts it, so that media time is wall time less a constant.
  *
- * Owner of the state: this object. What it fetches is bounded (one part at a time, AHEAD and BEHIND of the clock).
+ * Owner of the state: this object. What it fetches is bounded (one part at a time, AHEAD and BEHIND of the clock; less of both once the browser
+ * threw something away for want of room). A player in error is begun afresh.
  */
 
 import { Problem, request, stamp } from '../api/client'
@@ -18,6 +19,10 @@ const BEHIND_MS = 12_000
 const EVICT_MS = 60_000
 const RELIST_MS = 1_500
 const JITTER_S = 0.004
+/** Rounding must not tell a picture from the one before it. */
+const WITHIN_S = 0.001
+/** A browser that has no room for all of it holds this share of it at least. */
+const LEAST_ROOM = 1 / 8
 
 /** Safari on a phone has the managed kind only, and only for players that stay on it. */
 const Media: typeof MediaSource | undefined =
@@ -53,6 +58,8 @@ export class Footage {
   private initUri = ''
   private offset: { uri: string; run: string; s: number } | null = null
   private retryAt = 0
+  /** The share of AHEAD and BEHIND for which the browser has room. */
+  private room = 1
   /** This browser does not play what was stored: the post makes H.264 of it, as far as it has transcodes to spare. */
   recoded = false
 
@@ -88,9 +95,15 @@ export class Footage {
    */
   feed(wallMs: number, aheadMs: number, accountedMs: number, backwards: boolean, recorded: (fromMs: number, toMs: number) => boolean): void {
     if (this.closed || this.busy || this.problem === 'unplayable' || performance.now() < this.retryAt) return
+    if (this.source && this.video.error) {
+      this.failed(new Error(this.video.error.message))
+      return
+    }
+    this.check()
     if (this.baseMs === 0 || wallMs < this.baseMs || this.mediaS(wallMs) > REACH_S - 86_400) this.begin(wallMs)
-    const from = wallMs - (backwards ? aheadMs : BEHIND_MS)
-    const to = Math.min(wallMs + (backwards ? BEHIND_MS : aheadMs), accountedMs)
+    const [before, after] = backwards ? [aheadMs, BEHIND_MS] : [BEHIND_MS, aheadMs]
+    const from = wallMs - before * this.room
+    const to = Math.min(wallMs + after * this.room, accountedMs)
     const work = this.next(wallMs, from, to, accountedMs, backwards, recorded)
     if (!work) return
     this.busy = true
@@ -111,6 +124,22 @@ export class Footage {
   /** There may be more to play than was listed. */
   relist(): void {
     this.listed.clear()
+  }
+
+  /** What the browser has thrown away is fetched again where it is needed. */
+  private check(): void {
+    const { source } = this
+    if (!source || source.media.readyState === 'closed' || source.buffer.updating) return
+    if (this.frames.lost(this.holds(source))) this.room = Math.max(LEAST_ROOM, this.room / 2)
+  }
+
+  private holds(source: Source): (ms: number) => boolean {
+    const { buffered } = source.buffer
+    const ranges = Array.from({ length: buffered.length }, (_, n) => [buffered.start(n), buffered.end(n)] as const)
+    return (ms) => {
+      const s = this.mediaS(ms) + WITHIN_S
+      return ranges.some(([from, to]) => from <= s && s < to)
+    }
   }
 
   private begin(wallMs: number): void {
@@ -211,7 +240,8 @@ export class Footage {
     await this.put(source, bytes)
     const ms = Float64Array.from(found, (frame) => this.wallMs(offsetS + frame.pts / init.info.timescale))
     this.frames.put({ key: part.key, fromMs: part.fromMs, toMs: Math.max(part.toMs, (ms.at(-1) ?? 0) + 1), ms, sync: Uint8Array.from(found, (f) => Number(f.sync)) })
-    await this.evict(source, atMs)
+    this.frames.take(part.key, this.holds(source))
+    await this.evict(source, atMs, EVICT_MS * this.room)
     this.problem = null
   }
 
@@ -253,7 +283,10 @@ export class Footage {
     const media = new Media()
     this.video.disableRemotePlayback = true
     this.url = URL.createObjectURL(media)
-    const opened = new Promise((done) => media.addEventListener('sourceopen', done, { once: true }))
+    const opened = new Promise<void>((done, fail) => {
+      media.addEventListener('sourceopen', () => done(), { once: true })
+      this.video.addEventListener('error', () => fail(new Error(this.video.error?.message || 'the browser cannot play it')), { once: true })
+    })
     this.video.src = this.url
     await opened
     media.duration = REACH_S
@@ -281,7 +314,8 @@ export class Footage {
       await idle(source.buffer)
       const from = Math.max(0, this.mediaS(gone.fromMs))
       if (this.frames.all.some((s) => s.fromMs < gone.toMs && s.toMs > gone.fromMs)) continue
-      source.buffer.remove(from, this.mediaS(gone.toMs))
+      // Up to its last picture: what goes a little further takes a whole group of pictures of the next.
+      source.buffer.remove(from, this.mediaS(gone.ms.at(-1) ?? gone.toMs) + WITHIN_S)
     }
     await idle(source.buffer)
   }
@@ -291,8 +325,8 @@ export class Footage {
     this.retryAt = performance.now() + 1_000
     this.problem = 'failed'
     this.detail = error instanceof Problem ? error.message : error instanceof Error ? error.message : String(error)
-    // A source in error takes nothing more: begin with a fresh one.
-    if (this.source && (this.video.error || this.source.media.readyState !== 'open')) this.drop()
+    // A source in error takes nothing more, nor does one that never opened: begin with a fresh one.
+    if (this.opening || (this.source && (this.video.error || this.source.media.readyState !== 'open'))) this.drop()
   }
 }
 

@@ -8,6 +8,8 @@ export interface Stretch {
   ms: Float64Array
   /** 1 where it stands alone. */
   sync: Uint8Array
+  /** The browser took all of it. */
+  taken?: boolean
 }
 
 /** Two stretches that lie no further apart are one: where a run's clock is learnt better, the next picture may stand a little later. */
@@ -48,6 +50,18 @@ export class Frames {
 
   clear(): void {
     this.stretches = []
+  }
+
+  /** Notes of a stretch that the browser took all of it; has: whether it has the picture of a moment. */
+  take(key: string, has: (ms: number) => boolean): void {
+    for (const s of this.stretches) if (s.key === key) s.taken = whole(s, has)
+  }
+
+  /** Forgets what the browser took once and has no more: it throws away what it needs the room of, and tells nobody. How many stretches that were. */
+  lost(has: (ms: number) => boolean): number {
+    const before = this.stretches.length
+    this.stretches = this.stretches.filter((s) => !s.taken || whole(s, has))
+    return before - this.stretches.length
   }
 
   has(ms: number): boolean {
@@ -98,6 +112,11 @@ export class Frames {
   }
 }
 
+/** A browser throws away whole groups of pictures: each is there where its key frame is. */
+function whole(s: Stretch, has: (ms: number) => boolean): boolean {
+  return s.ms.every((ms, n) => !s.sync[n] || has(ms))
+}
+
 /** Index of the first value that is more than x. */
 function above(values: Float64Array, x: number): number {
   let low = 0
@@ -110,14 +129,18 @@ function above(values: Float64Array, x: number): number {
   return low
 }
 
+/** A moment of today is told apart from another to a quarter of a microsecond; what is nearer than this is one. */
+const ONE_MS = 0.01
+
 /**
- * The moment one frame on (or back) over all cameras: the nearest at which any of them shows another picture. Between two
- * pictures the one that is shown is not a step: back from there is the picture before it. null: none is at hand.
+ * The moment one frame on (or back) over all cameras: the nearest at which any of them shows another picture, however little apart
+ * theirs are. Between two pictures the one that is shown is not a step: back from there is the picture before it. null: none is at hand.
  */
 export function stepped(cameras: readonly Frames[], ms: number, by: 1 | -1): number | null {
-  const from = by > 0 ? ms + 0.5 : most(cameras.map((frames) => frames.at(ms + 0.5))) ?? ms
-  const found = cameras.map((frames) => (by > 0 ? frames.next(from) : frames.before(from)))
-  return by > 0 ? least(found) : most(found)
+  if (by > 0) return least(cameras.map((frames) => frames.next(ms + ONE_MS)))
+  const shown = most(cameras.map((frames) => frames.at(ms + ONE_MS))) ?? ms
+  // Never from what lies after the moment: the way back would lead to the moment itself.
+  return most(cameras.map((frames) => frames.before(Math.min(shown, ms))))
 }
 
 function most(values: readonly (number | null)[]): number | null {

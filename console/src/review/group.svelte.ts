@@ -35,6 +35,8 @@ const AHEAD_MS = 1_500
 /** Somebody who went back into a gap goes on so long before it. */
 const BEFORE_GAP_MS = 2_000
 const SLOW_MS = 2_500
+/** Of an HTMLMediaElement: it has the picture of where it stands. */
+const HAVE_CURRENT_DATA = 2
 /** Frames of the page between two looks at what is missing. */
 const FEED_EVERY_MS = 120
 
@@ -45,6 +47,8 @@ export class Member {
   private soughtMs: number | null = null
   private lateSince: number | null = null
   private tired = false
+  /** Its player has decoded something: until then it is black, whatever is at hand. */
+  private painted = false
   private itemsAt = 0
   private arrivals = timelines.arrivals
   private readonly late = new Lateness()
@@ -100,7 +104,7 @@ export class Member {
       this.video.pause()
       this.step(this.footage.frames.at(wallMs), nowMs)
     }
-    this.put(showing, item)
+    this.put(showing, item, own)
     if (own !== 'play') return false
     return showing === 'loading' || (showing === 'picture' && !moves && !this.ready(wallMs))
   }
@@ -186,7 +190,13 @@ export class Member {
     this.video.currentTime = this.footage.mediaS(wallMs + 1)
   }
 
-  private put(showing: Showing, item: Item | null): void {
+  private put(now: Showing, item: Item | null, pace: Pace): void {
+    if (!this.footage.open) {
+      // It begins afresh, or has not begun: what was sought in the player before says nothing of the next.
+      this.painted = false
+      this.soughtMs = null
+    } else if (this.video.readyState >= HAVE_CURRENT_DATA) this.painted = true
+    const showing = now === 'picture' && !this.painted && pace !== 'stills' ? 'loading' : now
     const pictureMs = showing === 'picture' && this.footage.open ? this.footage.wallMs(this.video.currentTime) : null
     const before = this.state
     if (before.showing !== showing || before.item !== item || Math.abs((before.pictureMs ?? 0) - (pictureMs ?? 0)) > 200) {
