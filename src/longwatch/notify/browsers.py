@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from longwatch.base.errors import UsageError
 from longwatch.base.messages import LANGUAGES
@@ -69,8 +70,19 @@ def check_keys(p256dh: str, auth: str) -> None:
         shared = base64.urlsafe_b64decode(auth + "=" * (-len(auth) % 4))
     except (binascii.Error, ValueError):
         point = shared = b""
-    if len(point) != _POINT_BYTES or point[0] != 4 or len(shared) != _AUTH_BYTES:
+    if not _on_the_curve(point) or len(shared) != _AUTH_BYTES:
         raise UsageError("these are not the keys of a browser", remedy="send what PushSubscription.toJSON() says")
+
+
+def _on_the_curve(point: bytes) -> bool:
+    """Nothing can be encrypted for another, and each message to it would be tried for a week."""
+    if len(point) != _POINT_BYTES or point[0] != 4:
+        return False
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError:
+        return False
+    return True
 
 
 class Browsers:

@@ -189,6 +189,7 @@ async def test_the_server_sends_nowhere_but_to_known_push_services(site: Running
         assert answer.status_code == 422, endpoint
     for wrong in (
         {"p256dh": "AAAA", "auth": browser.auth},
+        {"p256dh": "B" + "A" * 86, "auth": browser.auth},  # 4, and 0 twice: no point of the curve
         {"p256dh": browser.p256dh, "auth": "é"},
         {"p256dh": browser.p256dh},
     ):
