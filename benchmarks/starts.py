@@ -28,7 +28,7 @@ from benchmarks.processes import children
 _CHILDREN = {
     "longwatch.node.watch.watcher": "looking, begins",
     "longwatch.node.watch.look_child": "looking, at pictures",
-    "longwatch.playback.still_child": "a still, strips",
+    "longwatch.pictures.still_child": "a still, strips",
     "longwatch.node.children.probe": "trying a camera",
     "longwatch.node.children.export": "an export",
     "longwatch.node.children.masking": "painting over",

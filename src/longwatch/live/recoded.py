@@ -16,7 +16,7 @@ from longwatch.base.tasks import Tasks
 from longwatch.formats.media import Kind, Sample, TrackFormat
 from longwatch.live.feed import Feed
 from longwatch.model.sessions import StreamKey
-from longwatch.pictures import Recoding, job_frame
+from longwatch.pictures.recoding import Recoding, job_frame
 from longwatch.wire.media import decode_format, decode_sample, encode_format, encode_sample
 
 MAX_HEIGHT = 720

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from longwatch.base.clock import Clock
 from longwatch.base.errors import LongwatchError
+
+if TYPE_CHECKING:
+    from longwatch.base.clock import Clock  # which imports asyncio: no child of this room needs it
 
 
 class SlotsFullError(LongwatchError):

@@ -2,7 +2,7 @@
 
 Comes in: a `model.stores.SegmentSource` (a post's archive, or a hub's store), a request, and how far all is accounted for.
 Promises: the same request gives the same bytes; nothing behind what is acknowledged is read; media is never held whole;
-only `still_child` and `lapse_child`, processes of their own with limits, decode. Calls block, but for `Stills`: run them off the event loop.
+only `pictures.still_child` and `lapse_child`, processes of their own with limits, decode. Calls block, but for `Stills`: run them off the event loop.
 Rooms: `tables` reads sample tables, `selection` chooses samples, `compose` lays them out, `video_file` and `hls_view` serve.
 """
 

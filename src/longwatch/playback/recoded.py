@@ -22,7 +22,8 @@ from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.areas import Area
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentSource
-from longwatch.pictures import Recoding, Slot, Slots, fitted, job_frame
+from longwatch.pictures import Slot, Slots, fitted
+from longwatch.pictures.recoding import Recoding, job_frame
 from longwatch.playback.hls_view import init_tracks, part_tables
 from longwatch.playback.selection import NoVideoError
 from longwatch.playback.tables import SegmentTable, TableCache, TrackTable

@@ -17,8 +17,8 @@ from longwatch.formats.media import Codec, TrackFormat
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentRow, SegmentSource
 from longwatch.pictures import SlotsFullError, plain_environment
+from longwatch.pictures.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
 from longwatch.playback.selection import NoVideoError
-from longwatch.playback.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
 from longwatch.playback.tables import SegmentTable, TableCache, TrackTable, read_stretch
 
 _DECODERS = {Codec.H264: ("h264", b"avcC"), Codec.H265: ("hevc", b"hvcC"), Codec.MJPEG: ("mjpeg", b"")}
@@ -193,7 +193,7 @@ class Stills:
             self._idle.cancel()
         if self._child is None or self._child.returncode is not None:
             self._child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "longwatch.playback.still_child", "--greet", *(["--last"] if self._rough else []),
+                sys.executable, "-m", "longwatch.pictures.still_child", "--greet", *(["--last"] if self._rough else []),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
                 env=plain_environment(),
             )  # fmt: skip

@@ -95,7 +95,7 @@ def test_the_child_can_open_nothing() -> None:
     """No file, no socket, no process: after its limits are set no new descriptor can be made."""
     script = """
 import socket, subprocess
-from longwatch.playback.still_child import limit
+from longwatch.pictures.still_child import limit
 limit()
 for what in (lambda: open("/etc/passwd"), socket.socket, lambda: subprocess.run(["true"])):
     try:

@@ -17,8 +17,8 @@ from typing import BinaryIO
 import av
 from av.video.frame import VideoFrame
 
-from longwatch.pictures import killed_first
-from longwatch.playback.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
+from longwatch.pictures.limits import killed_first
+from longwatch.pictures.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
 
 _MAX_PIXELS = 8192 * 8192
 _MEMORY_BYTES = 2 << 30
