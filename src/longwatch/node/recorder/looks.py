@@ -32,6 +32,7 @@ _LARGER, _DECAY = 1.1, 0.005
 """A picture larger than nearly all lately is told at once. What counts as that rises by a tenth with each, and falls by so much a second: in calm there is one in twenty seconds."""
 _UNUSED_US = 5_000_000
 _BATCH_BYTES = 256 << 10
+"""Of what is given. So much is also kept until it is told, where only sizes are: the memory of what is recorded is counted elsewhere."""
 _MOST_GROUP_BYTES = 12 << 20
 """Of an open group: who looks holds no more either, and a group that never ends is not copied to it."""
 _MOST_BEFORE_BYTES, BEFORE_US = 1 << 20, 2_400_000
@@ -70,10 +71,13 @@ class Look:
         self._whole = False
         self._codec = Codec.H264
         self._generation = 0
-        self._rows: list[tuple[bytes, bytes]] = []
+        self._held: list[Sample] = []  # the last that wait, as they came; with their bytes where `_holds_whole`
+        self._holds_whole = False
+        self._room = 0  # bytes that may be held yet
+        self._rows: list[tuple[bytes, bytes]] = []  # what waited before them
         self._given: list[bytes] = []
-        self._given_bytes = 0
         self._first_us = self._last_us = self._may_us = self._due_us = 0
+        self._plain_us = 0  # up to when what is as usual is only held
         self._wanted = False  # what waits holds a sync sample that somebody is to look at
         self._whole_us = 0  # since when all is given
         self._group_us = 0  # how long the last group was
@@ -100,6 +104,7 @@ class Look:
         """With their bytes from the last sync sample on, and from the one before it where that was a moment ago; or sizes again. again: the open group once more."""
         if on and (again or not self._whole):
             self._flush()
+            self._release()  # what is only held let no time pass
             group = [sample for sample in self.tap.open_group if sample.track == self.tap.video]
             if group and not again:
                 group[:0] = [sample for sample in self._before if sample.track == self.tap.video]
@@ -108,8 +113,10 @@ class Look:
                 group = []
             rows = [row_of(sample, self._codec, whole=True) for sample in group]
             self._broken = not self._push("look_group", rows, [sample.data for sample in group]) or not group
-        if on and not self._whole:
-            self._whole_us = self._last_us
+        if on is not self._whole:
+            self._settle()
+            if on:
+                self._whole_us = self._last_us
         self._whole = on
 
     def _formats(self, generation: int, tracks: tuple[TrackFormat, ...]) -> None:
@@ -126,6 +133,21 @@ class Look:
             self.dropped += 1  # it learns from the count that something is amiss, and asks anew
 
     def _samples(self, generation: int, batch: Sequence[Sample]) -> None:
+        if len(batch) == 1:  # nearly always; what is as usual is only held: it is called where nothing is in a cache
+            sample = batch[0]
+            if sample.track != self.tap.video:
+                return
+            size = len(sample.data)
+            if (
+                self._first_us <= sample.arrival_boot_us < self._plain_us
+                and not sample.sync
+                and size <= self._large
+                and size <= self._room
+            ):
+                self._held.append(sample)
+                self._room -= size
+                return
+        self._settle()
         self._generation = generation
         video, group, began = self.tap.video, self.tap.open_group, False
         for sample in batch:
@@ -135,8 +157,26 @@ class Look:
         if group is not self._group or began:
             before, self._group = self._group, group
             self._before = before if began and before is not group and _size(before) <= _MOST_BEFORE_BYTES else ()
-        elif self._before and batch and batch[-1].arrival_boot_us - self._before[-1].arrival_boot_us > BEFORE_US:
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        """The group before is given for a moment only."""
+        if self._before and self._last_us - self._before[-1].arrival_boot_us > BEFORE_US:
             self._before = ()
+
+    def _settle(self) -> None:
+        """What is held becomes rows."""
+        held = self._held
+        self._plain_us = 0
+        if held:
+            self._rows += [row_of(sample, self._codec, whole=self._holds_whole) for sample in held]
+            if self._holds_whole:
+                self._given += [sample.data for sample in held]
+            else:
+                self._room += _size(held)
+            self._last_us = held[-1].arrival_boot_us
+            held.clear()
 
     def _take(self, sample: Sample) -> None:
         arrival_us = sample.arrival_boot_us
@@ -149,6 +189,7 @@ class Look:
             batch_us = self._batch_us(arrival_us)
             self._first_us, self._due_us = arrival_us, arrival_us + batch_us
             self._may_us = arrival_us + round(_TOGETHER * batch_us)
+            self._room = _BATCH_BYTES
         whole = self._whole
         if sample.sync:
             self._broken = False
@@ -169,11 +210,13 @@ class Look:
         self._rows.append(row)
         if whole:
             self._given.append(sample.data)
-            self._given_bytes += len(sample.data)
+            self._room -= len(sample.data)
         if not sample.sync and self._is_unusual(len(sample.data), arrival_us):
             self._due_us = arrival_us
-        if arrival_us >= self._due_us or self._given_bytes > _BATCH_BYTES:
+        if arrival_us >= self._due_us or self._room < 0:
             self._flush()
+        else:
+            self._plain_us, self._holds_whole = self._due_us, self._whole and not self._broken
 
     def _batch_us(self, now_us: int) -> int:
         """How long the one that begins now may be."""
@@ -198,6 +241,7 @@ class Look:
 
     def batch(self) -> bytes:
         """What waits."""
+        self._settle()
         return encode_rows("look_batch", self.key, self._generation, self._rows, self._given, self.dropped)
 
     def lost(self) -> None:
@@ -207,9 +251,10 @@ class Look:
 
     def gone(self) -> None:
         """It waits no longer."""
-        self._rows, self._given, self._given_bytes, self._wanted = [], [], 0, False
+        self._rows, self._given, self._wanted = [], [], False
 
     def _flush(self) -> None:
+        self._settle()
         if self._rows:
             self._round.tell(self, self._last_us)
 

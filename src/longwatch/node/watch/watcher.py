@@ -41,15 +41,15 @@ from longwatch.wire.media import decode_format, encode_format
 MOST_WAITING_BYTES = 64 << 20
 """Of samples, over all cameras."""
 STATE_US, CALM_STATE_US = 2_000_000, 4_000_000
-"""While something goes on, or did a moment ago; and while nothing does."""
+"""While something is seen, or was a moment ago; and while nothing is."""
 _CALM_AFTER_US = 15_000_000
 SAVE_US, LEARNT_US = 60_000_000, 150_000_000
 """What moved is asked for each minute; what was learnt is fifteen times as much, and of use where something ends."""
-_TICK_S, _CALM_TICK_S = 0.5, 1.0
+_TICK_S, _OPEN_TICK_S, _CALM_TICK_S = 0.5, 1.0, 2.0
+"""While a child works, or is not there; while a gate is open; and while nothing is done."""
 _ASK_AGAIN_US, _SURE_US = 10_000_000, 60_000_000
 """The recorder is asked anew: of a stream of which nothing is heard, and of any."""
 _HEARD_US = 5_000_000
-_TICK_AFTER_US = 2_000_000
 _MOST_UNREAD_BYTES = 4 << 20
 _MOST_JOB_US = 20_000_000
 _MOST_OF_A_JOB = 10_000
@@ -76,7 +76,7 @@ class Watcher:
         self._jobs = 0
         self._later: asyncio.TimerHandle | None = None
         self._told_us = 0
-        self._stir_us = 0  # when something went on last
+        self._seen_us = clock.boottime_us()  # when something was last seen, or not looked at as closely as it should be
         self._unsaid = 0
 
     async def run(self, pipe: asyncio.StreamReader) -> None:
@@ -326,6 +326,8 @@ class Watcher:
         said = not sightings or self._say(
             encode({"type": "sightings", "camera": camera.camera, "items": sightings}), must=True
         )
+        if sightings:
+            self._seen_us = self._clock.boottime_us()
         camera.why = str(told.get("why", ""))[:200]
         self._scheduler.spent(camera.camera, cpu_us)
         asked, passed = self._model.used(camera.camera, camera.granted, told, self._clock.boottime_us())
@@ -371,12 +373,11 @@ class Watcher:
 
     async def _ticks(self) -> None:
         while True:
-            now_us = self._clock.boottime_us()
             # a child that hangs is found in time: with its job the steps are short from the next on
-            await self._clock.sleep(_TICK_S if now_us - self._stir_us < _TICK_AFTER_US else _CALM_TICK_S)
+            await self._clock.sleep(self._tick_s)
             now_us = self._clock.boottime_us()
-            if self._stirs:
-                self._stir_us = now_us
+            if self._lags:
+                self._seen_us = now_us
             for slot in self._slots:
                 slot.check()
             if self._model.over(now_us):
@@ -390,16 +391,22 @@ class Watcher:
                 if camera.unsaved and now_us - camera.saved_us > SAVE_US:
                     self._save(camera, now_us)
             self._turn()
-            each_us = STATE_US if now_us - self._stir_us < _CALM_AFTER_US else CALM_STATE_US
+            each_us = STATE_US if now_us - self._seen_us < _CALM_AFTER_US else CALM_STATE_US
             if now_us - self._told_us >= each_us - 100_000:
                 self._told_us = now_us
                 self._say(encode(self._state(now_us)))
 
     @property
-    def _stirs(self) -> bool:
-        """Whether a child works, or is not there, or a gate is open."""
-        return any(not slot.is_idle for slot in self._slots) or any(
-            camera.watch.gate.is_open or camera.watch.level for camera in self._cameras.values()
+    def _tick_s(self) -> float:
+        if any(not slot.is_idle for slot in self._slots):
+            return _TICK_S
+        return _OPEN_TICK_S if any(camera.watch.gate.is_open for camera in self._cameras.values()) else _CALM_TICK_S
+
+    @property
+    def _lags(self) -> bool:
+        """Whether a child is not there, or a camera is looked at less closely than its gate would have it."""
+        return any(slot.running is None for slot in self._slots) or any(
+            camera.watch.level for camera in self._cameras.values()
         )
 
     def _save(self, camera: Watching, now_us: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -303,3 +304,40 @@ async def test_the_group_before_is_given_where_sizes_are_told_two_seconds_late(c
     await case.ask(whole=True)
     group = next(frame for frame in case.peer.frames if frame.type == "look_group")
     assert [row.dts for row in decode_rows(group)[0]] == list(range(100, 170)), "and 2.8 s ago"
+
+
+async def test_pictures_that_come_alone_are_told_as_those_that_come_with_sound(case: Case):
+    other = Case()
+    for each in (case, other):
+        each.begin()
+        await each.ask(key_us=2_000_000, whole=False)
+    for number in range(400):
+        whole = {60: True, 110: False, 115: True, 116: False}.get(number)
+        if whole is not None:  # asked in the midst of a batch
+            for each in (case, other):
+                await each.ask(whole=whole)
+        sync, at_us = number % 50 == 0, 1_000_000 + number * EACH_US
+        data = bytes([number % 251]) * (90 if number in {130, 131, 300} else 50)
+        picture, sound = Sample(1, number, 0, sync, data, at_us), Sample(0, 0, 0, True, b"sound", at_us)
+        case.tap.samples([picture], len(data), 0 if sync else -1)
+        case.tap.samples([sound], 5, -1)
+        other.tap.samples([sound, picture], len(data) + 5, 1 if sync else -1)
+    told = [[(frame.header, frame.body) for frame in each.peer.frames] for each in (case, other)]
+    assert told[0] == told[1]
+    assert [row.dts for row in case.peer.rows() if row.given and not row.sync][:1] == [60], "some of them with bytes"
+
+
+async def test_of_large_pictures_no_more_are_kept_until_they_are_told_than_were_agreed(case: Case):
+    case.tap = LiveTap(Budget(0))  # what is recorded has no room to keep them either
+    case.begin()
+    await case.ask(key_us=60_000_000, whole=False)
+    samples = [Sample(1, n, 0, n % 100 == 0, bytes(30_000), 1_000_000 + n * EACH_US) for n in range(250)]
+    known = max(sys.getrefcount(each) for each in samples)
+    most = 0
+    for sample in samples:
+        case.tap.samples([sample], 30_000, 0 if sample.sync else -1)
+        most = max(most, sum(sys.getrefcount(each) > known for each in samples))
+    assert 2 <= most <= 9, "a quarter of a megabyte, and the one at hand"
+    rows = case.peer.rows()
+    assert [row.dts for row in rows] == list(range(len(rows))), "and all are told"
+    assert len(rows) >= 200
