@@ -5,7 +5,8 @@ differs is *dead*. Where a camera's pictures usually have few dead blocks and no
 burnt out or black), nothing is said: that needs evidence.
 
 An encoder needs some groups of pictures to refine what stands still, ten seconds and more at a low rate; until then pictures of a frozen camera differ, though by much less than its noise made them differ before. So sync samples,
-which each say all anew, are compared with each other as well: where nearly all blocks differ by less than half of what is the least usual, and usual in the same light, two times in a row, the noise is gone and the picture is frozen.
+which each say all anew, are compared with each other as well: where most blocks differ by a quarter less than is the least usual, and usual in the same light, two times in a row, the noise is gone and the picture is frozen:
+of a live camera it hardly strays from one pair of them to the next.
 Other pictures are left out of that: an encoder that has little to say of a group does not say it, and they are alike in a live camera too.
 
 A thermal camera holds its picture for a second or two while it calibrates; that is shorter than SPAN_S.
@@ -32,23 +33,23 @@ FROZEN, LIVE = 0.5, 0.3
 """Parts of the blocks that are dead: so many are frozen, fewer than so many are not."""
 MOST_USUAL = 0.25
 LEAST_LIT = 0.35
-MOVING, MOST_MOVING = 4.0, 0.05
-"""A block that differs by more levels; with more such blocks than a clock in the corner has, something moves: that is not frozen, and such a camera has no noise to go by."""
+MOVING, OVER_NOISE, MOST_MOVING = 4.0, 1.5, 0.05
+"""A block that differs by more levels, and by more than noise does; with more such blocks than a clock in the corner has, something moves: that is not frozen, and such a camera has no noise to go by."""
 FIRST_RISE, RISE, FALL = 0.6, 0.05, 0.001
 """How fast the usual part of dead blocks is learnt, by comparison: it is rather the most than the mean of the last hours."""
 LEAST_COMPARED = 4
-COLLAPSED, MOSTLY = 0.5, 0.75
-"""Of the noise by which sync samples differed lately, in so large a part of the blocks. What a whole block differs by is light, and left out."""
-LEAST_KNOWN, KEPT_NOISE, STEADY, LEAST_NOISE = 4, 12, 1.4, 0.6
-"""So many of the last comparisons must have found the same noise, give or take so much, and none of the last twelve less than so many grey levels; what is gone is gone from the least of them, in whatever light: what falls since
-somebody walked there, or since a lamp swayed, is no noise that is gone.
+COLLAPSED, NEARLY, MOSTLY = 0.74, 0.81, 0.75
+"""Of the noise by which sync samples differed lately, two times in a row, one of them a little less of a collapse; in so large a part of the blocks. What a whole block differs by is light, and left out."""
+LEAST_KNOWN, KEPT_NOISE, STEADY, LEAST_NOISE = 6, 20, 1.3, 0.6
+"""So many of the last comparisons in which nothing moved must have found the same noise, give or take so much, and none of the last twenty less than so many grey levels; what is gone is gone from the least of them, in
+whatever light: what falls since somebody walked there, or since a lamp swayed, is no noise that is gone.
 """
 OTHER_LIGHT = 10.0
 """Levels by which half of the blocks differ in another light: a lamp, infra-red. Its noise is another, and that of before says nothing of it: a frozen picture has the light of the last live one."""
-COLLAPSES, AGAIN_S, NEARLY = 2, 1.0, 0.6
-"""So often in a row it must be so, and so far apart; one of them may be a little less of a collapse."""
-COLLAPSED_TOLD, UNSTEADY_TOLD, LESS_S = 0.75, 0.6, 12.0
-"""Where the sizes of the stream became far smaller at most so long ago, less of it must be gone, and once is enough, also where it was not steady before: they are another witness."""
+COLLAPSES, AGAIN_S = 2, 1.0
+"""So often in a row it must be so, and so far apart."""
+UNSTEADY, LESS_S = 0.6, 12.0
+"""Where the sizes of the stream became far smaller at most so long ago, once is enough, and so much less where it was not steady before: they are another witness."""
 REFINED_S = 20.0
 """After so long nothing is left to refine: what still differs is live, and its noise less than it was."""
 KEPT_KEYS = 4
@@ -115,12 +116,14 @@ class Sameness:
         """Of two sync samples: whether the noise is gone from between them."""
         if not made.tells:
             return
-        if _is_other(made.light, planes.shrunk(made.before, *BLOCKS)):
+        if made.moving or _is_other(made.light, planes.shrunk(made.before, *BLOCKS)):
             self._collapses = 0
             return
         differ = made.noise
         least = min((noise for noise, _ in self._noise), default=0.0)
-        if not self._is_gone(made, differ, least, now_us):
+        left = differ / least if least >= LEAST_NOISE else 1.0
+        gone, surely = self._bounds(made, now_us) if left < NEARLY else (0.0, 0.0)
+        if left >= gone:
             self._collapses = 0
             self._noise = [*self._noise[-(KEPT_NOISE - 1) :], (differ, made.light)]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
@@ -128,26 +131,23 @@ class Sameness:
                 self._since_us, self._surely = now_us, False
             self._collapses += 1
             self._collapsed_us = now_us
-            self._surely = self._surely or differ < COLLAPSED * least
-            twice = self._collapses >= COLLAPSES and self._surely
-            if (self._is_told(now_us) or twice) and self._usual < MOST_USUAL:
+            self._surely = self._surely or left < surely
+            witnessed = self._collapses >= COLLAPSES or self._is_told(now_us)
+            if self._surely and witnessed and self._usual < MOST_USUAL:
                 self.frozen = True
 
     def _is_told(self, now_us: int) -> bool:
         """Whether sizes were far smaller than usual lately."""
         return 0 <= now_us - self._less_us < LESS_S * 1e6
 
-    def _is_gone(self, made: _Apart, differ: float, least: float, now_us: int) -> bool:
-        """Whether so little noise is between two sync samples that it is that of one picture."""
-        if least < LEAST_NOISE or differ >= COLLAPSED_TOLD * least or made.moving:
-            return False  # so it is of nearly every live picture: the light of a dozen others is not asked for then
+    def _bounds(self, made: _Apart, now_us: int) -> tuple[float, float]:
+        """Of what is left of the noise: below which part it is gone, and below which surely. 0: nothing is known of this light, or noise comes and goes in it."""
         lately = [noise for noise, light in self._noise if not _is_other(made.light, light)][-LEAST_KNOWN:]
         if len(lately) < LEAST_KNOWN:
-            return False
-        steady = max(lately) <= STEADY * min(lately)
-        if self._is_told(now_us):
-            return differ < (COLLAPSED_TOLD if steady else UNSTEADY_TOLD) * least
-        return steady and differ < NEARLY * least
+            return 0.0, 0.0
+        if max(lately) <= STEADY * min(lately):
+            return NEARLY, COLLAPSED
+        return (UNSTEADY, UNSTEADY) if self._is_told(now_us) else (0.0, 0.0)
 
     def _compare(self, made: _Apart, now_us: int, *, within: bool) -> None:
         """within: no sync sample is between the two, nor did sizes become far smaller. An encoder that has little to say of a clean picture repeats itself until the next one: that is no evidence, and says nothing of what is usual."""
@@ -220,7 +220,12 @@ class _Apart:
 
     @property
     def moving(self) -> bool:
-        return int(np.count_nonzero(self.apart > MOVING)) > MOST_MOVING * self.apart.size
+        most = MOST_MOVING * self.apart.size
+        if np.count_nonzero(self.apart > MOVING) <= most:
+            return False
+        if not self.tells:
+            return True
+        return int(np.count_nonzero(self.apart > max(MOVING, OVER_NOISE * self.noise))) > most
 
     @property
     def noise(self) -> float:
