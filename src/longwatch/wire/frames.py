@@ -17,6 +17,9 @@ VERSION = (1, 0)
 MAX_HEADER_BYTES = 4 << 20
 MAX_BODY_BYTES = 64 << 20
 _LENGTHS = struct.Struct(">II")
+_said = json.JSONEncoder(separators=(",", ":")).encode
+_heard = json.JSONDecoder().decode
+"""Made once: `json.dumps` with separators makes an encoder for each frame, and `json.loads` guesses in which encoding bytes are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Frame:
 
 def encode(header: dict[str, Any], body: bytes = b"") -> bytes:
     """The bytes of one frame."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _said(header).encode()
     return _LENGTHS.pack(len(text), len(body)) + text + body
 
 
@@ -78,7 +81,7 @@ class Decoder:
             if size < end:
                 break
             try:
-                header = json.loads(source[at + 8 : body_at])
+                header = _heard(str(source[at + 8 : body_at], "utf-8"))
             except (ValueError, RecursionError) as error:
                 raise LongwatchError("a frame on the socket is not JSON", why=str(error)) from error
             if not isinstance(header, dict) or not isinstance(header.get("type"), str):
