@@ -110,6 +110,8 @@ async def test_pages_are_whole_and_do_not_overlap(site: Running) -> None:
         cursor = {"cursor": page["next"]}
     assert found == [item["id"] for item in (await get(site))["items"]]
     await get(site, cursor="bm9uZQ", status=422)
+    too_large = "OTk5OTk5OTk5OTk5OTk5OTk5OXx4"  # 9999999999999999999|x: more than a column holds
+    await get(site, cursor=too_large, status=422)
 
 
 async def test_wrong_questions_are_told_so(site: Running) -> None:

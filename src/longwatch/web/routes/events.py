@@ -317,7 +317,7 @@ def _plain(event: Event, held: str | None) -> dict[str, Any]:
 
 def _before(cursor: str) -> tuple[int, str]:
     parts = read_cursor(cursor)
-    if len(parts) != 2 or not parts[0].isdecimal() or len(parts[0]) > 19:
+    if len(parts) != 2 or not parts[0].isdecimal() or len(parts[0]) > 18:
         raise UsageError("the cursor is none of ours", remedy="use `next` of the answer before, unchanged")
     return int(parts[0]), parts[1]
 
