@@ -18,8 +18,6 @@ from longwatch.detection.tracking import Track
 COLUMNS, ROWS = 16, 9
 OVER = 1.3
 """Times the size of what came to nothing: what is larger is worth a look."""
-FAR_OVER = 3.0
-"""The same for what two key frames, seconds apart, are to be enough for."""
 LIKE = 0.6
 """Likeness of the ground's texture before and after: above it is a branch, or light, and will never be confirmed; it makes nobody curious, and teaches nothing."""
 SURE_HITS = 3
@@ -92,14 +90,14 @@ class Curiosity:
                 self._in_vain(track, shape)
         return curious
 
-    def is_worth(self, track: Track, shape: tuple[int, int], over: float = OVER) -> bool:
+    def is_worth(self, track: Track, shape: tuple[int, int]) -> bool:
         """Whether it is larger than what comes to nothing here."""
         if track.texture > LIKE:
             return False
         grid = self.hiding if _hides(track) else self.here
         usual = float(grid[_parts(track.box, shape, 0)].min())
         often = min(max((self.often - 1) / SURELY, 0.0), 1.0)
-        return track.cells > over * max(usual, min(often * self.everywhere, MOST_EVERYWHERE))
+        return track.cells > OVER * max(usual, min(often * self.everywhere, MOST_EVERYWHERE))
 
     def _in_vain(self, track: Track, shape: tuple[int, int]) -> None:
         if track.cells > MOST_PART * shape[0] * shape[1]:

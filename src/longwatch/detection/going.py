@@ -119,9 +119,9 @@ def _steady(taken: NDArray[np.float64], x: float, y: float) -> bool:
 
 
 def _at_border(first: NDArray[np.float64], second: NDArray[np.float64], size: int) -> tuple[bool, bool]:
-    """Which of two sides lies at the picture's border at some time; none where mostly both do, since then nothing can be told from them."""
+    """Which of two sides lies at the picture's border at some time; none where both do for half of it, since then nothing can be told from them."""
     near, far = first <= TOUCHING, second >= size - TOUCHING
-    if float(np.mean(near & far)) > 0.5:
+    if float(np.mean(near & far)) >= 0.5:
         return False, False
     return bool(near.any()), bool(far.any())
 

@@ -63,6 +63,8 @@ LINE, DWELL = "motion.line", "motion.dwell"
 UNREST, UNREST_S = 0.2, 1.5
 """Part of the cells that are new, and for how long after it small things are not confirmed: a light that sweeps leaves ghosts."""
 UPSET_S = 1.0
+CHANGING = 0.2
+"""Of what is new, the part that may be another from look to look where it stands."""
 ALL_NEW = 0.75
 """Part of the cells: when more are new, it is the light or the view and nothing that moves."""
 EDGES_S = 5.0
@@ -109,8 +111,9 @@ class Looker:
         self._close_us = -(1 << 62)
         """Since when pictures come some times a second."""
         self._unrest_us = -(1 << 62)
-        self._confirmed: dict[int, int] = {}
-        """Number of a track to when it was first seen confirmed."""
+        self._stands: U8 | None = None
+        self._stands_us = 0
+        """What is new and stands though the background is hardly begun, and since when (`_is_uncovered`)."""
         self._covered: U8 | None = None
         """The cells that were new in the last look, in the boxes of what is confirmed."""
 
@@ -162,10 +165,10 @@ class Looker:
 
     def _before_view(self, now_us: int) -> U8 | None:
         """Where things stand that came on their own feet, unless they are most of what is seen: that may be a hand. None: nowhere."""
-        confirmed = [track for track in self._tracker.tracks if track.confirmed]
-        self._confirmed = {track.number: self._confirmed.get(track.number, now_us) for track in confirmed}
         near = [
-            track for track in confirmed if now_us - track.moved_us < BEFORE_S * 1e6 and not self._is_of_light(track)
+            track
+            for track in self._tracker.tracks
+            if track.confirmed and now_us - track.moved_us < BEFORE_S * 1e6 and not self._is_of_light(track)
         ]
         if not near:
             return None
@@ -183,7 +186,7 @@ class Looker:
         moved_us, since_us = self._blindness.elsewhere_us, self._blindness.blinded_us
         if moved_us and track.first_us >= moved_us:
             return True
-        late = self._confirmed[track.number] - since_us >= GOES_S * 1e6
+        late = track.confirmed_us - since_us >= GOES_S * 1e6
         return bool(since_us) and track.first_us >= since_us and late
 
     def _stands_before(self) -> U8 | None:
@@ -362,14 +365,15 @@ class Looker:
             )
         if planes.count(new) > ALL_NEW * new.size:
             return self._all_new(picture, background, cells, passed_s)
+        if self._is_uncovered(new, picture.wall_us):
+            return self._begin_anew(picture, background, cells)
         self._upset, self._upset_s = 0, 0.0
         lamps = not self.watched.thermal
         found = [
             blob
             for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
-            if not (blob.is_light or blob.dazzles(new.size) or (lamps and blob.beams(new.size)))
-            and not (blob.is_glow and (night or blob.floods(new.size)))
-            and not (blob.is_wet_glow and night and self._tracker.dense)
+            if not (blob.is_light or (lamps and blob.is_pool(new.size)))
+            and not (night and (blob.is_glow or blob.is_wet_glow(dense=self._tracker.dense)))
         ]
         if self._is_unrest(new, picture.wall_us):
             self._unrest_us = picture.wall_us
@@ -418,7 +422,7 @@ class Looker:
         found = self._lines.look(self._tracker.unknown(), now_us, (self._shape[1], self._shape[0]))
         made = [track for track, evidence in found if evidence >= SURELY]
         for track in made:
-            track.confirmed, track.moved_us = True, now_us
+            track.confirm(now_us)
         self._wonders = self._wonders or len(found) > len(made)
         return made
 
@@ -472,10 +476,23 @@ class Looker:
         self._upset_s += min(passed_s, 5.0)
         if self._upset < 3 and self._upset_s < UPSET_S:
             return []
-        background.begin(cells)
         self._since_us = picture.wall_us + round((ANEW_S - SETTLE_S) * 1e6)
-        self._upset, self._upset_s = 0, 0.0
+        return self._begin_anew(picture, background, cells)
+
+    def _begin_anew(self, picture: Picture, background: Background, cells: F32) -> list[Sighting]:
+        background.begin(cells)
+        self._upset, self._upset_s, self._stands = 0, 0.0, None
         return self._end(self._tracker.drop(), picture.wall_us)
+
+    def _is_uncovered(self, new: U8, now_us: int) -> bool:
+        """Whether much has been new and the same for a second while nothing is said yet: what the background was begun with has gone since, or the light is another."""
+        before, self._stands = self._stands, None
+        if now_us - self._since_us >= SETTLE_S * 1e6 or planes.count(new) <= UNREST * new.size:
+            return False
+        self._stands = new
+        if before is None or np.count_nonzero(before != new) > CHANGING * planes.count(new):
+            self._stands_us = now_us
+        return now_us - self._stands_us >= UPSET_S * 1e6
 
     def _held(self, now_us: int) -> U8 | None:
         kept_us = max([HELD_S * 1e6, *(zone.dwell_us + 30e6 for zone in self.watched.zones)])

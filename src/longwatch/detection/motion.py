@@ -24,18 +24,16 @@ LEAST_CELLS = 5.0
 """At a sensitivity of 0.5, in the middle of the picture; see `least_cells`."""
 SHARP = 0.22
 """Of a blob's contrast: the change of gradient from cell to cell that is an edge."""
-GLOWING, SOFT = 0.97, 0.33
+GLOWING, SOFT, SOFTISH = 0.97, 0.33, 0.4
 BENDS, SOFT_RIM, SOFT_WITHIN, LEAST_GLOW, MOST_GLOW = 1 / 3, 0.45, 0.42, 30, 1000
 """A cell bends if by more than this part of the contrast. A glow that drops or flakes fall before bends in fewer cells of its rim, and of all of it, than these parts: each drop bends so
 much that a mean is the drops' alone. A thing bends nearly all along its rim, and a car in its own light within. Cells: what is smaller is all rim; what is larger no spider makes, nor with flakes beside it.
 """
-FLOODED, HARD_EDGE = 0.15, 0.8
-"""Part of the picture, and changed edge cells per cell of outline: what is larger, ends more softly, is brighter everywhere and nowhere sharp is light by day and at dusk too."""
-DAZZLING = 0.2
-"""Part of it that is burnt out: what is so large, and everywhere brighter, is a lamp's or a headlight's pool, however sharply it ends where the sensor gives up."""
 BEAM, BEAM_SOFT, BEAM_EDGE = 0.03, 0.2, 2.5
 """Part of the picture, and bounds of `sharp` and `edge`: what is larger, everywhere brighter and this soft is the pool of headlights that come in, by day and in a lit street too. Of seen scenes such
 light has less than 1.9 of changed edge cells per cell of outline, and things 3.2 and more."""
+FLOODED, DAZZLING = 0.15, 0.2
+"""Part of the picture, and part of the blob that is burnt out: what is so large, and everywhere brighter, is such a pool however sharply it ends where the sensor gives up."""
 LEAST_EDGE = 0.35
 """Cells with a changed edge, per cell of outline."""
 SAME_TEXTURE = 0.8
@@ -85,24 +83,16 @@ class Blob:
         """Whether it is something out of focus that shines in the camera's own infra-red: a spider on the lens. Everywhere brighter, and nowhere sharp."""
         return self.brighter > GLOWING and self.sharp < SOFT and self.cells > 12
 
-    @property
-    def is_wet_glow(self) -> bool:
-        """The same where drops or flakes fall before it: sharp here and there."""
-        soft = self.rim < SOFT_RIM and self.bends < SOFT_WITHIN
+    def is_wet_glow(self, *, dense: bool) -> bool:
+        """The same where drops or flakes before it, or its own legs, are sharp here and there. dense: so many fall that it may be sharp on average."""
+        soft = self.rim < SOFT_RIM and self.bends < SOFT_WITHIN and (dense or self.sharp < SOFTISH)
         return soft and self.brighter > GLOWING and LEAST_GLOW <= self.cells <= MOST_GLOW
 
-    def dazzles(self, all_cells: int) -> bool:
-        """Whether it fills so much of the picture, is everywhere brighter and burns so much of it out that it is light."""
-        return self.cells > FLOODED * all_cells and self.brighter > GLOWING and self.burnt > DAZZLING
-
-    def beams(self, all_cells: int) -> bool:
-        """Whether it is so large and so soft, and everywhere brighter, that a lamp throws it."""
-        soft = self.sharp < BEAM_SOFT and self.edge < BEAM_EDGE
-        return soft and self.cells > BEAM * all_cells and self.brighter > GLOWING
-
-    def floods(self, all_cells: int) -> bool:
-        """Whether it fills so much of the picture, and ends so softly, that what shines there is light."""
-        return self.cells > FLOODED * all_cells and self.edge < HARD_EDGE
+    def is_pool(self, all_cells: int) -> bool:
+        """Whether it is everywhere brighter and so large that a lamp throws it: soft, or larger still and burnt out."""
+        soft = self.cells > BEAM * all_cells and self.sharp < BEAM_SOFT and self.edge < BEAM_EDGE
+        burnt = self.cells > FLOODED * all_cells and self.burnt > DAZZLING
+        return self.brighter > GLOWING and (soft or burnt)
 
 
 def cleaned(new: U8) -> U8:

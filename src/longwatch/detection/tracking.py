@@ -6,7 +6,6 @@ A track belongs to one camera and one event; its number starts over with the loo
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -44,10 +43,10 @@ SPECK = 30.0
 SMALL_PART = 0.02
 """Of the picture: what is smaller is not confirmed in unrest. A light that sweeps, and an exposure that answers it, leave such ghosts all around."""
 PASSED_TEXTURE, PASSED_CONTRAST = 0.4, 12.0
+WENT_ON = 0.5
+"""What was there in two looks and went on between them may be so much smaller than what one look alone saw. Of seen scenes that was never nobody."""
 ARRIVED_HITS, ONE_SIDED = 5, 0.02
-"""Close looks in which what came between two of them must stand there; and the least part of it that is lighter than the ground, and that is darker: less is a lamp that went on or out."""
-LEAPT = 0.5
-"""Of its width, that both its sides go between two close looks: then it came from elsewhere, though it stood there in the first look."""
+"""Looks in which what arrived must stand there, and has not stood twice as long; and the least part of it that is lighter than the ground, and that is darker: less is a lamp that went on or out."""
 CROWD = 0.5
 """Passing blobs in a look, on average, from which on it snows or rains: then a thing must be larger than flakes are, and be seen longer."""
 CROWD_S = 8.0
@@ -76,8 +75,10 @@ HUGE, HUGE_HITS = 0.2, 8
 """Part of the picture: what is larger must be seen so often, since mostly it is light;"""
 SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
 """unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds;"""
-SHINING, BURNING = 0.9, 0.02
-"""Parts of it: what is lighter nearly everywhere and burnt out somewhere is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
+SOFT_EDGE = 0.6
+"""What ends more softly, on average over all that was seen of it, is the shade of a cloud, or what light leaves where it goes."""
+SHINING, BURNING = 0.9, 0.1
+"""Parts of it: what is lighter nearly everywhere and burnt out in more than so much is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
 HARD_EDGE = 4.0
 """or so sharply, as no light does, that less of the ground needs to be hidden: large panes are as plain as what is behind them."""
 MOST_BURST, FIRST_BURST = 2.0, 8.0
@@ -127,9 +128,9 @@ class Track:
     present: float = 1.0
     """The part of the last looks that saw it."""
     way: float = 0.0
-    came: bool = False
-    """Whether the look before the first that saw it was a moment earlier."""
     confirmed: bool = False
+    confirmed_us: int = 0
+    """Since when it is."""
     unsure: Box | None = None
     """Where it was when pictures seconds apart confirmed it, until a look sees that it goes on: till then it is not told."""
     unsure_hits: int = 0
@@ -143,12 +144,15 @@ class Track:
     dwelling: list[str] = field(default_factory=list)
 
     @property
-    def solid(self) -> bool:
-        """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
-        if self.brighter > SHINING and self.burnt > BURNING:
-            return False
+    def hides(self) -> bool:
+        """Whether it ends sharply and hides the ground."""
         sharp = self.edge >= SOLID_EDGE and self.texture <= SOLID_TEXTURE
         return sharp or (self.edge >= HARD_EDGE and self.texture <= SAME_TEXTURE)
+
+    @property
+    def solid(self) -> bool:
+        """Whether it surely hides the ground, and is no light: then less has to be seen of it."""
+        return self.hides and not (self.brighter > SHINING and self.burnt > BURNING)
 
     @property
     def sure(self) -> bool:
@@ -159,6 +163,10 @@ class Track:
     def far(self) -> float:
         """How far it is from where it was first seen, in cells."""
         return math.hypot(self.x - self.first_x, self.y - self.first_y)
+
+    def confirm(self, now_us: int) -> None:
+        """It is known for a thing from now on, and is one that moves."""
+        self.confirmed, self.confirmed_us, self.moved_us = True, now_us, now_us
 
 
 class Tracker:
@@ -215,7 +223,6 @@ class Tracker:
         for j, blob in enumerate(found):
             if j not in used and (len(self.tracks) < MOST_TRACKS or self._room_for(blob)):
                 self.tracks.append(self._begun(blob, now_us))
-                self.tracks[-1].came = passed_s < SPARSE_S
         return seen, over
 
     def is_all(self, track: Track) -> bool:
@@ -253,7 +260,7 @@ class Tracker:
                 self._counts = None
         self.crowd += part * (len(passing) - self.crowd)
         size = min(second, MOST_BURST * self.crowd_cells + FIRST_BURST)
-        self.crowd_cells += part * (3.0 if size > self.crowd_cells else 0.5) * (size - self.crowd_cells)
+        self.crowd_cells += min(part * (3.0 if size > self.crowd_cells else 0.5), 1.0) * (size - self.crowd_cells)
 
     def count_anew(self) -> None:
         """The light is another: what passes is told from the next looks, and not from what was to be seen of it before. Infra-red lights the rain."""
@@ -265,26 +272,32 @@ class Tracker:
             track
             for track in self.tracks
             if track.missed == 1 and not track.confirmed
-            and (track.hits == 1 or (track.hits == 2 and going.goes(track.steps, WAY_CELLS, self._size)))
-            and max(track.cells, track.first_cells) >= least_cells and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST
+            and track.texture <= PASSED_TEXTURE and track.contrast >= PASSED_CONTRAST and track.edge >= SOFT_EDGE
+            and self._has_passed(track, least_cells)
         ]  # fmt: skip
         for track in made:
-            track.confirmed, track.moved_us = True, now_us
+            track.confirm(now_us)
         return made
 
+    def _has_passed(self, track: Track, least_cells: float) -> bool:
+        """Whether one look saw it, or two between which it went on, and it was large enough for that; as large in the first of them, since it may be leaving."""
+        cells = max(track.cells, track.first_cells)
+        if track.hits == 1:
+            return cells >= least_cells
+        return track.hits == 2 and cells >= WENT_ON * least_cells and going.goes(track.steps, WAY_CELLS, self._size)
+
     def arrived(self, least_cells: float, now_us: int) -> list[Track]:
-        """What large things stand there now and did not a moment ago: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed."""
+        """What large things stand there, and went nowhere that was seen: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed."""
         made = [
             track
             for track in self.tracks
             if not track.confirmed and not track.missed and ARRIVED_HITS <= track.hits < 2 * ARRIVED_HITS
-            and (track.came or _leapt(track.steps)) and track.cells >= least_cells and not self.is_all(track)
-            and (track.solid or track.edge >= HARD_EDGE)
-            and track.texture <= SOLID_TEXTURE and track.contrast >= PASSED_CONTRAST
+            and track.cells >= least_cells and not self.is_all(track)
+            and track.hides and (track.solid or track.edge >= HARD_EDGE) and track.contrast >= PASSED_CONTRAST
             and ONE_SIDED <= track.brighter <= 1 - ONE_SIDED and track.present >= SURELY_PRESENT
         ]  # fmt: skip
         for track in made:
-            track.confirmed, track.moved_us = True, now_us
+            track.confirm(now_us)
         return made
 
     def unknown(self) -> list[Track]:
@@ -382,7 +395,7 @@ class Tracker:
         if track.unsure is not None:
             self._make_sure(track, track.unsure)
         if not track.confirmed:
-            track.confirmed = self._has_gone(track, passed_s)
+            track.confirmed, track.confirmed_us = self._has_gone(track, passed_s), now_us
             if track.confirmed and passed_s >= SPARSE_S:
                 track.unsure, track.unsure_hits = track.box, 0
 
@@ -427,7 +440,7 @@ class Tracker:
         return max(self._over_crowd(), LEAST_IN_CROWD) * (OVER_DENSE if self.crowd >= DENSE else 1.0)
 
     def _has_gone(self, track: Track, passed_s: float) -> bool:
-        if track.texture > SAME_TEXTURE or track.hits < 2 or self.is_all(track):
+        if track.texture > SAME_TEXTURE or track.edge < SOFT_EDGE or track.hits < 2 or self.is_all(track):
             return False
         if math.hypot(track.vx, 2 * track.vy) > HURRY * self.width and self._is_small(track):
             return False
@@ -493,16 +506,6 @@ class Tracker:
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
 
 
-def _leapt(steps: Sequence[Step]) -> bool:
-    """Whether both its sides went by half of its width and more, the same way, between two close looks."""
-    for was, now in itertools.pairwise(steps):
-        left, right = now[4] - was[4], now[5] - was[5]
-        far = min(abs(left), abs(right)) >= LEAPT * min(was[5] - was[4], now[5] - now[4])
-        if far and left * right > 0 and now[0] - was[0] < SPARSE_S * 1e6:
-            return True
-    return False
-
-
 def _since_gap(steps: Sequence[Step]) -> int:
     """How many came one soon after another, to the last. Among flakes one key frame's is easily taken for the next one's."""
     for at in range(len(steps) - 1, 0, -1):
@@ -533,7 +536,7 @@ def _said(track: Track) -> dict[str, Any]:
 
 
 def _track(said: Mapping[str, Any]) -> Track:
-    track = Track(**said)
+    track = Track(**{name: value for name, value in said.items() if name != "came"})  # older versions had it
     track.box, track.first_box, track.anchor = _four(track.box), _four(track.first_box), _four(track.anchor)
     track.unsure = None if track.unsure is None else _four(track.unsure)
     track.steps = [(int(at), *_six(rest)) for at, *rest in track.steps[-MOST_STEPS:]]
@@ -554,7 +557,7 @@ def _track(said: Mapping[str, Any]) -> Track:
         "anchor_y",
     ):
         setattr(track, name, float(getattr(track, name)))
-    for name in ("number", "first_us", "last_us", "hits", "missed", "moved_us", "unsure_hits"):
+    for name in ("number", "first_us", "last_us", "hits", "missed", "moved_us", "confirmed_us", "unsure_hits"):
         setattr(track, name, int(getattr(track, name)))
     return track
 

@@ -47,8 +47,10 @@ def test_a_shift_is_found_in_any_light_and_undone(dx: int, dy: int, gain: float)
     assert float(inner.max()) < 0.01
 
 
-def test_no_shift_is_no_shake():
+def test_no_shift_is_no_shake_nor_is_one_that_a_lamp_feigns():
     assert not steadiness.is_shake(steadiness.between(steadiness.edges(CELLS), steadiness.edges(CELLS)))
+    assert steadiness.is_shake(steadiness.Shift(0.02, 0.0, 0.4))
+    assert not steadiness.is_shake(steadiness.Shift(0.02, 0.0, 0.2)), "its peak does not stand out"
 
 
 def test_a_background_knows_several_states_of_a_cell_and_forgets_what_was_there_for_a_moment():
@@ -351,20 +353,24 @@ def test_lengths_of_vectors_lie_where_their_last_bits_are_the_same():
 
 
 @pytest.mark.parametrize(
-    ("what", "rim", "bends", "cells", "glows"),
+    ("what", "rim", "bends", "cells", "sharp", "glows"),
     [
-        ("a glow with drops on it", 0.3, 0.3, 100, True),
-        ("a person in infra-red", 0.7, 0.4, 100, False),
-        ("a car in its own light", 0.3, 0.5, 150, False),
-        ("a lorry before the lens", 0.1, 0.1, 3000, False),
-        ("three drops", 0.3, 0.3, 20, False),
+        ("a glow with drops on it", 0.3, 0.3, 100, 0.9, (True, False)),
+        ("a spider's legs", 0.3, 0.3, 100, 0.37, (True, True)),
+        ("a person in infra-red", 0.7, 0.4, 100, 0.37, (False, False)),
+        ("a car in its own light", 0.3, 0.5, 150, 0.9, (False, False)),
+        ("a lorry before the lens", 0.1, 0.1, 3000, 0.37, (False, False)),
+        ("three drops", 0.3, 0.3, 20, 0.9, (False, False)),
     ],
 )
 def test_what_is_sharp_here_and_there_is_a_glow_behind_drops(
-    what: str, rim: float, bends: float, cells: int, *, glows: bool
+    what: str, rim: float, bends: float, cells: int, sharp: float, glows: tuple[bool, bool]
 ):
-    blob = Blob(10, 10, 12, 12, 16, 16, cells, 30.0, 1.0, 0.1, 2.0, 8.0, sharp=0.9, bends=bends, rim=rim, brighter=1.0)
-    assert blob.is_wet_glow is glows, what
+    """glows: where many fall, and where nothing does."""
+    blob = Blob(
+        10, 10, 12, 12, 16, 16, cells, 30.0, 1.0, 0.1, 2.0, 8.0, sharp=sharp, bends=bends, rim=rim, brighter=1.0
+    )
+    assert (blob.is_wet_glow(dense=True), blob.is_wet_glow(dense=False)) == glows, what
 
 
 @pytest.mark.parametrize(
@@ -383,7 +389,7 @@ def test_a_pool_of_light_that_comes_in_is_told_from_what_is_white(
 ):
     cells = round(part * 14_400)
     blob = Blob(0, 9, 46, 50, 23, 34, cells, 60.0, edge, 0.1, 2.0, 2.0, sharp=sharp, brighter=brighter)
-    assert blob.beams(14_400) is beams, what
+    assert blob.is_pool(14_400) is beams, what
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -398,7 +404,7 @@ def test_a_soft_pool_that_grows_in_from_the_side_by_day_is_followed_by_nobody(
         return np.clip(place + (pool if at >= 20 else 0), 0, 255).astype(np.float32)
 
     if not asked:
-        monkeypatch.setattr(Blob, "beams", lambda *_: False)
+        monkeypatch.setattr(Blob, "is_pool", lambda *_: False)
     looker = learnt(Watched("street"), base=place)
     taken: list[int] = []
     follow = looker._tracker.follow
@@ -425,7 +431,7 @@ def test_what_is_large_brighter_everywhere_and_burnt_out_is_light(
     what: str, part: float, brighter: float, burnt: float, *, dazzles: bool
 ):
     blob = Blob(10, 10, 60, 50, 40, 35, round(part * 14_400), 110.0, 3.0, 0.1, 2.0, 0.5, brighter=brighter, burnt=burnt)
-    assert blob.dazzles(14_400) is dazzles, what
+    assert blob.is_pool(14_400) is dazzles, what
 
 
 def test_drops_before_a_glow_make_neither_it_nor_its_rim_sharp():
@@ -440,6 +446,6 @@ def test_drops_before_a_glow_make_neither_it_nor_its_rim_sharp():
     (thing,) = motion.blobs((dark - usual > 40).astype(np.uint8), np.where(dark - usual > 40, dark, usual), usual, 0.5)
     assert glow.sharp > motion.SOFT
     assert not glow.is_glow
-    assert glow.is_wet_glow
-    assert not thing.is_wet_glow
+    assert glow.is_wet_glow(dense=True)
+    assert not thing.is_wet_glow(dense=True)
     assert thing.rim > 0.9

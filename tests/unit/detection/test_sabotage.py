@@ -450,6 +450,31 @@ def test_a_lamp_that_burnt_for_a_while_before_anything_was_lost_is_no_torch():
     assert lamps(early, early, early, replace(DUSK, kept=0.1, flat=0.9))[3], "nor does it excuse that all is gone"
 
 
+UNLIT = Likeness(119, 0.5, 0.1, 0.4, 0.5, 0.25, 0.68, 24.0, 0.0, 0.0, 0.0, 5.3, 14.8, 48.0, 0.36)
+"""A field by night whose lamp went out: the mean was 98, exposure has opened as far as it can, and noise lies over what is left."""
+
+
+def test_a_place_whose_light_went_out_is_dark_and_weak_at_once_and_still_there():
+    assert tamper.judged(UNLIT, 0.0) == "fogged"
+    unlit = tamper.Unlit(mean=98.0)
+    assert unlit.is_so(UNLIT)
+    assert not tamper.Unlit(mean=55.0).is_so(UNLIT), "it was as dark before: fog, which comes slowly"
+    assert not unlit.is_so(replace(UNLIT, mean=70.0)), "exposure has answered what veils it"
+    assert not unlit.is_so(replace(UNLIT, calm=12.0)), "a part is hidden, and the rest as strong as it was"
+    assert not unlit.is_so(replace(UNLIT, kept=0.1)), "next to nothing is left"
+    assert not unlit.is_so(replace(UNLIT, alike=0.1)), "another view, or folds"
+
+
+def test_a_light_that_goes_out_hides_nothing_and_what_hides_the_dark_place_is_told():
+    looker, rng = learnt(sigma=2.0), np.random.default_rng(8)
+    dark = 16 + PLACE * np.float32(0.12)
+    said = looked(looker, [Picture(noisy(dark, rng, 4.0), START_US + 20_000_000 + n * 500_000) for n in range(40)])
+    assert not kinds(said)
+    hidden = np.full_like(PLACE, 22)
+    said = looked(looker, [Picture(noisy(hidden, rng, 4.0), START_US + 40_000_000 + n * 500_000) for n in range(20)])
+    assert kinds(said) == {"tamper.covered"}
+
+
 SINCE_US = START_US + 30_000_000
 
 
@@ -476,7 +501,9 @@ def test_what_began_with_a_light_that_blinds_and_went_nowhere_at_first_is_its_gl
     looker._tracker.tracks = [track]
     for now_us in range(SINCE_US, SINCE_US + 4_000_000, 400_000):
         if now_us >= SINCE_US + confirmed_s * 1e6:
-            track.confirmed, track.moved_us = True, now_us
+            if not track.confirmed:
+                track.confirm(now_us)
+            track.moved_us = now_us
         mask = looker._before_view(now_us)
     assert (mask is not None) is hides
     standing.kind, standing.doubt, standing.names = doubt, "", {}

@@ -62,3 +62,29 @@ def test_a_shift_that_a_light_feigns_is_not_taken_out(shaking: float, monkeypatc
     there, feigned = fields(False), fields(True)
     assert there > 2_000
     assert feigned <= there
+
+
+OTHER, THIRD = ground(11), ground(12)
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "sways", "known"),
+    [(0.0, False, True), (0.0, True, False), (12.0, False, False)],
+    ids=["it leaves", "it sways", "something comes later"],
+)
+def test_what_stands_where_the_background_was_just_begun_is_the_background(waits_s: float, *, sways: bool, known: bool):
+    """It was begun while a lorry filled the view. What that uncovers was held for a thing that stands, for a minute."""
+    looker = learnt()
+    looked(looker, pictures(lambda _: OTHER, 2.0 + waits_s, step_s=0.2, from_s=20.0))
+
+    def shown(at: float) -> F32:
+        made = OTHER.copy()
+        left = 130 + (round(at * 5) % 2) * 60 * sways
+        made[:, left : left + 130] = THIRD[:, left : left + 130]
+        return made
+
+    looked(looker, pictures(shown, 1.6, step_s=0.2, from_s=22.0 + waits_s))
+    assert looker._background is not None
+    usual = looker._background.usual
+    there = shown(23.0 + waits_s)[::2, ::2]
+    assert (float(np.median(np.abs(usual - there)[:, 100:125])) < 5) is known
