@@ -40,7 +40,7 @@ class Blindness:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._view = View(shape)
         self._standing = tamper.Standing()
-        self._lamp, self._creeping = tamper.Lamp(), tamper.Creeping()
+        self._lamp, self._unlit, self._creeping = tamper.Lamp(), tamper.Unlit(), tamper.Creeping()
         self._last_us = 0
         self._said_us = 0
         self._moves_us = 0
@@ -98,12 +98,16 @@ class Blindness:
         said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None, lamp=lamp)
         if said == "blinded":
             self._lamp.dazzles()
-        if filter_moves and seen.kept >= tamper.GONE:
+        unlit = bool(said) and self._unlit.is_so(seen)
+        if unlit or (filter_moves and seen.kept >= tamper.GONE):
             said = ""
+        elif not said and not self.kind:
+            self._unlit.mean = seen.mean
         was = self.kind
         returns = seen.kept > self._kept + tamper.COMES_BACK
         self._kept = seen.kept
-        self._creeping.look(seen, now_us)
+        if not unlit:
+            self._creeping.look(seen, now_us)
         well = not said and self._is_back(seen)
         kind = self._standing.next(said, now_us, passed_s, well=well, returns=returns, crept=self._creeping.crept)
         if kind != was:

@@ -26,6 +26,9 @@ LEFT = 1.2
 """Energy of fine edges, of what the reference has, beyond which no light dazzles: it washes edges out and adds none. A dark lorry before the lens makes shades stray as much, and brings its own."""
 LAMP_S, STRONGER, MORE_BURNT = 4.0, 1.15, 0.03
 """A torch dazzles at once. What was lit for so long before anything was lost, and is no stronger since (times, by its shades; part of the picture, by what is burnt out), is a lamp, beside which it gets dark."""
+OUT, OUT_CALM, OUT_ALIKE, OUT_KEPT = 0.6, 0.5, 0.5, 0.33
+"""Mean of the picture against that of the last look in which all was well, and deviation of its broad shades against what is usual: below both the light may have gone out, where shades are still so much alike and so much of the
+structure is kept. What hides a part of the picture leaves the rest as strong as it was, or stronger once exposure has answered; fog makes nothing dark at once. Of 126 sabotages none was so for two looks in a row."""
 UNIFORM, UNIFORM_PART = 14.0, 0.4
 """Deviation of the broad shades of a picture that shows next to nothing: in levels, and of what is usual."""
 UNSHARP, UNSHARP_SURE = 0.6, 0.72
@@ -171,6 +174,18 @@ class Lamp:
     def dazzles(self) -> None:
         """It hides something: no lamp, as long as it is lit."""
         self.dazzled = True
+
+
+@dataclass(slots=True)
+class Unlit:
+    """A place whose light went out: all of it is dark and weak at once, and still there. mean: of the last look in which all was well."""
+
+    mean: float = 0.0
+
+    def is_so(self, seen: Likeness) -> bool:
+        """Whether that is what is seen."""
+        dark = seen.mean < OUT * self.mean and seen.calm < OUT_CALM * seen.usual_calm
+        return dark and seen.alike > OUT_ALIKE and seen.kept > OUT_KEPT
 
 
 @dataclass(slots=True)

@@ -454,6 +454,9 @@ UNLIT = Likeness(119, 0.5, 0.1, 0.4, 0.5, 0.25, 0.68, 24.0, 0.0, 0.0, 0.0, 5.3, 
 """A field by night whose lamp went out: the mean was 98, exposure has opened as far as it can, and noise lies over what is left."""
 
 
+GONE = replace(UNLIT, kept=0.02, flat=0.9, alike=0.1, calm=2.0, broad=0.05, raised=2.0, mean=16.0)
+
+
 def test_a_place_whose_light_went_out_is_dark_and_weak_at_once_and_still_there():
     assert tamper.judged(UNLIT, 0.0) == "fogged"
     unlit = tamper.Unlit(mean=98.0)
@@ -465,14 +468,22 @@ def test_a_place_whose_light_went_out_is_dark_and_weak_at_once_and_still_there()
     assert not unlit.is_so(replace(UNLIT, alike=0.1)), "another view, or folds"
 
 
-def test_a_light_that_goes_out_hides_nothing_and_what_hides_the_dark_place_is_told():
-    looker, rng = learnt(sigma=2.0), np.random.default_rng(8)
-    dark = 16 + PLACE * np.float32(0.12)
-    said = looked(looker, [Picture(noisy(dark, rng, 4.0), START_US + 20_000_000 + n * 500_000) for n in range(40)])
-    assert not kinds(said)
-    hidden = np.full_like(PLACE, 22)
-    said = looked(looker, [Picture(noisy(hidden, rng, 4.0), START_US + 40_000_000 + n * 500_000) for n in range(20)])
-    assert kinds(said) == {"tamper.covered"}
+@pytest.mark.parametrize(
+    ("goes_out", "then", "said"), [(True, UNLIT, ""), (False, UNLIT, "fogged"), (True, GONE, "covered")]
+)
+def test_a_light_that_goes_out_hides_nothing_and_what_hides_the_dark_place_is_told(
+    monkeypatch: pytest.MonkeyPatch, goes_out: bool, then: Likeness, said: str
+):
+    """goes_out: else the same came slowly, and the picture was as dark when the last look found nothing."""
+    before = replace(BACK, mean=98.0 if goes_out else 50.0)
+    shown = iter([BACK] * 4 + [before] * 2 + [UNLIT] * 4 + [then] * 40)
+    monkeypatch.setattr(View, "likeness", lambda *_: next(shown))
+    blind, cells = Blindness((90, 160)), np.zeros((90, 160), np.float32)
+    dark = np.zeros((180, 320), np.uint8)
+    assert {blind.look(dark, cells, START_US + n * 1_000_000) for n in range(7)} == {""}
+    for n in range(30):
+        kind = blind.look(dark, cells, START_US + 7_000_000 + n * 500_000)
+    assert kind == said
 
 
 SINCE_US = START_US + 30_000_000
