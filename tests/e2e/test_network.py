@@ -415,6 +415,9 @@ def test_a_cut_link_is_silence_and_what_was_asked_meanwhile_comes_when_it_is_bac
         try:
             expect(row).to_have_attribute("data-standing", "silent", timeout=120_000)
             expect(row).to_contain_text("recorded then")  # not that they record
+            go(page, f"camera/river-dam.dam/{_stamp(dt.datetime.now(dt.UTC))}")
+            told = page.get_by_text("Nothing later was reported here yet")  # not that nothing is recorded
+            expect(told).to_be_visible()
             go(page, f"camera/river-dam.dam/{_stamp(at)}")
             page.get_by_role("button", name="Ask for this stretch…").click()
             dialog = page.get_by_role("dialog")
