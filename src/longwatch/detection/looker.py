@@ -312,6 +312,7 @@ class Looker:
         self._background.begin(planes.shrunk(self._levels(picture), self._shape[1], self._shape[0]))
         self._blindness = Blindness(self._shape)
         self._settling, self._lines = Settling(), Lines()  # what they hold has the size of before
+        self._stands = self._covered = None  # and these
         self._last_us = self._since_us = picture.wall_us
         self._upset = 0
 
@@ -371,7 +372,7 @@ class Looker:
         lamps = not self.watched.thermal
         found = [
             blob
-            for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if self._span is None else None)
+            for blob in motion.blobs(mask, level, background.usual, sensitivity, cells if lamps else None)
             if not (blob.is_light or (lamps and blob.is_pool(new.size)))
             and not (night and (blob.is_glow or blob.is_wet_glow(dense=self._tracker.dense)))
         ]
@@ -406,7 +407,7 @@ class Looker:
         if passed_s <= PASSED_S and planes.count(new) < VANISHED * new.size:
             moving += self._tracker.passed(LARGE * new.size, picture.wall_us)
         if passed_s <= PASSED_S and not (self._blindness is not None and self._blindness.is_of_the_view):
-            moving += self._tracker.arrived(LARGE * new.size, picture.wall_us)
+            moving += self._tracker.arrived(LARGE * new.size, picture.wall_us, lamps=lamps)
         moving += self._on_lines(picture.wall_us)
         self._heat.add(self._filled(moving) if moving else None, passed_s)
         sightings = [self._sighting(track, picture.wall_us) for track in moving]
