@@ -537,3 +537,13 @@ def test_a_lens_out_of_focus_takes_the_energy_of_edges_and_a_shift_does_not(shar
     """calm: how far shades stray, usually 28; a lorry's headlights that come slowly are no shift."""
     seen = Likeness(90, 0.56, 0.2, 0.24, 0.425, 1.0, 0.92, 2.0, 0.0, 0.0, 0.0, calm, 28.0, 100.0, sharp)
     assert tamper.judged(seen, 0.0) == said
+
+
+@pytest.mark.parametrize(
+    ("broad", "fine", "said"),
+    [(1.0, 0.58, "defocused"), (1.2, 0.5, "defocused"), (1.2, 0.55, ""), (1.29, 0.5, ""), (1.35, 0.44, "defocused")],
+)
+def test_the_stronger_shades_have_become_the_less_of_the_edges_must_be_left(broad: float, fine: float, said: str):
+    """Dusk in a room softens edges, little by little: no step in what is asked for may make it sabotage."""
+    seen = Likeness(142, 1.0, 0.0, 0.0, fine, broad, 0.93, -29.6, 0.0, 0.0, 0.0, 22.8, 16.9, 100.0, 0.42)
+    assert tamper.judged(seen, 0.0) == said
