@@ -286,15 +286,15 @@ class Tracker:
             return cells >= least_cells
         return track.hits == 2 and cells >= WENT_ON * least_cells and going.goes(track.steps, WAY_CELLS, self._size)
 
-    def arrived(self, least_cells: float, now_us: int) -> list[Track]:
-        """What large things stand there, and went nowhere that was seen: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed."""
+    def arrived(self, least_cells: float, now_us: int, *, lamps: bool = True) -> list[Track]:
+        """What large things stand there, and went nowhere that was seen: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed. lamps: whether there are any, which no thermal camera sees."""
         made = [
             track
             for track in self.tracks
             if not track.confirmed and not track.missed and ARRIVED_HITS <= track.hits < 2 * ARRIVED_HITS
             and track.cells >= least_cells and not self.is_all(track)
             and track.hides and (track.solid or track.edge >= HARD_EDGE) and track.contrast >= PASSED_CONTRAST
-            and ONE_SIDED <= track.brighter <= 1 - ONE_SIDED and track.present >= SURELY_PRESENT
+            and (not lamps or ONE_SIDED <= track.brighter <= 1 - ONE_SIDED) and track.present >= SURELY_PRESENT
         ]  # fmt: skip
         for track in made:
             track.confirm(now_us)
@@ -472,9 +472,9 @@ class Tracker:
         steps = _close(track.steps)
         straight = STRAIGHT_IN_CROWD if self.crowd >= DENSE and not track.solid else going.STRAIGHT
         return (
-            going.goes(_alone(steps), least, self._size, straight)
+            going.goes(_alone(steps, going.LONG_STEPS), least, self._size, straight)
             or (len(steps) > going.LONG_STEPS and going.goes(steps[-going.LONG_STEPS :], least, self._size, straight))
-            or going.grows(track.steps)  # also over a gap: what is taken for another grows by a jump
+            or going.grows(_alone(track.steps, MOST_STEPS + 1))  # also over a gap: who is another grows by a jump
         )
 
     def _is_seen(self, track: Track) -> bool:
@@ -520,9 +520,9 @@ def _close(steps: Sequence[Step]) -> Sequence[Step]:
     return steps[-close:] if close >= CLOSE_STEPS else steps
 
 
-def _alone(steps: Sequence[Step]) -> Sequence[Step]:
-    """Without the first step where its box was far larger than those after it."""
-    if not 4 <= len(steps) < going.LONG_STEPS:
+def _alone(steps: Sequence[Step], fewer: int) -> Sequence[Step]:
+    """Without the first step where its box was far larger than those after it, of fewer steps than so many."""
+    if not 4 <= len(steps) < fewer:
         return steps
     areas = [(step[5] - step[4]) * (step[2] - step[6]) for step in steps]
     return steps[1:] if areas[0] > BLURRED_FIRST * max(areas[1:]) else steps

@@ -417,6 +417,24 @@ def test_what_ends_softly_all_the_time_goes_nowhere(edge: float, known: bool):
     assert tracker.tracks[0].confirmed is known
 
 
+@pytest.mark.parametrize("lamps", [True, False])
+def test_what_is_warmer_everywhere_has_arrived_where_no_lamp_is_seen(lamps: bool):
+    tracker = Tracker(160)
+    for n in range(5):
+        tracker.follow([blob(60, 30, 60, 40, edge=2.4, brighter=1.0)], START + n * 200_000, 0.2)
+    assert len(tracker.arrived(300, START + 800_000, lamps=lamps)) == (not lamps)
+
+
+@pytest.mark.parametrize(("shaded", "known"), [(1, True), (2, False)], ids=["with his shade", "shrank once"])
+def test_who_goes_away_and_was_seen_with_his_shade_first_is_told(shaded: int, known: bool):
+    """What makes most of the growth in one step is no growth; but where the first box alone is too large that is none of it."""
+    tracker = Tracker(160)
+    for n, height in enumerate([50] * shaded + [round(14 * 0.95**n) for n in range(13)]):
+        wide = max(height // 2, 2)
+        tracker.follow([boxed(80 - wide // 2, 50 - height // 2, wide, height)], START + n * 200_000, 0.2)
+    assert any(track.confirmed for track in tracker.tracks) is known
+
+
 @pytest.mark.parametrize("burnt", [0.05, 0.2])
 def test_somebody_whom_infra_red_burns_out_a_little_is_solid(burnt: float):
     tracker = Tracker(160)
