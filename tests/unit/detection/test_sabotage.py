@@ -224,7 +224,7 @@ def test_a_view_that_is_another_is_said_sooner_than_what_a_lorry_may_hide():
 def test_a_view_that_went_elsewhere_is_nothing_that_came_and_stands(monkeypatch: pytest.MonkeyPatch):
     """Taken for something that came between two looks, half of it would hide the rest from being judged."""
     asked = []
-    monkeypatch.setattr(Tracker, "arrived", lambda *_: asked.append(looker._blindness.is_of_the_view) or [])
+    monkeypatch.setattr(Tracker, "arrived", lambda *_, **__: asked.append(looker._blindness.is_of_the_view) or [])
     looker = learnt(base=PLACE, sigma=2.0)
     moved = ATTACKS["moved"](PLACE)
     said = looked(looker, pictures(lambda at: moved if at >= 21 else PLACE, 6, from_s=20, step_s=0.2, sigma=2.0))
