@@ -330,6 +330,7 @@ def client_of(
         logger=log,
     )  # fmt: skip
     _bound(client._client)  # noqa: SLF001 - aiomqtt has no word for it
+    _end_with_it(aiomqtt, client)
     return client
 
 
@@ -339,6 +340,24 @@ def _is_ended() -> bool:
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _end_with_it(aiomqtt: Any, client: Any) -> None:
+    """A connection that ends before its welcome fails then: aiomqtt looks away, and waits out its patience for who has gone."""
+    loop, library = asyncio.get_running_loop(), client._client  # noqa: SLF001
+    told = library.on_disconnect
+
+    def fail() -> None:
+        welcome = client._connected  # noqa: SLF001
+        if not welcome.done():
+            welcome.set_exception(aiomqtt.MqttError("the broker ended the connection before its welcome"))
+            welcome.exception()  # nobody may wait for it any more: then it is no news
+
+    def gone(*said: Any) -> None:
+        told(*said)
+        loop.call_soon_threadsafe(fail)  # the library may say it in the thread that connects
+
+    library.on_disconnect = gone
 
 
 def _bound(library: Any) -> None:

@@ -115,9 +115,9 @@ def _why(error: BaseException, stage: _Stage, *, tls: bool) -> str:
         not stage.welcomed and getattr(code, "value", code) in _LOGIN
     ):  # later the library has the same numbers for something else
         return "login"
+    if "CERTIFICATE" in stage.said:
+        return "certificate"
     if isinstance(error, TimeoutError):
-        if "CERTIFICATE" in stage.said:
-            return "certificate"
         return "closed" if stage.said and stage.silent == "no_answer" else stage.silent
     if isinstance(error, ssl.SSLError):
         return "certificate" if "CERT" in str(error).upper() else "no_tls"

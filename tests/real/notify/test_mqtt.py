@@ -341,6 +341,24 @@ async def test_a_broker_that_closes_in_the_midst_says_nothing_of_the_password(en
         assert (await try_broker(given, "ridge", SystemClock(), 2.0)).why in why
 
 
+@pytest.mark.parametrize("how", ["at once", "after the login", "by a reset"])
+async def test_a_broker_that_ends_the_connection_before_its_welcome_is_not_waited_for(how: str) -> None:
+    """As one does that wants TLS: the page says so, and not that nobody answers."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if how != "at once":
+            await reader.read(4096)
+        if how == "by a reset":
+            writer.transport.abort()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        given = MqttOptions("127.0.0.1", server.sockets[0].getsockname()[1])
+        async with asyncio.timeout(120):  # far less than its patience
+            assert (await try_broker(given, "ridge", SystemClock(), 3_600.0)).why == "closed"
+
+
 async def test_a_trial_by_tls(tmp_path: Path) -> None:
     certificates(tmp_path)
     broker = Broker(tmp_path, tmp_path)
