@@ -11,6 +11,8 @@ docs/detection.md says what is measured, by which rules, and what it does not sh
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/detection.md")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each stretch that `processes` measures")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that posts, cameras and peers that were started end too
     size = Size(6, 6, 1) if chosen.quick else Size()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary)
