@@ -28,8 +28,8 @@ _UNSEEN_US = 60_000_000
 """Sizes alone are believed no longer: a camera whose sync samples never come, or never whole, was not looked at."""
 _TELLS_LATE_US = 500_000
 """Sizes are smoothed: what opens the gate so soon after a sync sample may have begun in the group before, and with a car that crosses in a second there is no other."""
-_SPARED_PART, _SPARED_US = 0.65, (700_000, 1_400_000)
-"""While what moves is only followed, this part of each group is not decoded, its end, and so much at least and at most: looks that are further apart no longer count as close ones
+_SPARED_US = 1_400_000
+"""While what moves is only followed, so much of the end of each group is not decoded; of short groups all but the sync sample. Looks that are further apart would no longer count as close ones
 (`looker.PASSED_S`), and who goes away, small and slow, is not found again."""
 _EVEN = 4
 """A group whose length differs by more than a fourth from what is usual says that the end of the next is not known."""
@@ -398,9 +398,7 @@ class StreamWatch:
         group_us = self.gate.group_us
         if not self._before_us or abs(self._group_from_us - self._before_us - group_us) * _EVEN > group_us:
             return False
-        least_us, most_us = _SPARED_US
-        spared_us = min(max(least_us, round(_SPARED_PART * group_us)), most_us)
-        return arrival_us - self._group_from_us > max(0, group_us - spared_us)
+        return arrival_us - self._group_from_us > max(0, group_us - _SPARED_US)
 
     def _skip(self, row: Row) -> bool:
         """It should be looked at, and is not."""
