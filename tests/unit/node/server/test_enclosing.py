@@ -31,7 +31,7 @@ from longwatch.web.deps import Site, SiteCamera
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 S = 1_000_000
-JPEG = b"\xff\xd8 a picture"
+JPEG = b"\xff\xd8 a picture \xff\xd9"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
