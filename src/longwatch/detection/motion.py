@@ -33,7 +33,7 @@ BEAM, BEAM_SOFT, BEAM_EDGE = 0.03, 0.2, 2.5
 """Part of the picture, and bounds of `sharp` and `edge`: what is larger, everywhere brighter and this soft is the pool of headlights that come in, by day and in a lit street too. Of seen scenes such
 light has less than 1.9 of changed edge cells per cell of outline, and things 3.2 and more."""
 FLOODED, DAZZLING = 0.15, 0.2
-"""Part of the picture, and part of the blob that is burnt out: what is so large, and everywhere brighter, is such a pool however sharply it ends where the sensor gives up."""
+"""Part of the picture, and part of the blob that is burnt out: what is so large, and everywhere brighter, is such a pool though it be less soft (headlights into a room), or however sharply it ends where the sensor gives up."""
 LEAST_EDGE = 0.35
 """Cells with a changed edge, per cell of outline."""
 SAME_TEXTURE = 0.8
@@ -89,10 +89,11 @@ class Blob:
         return soft and self.brighter > GLOWING and LEAST_GLOW <= self.cells <= MOST_GLOW
 
     def is_pool(self, all_cells: int) -> bool:
-        """Whether it is everywhere brighter and so large that a lamp throws it: soft, or larger still and burnt out."""
-        soft = self.cells > BEAM * all_cells and self.sharp < BEAM_SOFT and self.edge < BEAM_EDGE
-        burnt = self.cells > FLOODED * all_cells and self.burnt > DAZZLING
-        return self.brighter > GLOWING and (soft or burnt)
+        """Whether it is everywhere brighter and so large that a lamp throws it: soft, or larger still and less soft, or burnt out."""
+        floods = self.cells > FLOODED * all_cells
+        soft = self.cells > BEAM * all_cells and self.sharp < (SOFT if floods else BEAM_SOFT)
+        burnt = floods and self.burnt > DAZZLING
+        return self.brighter > GLOWING and ((soft and self.edge < BEAM_EDGE) or burnt)
 
 
 def cleaned(new: U8) -> U8:

@@ -378,6 +378,8 @@ def test_what_is_sharp_here_and_there_is_a_glow_behind_drops(
     [
         ("headlights that come in", 0.12, 0.07, 1.8, 1.0, True),
         ("their first glow", 0.04, 0.18, 0.6, 1.0, True),
+        ("headlights that fill a room", 0.34, 0.25, 0.8, 1.0, True),
+        ("the same, less of it", 0.12, 0.25, 0.8, 1.0, False),
         ("a white lorry", 0.24, 0.19, 3.3, 1.0, False),
         ("a car in white, sharp all around", 0.12, 0.3, 2.0, 1.0, False),
         ("a shadow that comes in", 0.12, 0.07, 1.8, 0.0, False),
