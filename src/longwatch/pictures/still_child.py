@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import sys
 from fractions import Fraction
 from typing import BinaryIO
@@ -17,7 +16,7 @@ from typing import BinaryIO
 import av
 from av.video.frame import VideoFrame
 
-from longwatch.pictures.limits import killed_first
+from longwatch.pictures.limits import confine
 from longwatch.pictures.still_wire import ANSWER, HEAD, IN_ROW, MAX_BYTES, ROUGH, ROW
 
 _MAX_PIXELS = 8192 * 8192
@@ -28,17 +27,8 @@ _NICE = 15
 
 
 def limit() -> None:
-    """Give up what a decoder does not need. Called after the imports."""
-    killed_first()
-    for what, most in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
-        (resource.RLIMIT_CPU, _CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, 0),
-        (resource.RLIMIT_NOFILE, 3),
-    ):
-        resource.setrlimit(what, (most, most))
+    """Give up what a decoder does not need. Called after the imports. It ends by its pipes."""
+    confine(memory_bytes=_MEMORY_BYTES, descriptors=3, cpu_seconds=_CPU_SECONDS)
 
 
 def jpeg(
