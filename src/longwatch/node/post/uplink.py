@@ -53,6 +53,7 @@ REFUSED_S = 300.0
 _KEEP_EVERY_S = 1.0
 _COUNT_EVERY_US = 5_000_000
 _MOST_PENDING = 2_000
+_MOST_UNWRITTEN = 50_000  # changes kept for a database that takes nothing; of older ones the hub's word comes again
 _SMALL = 1200  # bytes of a frame that may share a packet
 
 Handler = Callable[[Message | Body], Awaitable[None]]
@@ -112,6 +113,8 @@ class Uplink:
         self._bits_s = 0
         self._pending: deque[tuple[ObjectInfo, Class, int, int]] = deque()
         self._queue = Queue()
+        self._changes: list[Change] = []
+        """What became of objects and is not written down yet: it goes when it is, not when somebody begins to."""
         self._spent = Spent("UTC")
         self._spent_kept: Mapping[str, tuple[int, int]] = {}
         self._bucket = Bucket()
@@ -502,21 +505,23 @@ class Uplink:
                 _log.error("what waits for the hub cannot be written down", reason=str(error))
 
     async def _keep(self) -> None:
-        changes, spent = await self._call(self._drain)
+        """Raises what keeps the rows from being written: then, and where this is broken off, the next call writes the same again."""
+        spent = await self._call(self._drain)
+        changes = list(self._changes)
         if changes:
             await self._db.call(self._outbox.keep, changes)
-        if spent is not None:
-            await self._db.call(self._outbox.keep_spent, spent)
+            del self._changes[: len(changes)]
         for change in changes:
             for told_ in self._on_change:
                 told_(change)
+        if spent != self._spent_kept:
+            await self._db.call(self._outbox.keep_spent, spent)
+            self._spent_kept = spent
 
-    def _drain(self) -> tuple[list[Change], dict[str, tuple[int, int]] | None]:
+    def _drain(self) -> dict[str, tuple[int, int]]:
+        """What changed in the queue goes to `_changes`; what was spent until now. On the uplink's thread."""
         self._take_pending()
-        changes = list(self._queue.changes)
+        self._changes += self._queue.changes
         self._queue.changes.clear()
-        spent = self._spent.kept()
-        if spent == self._spent_kept:
-            return changes, None
-        self._spent_kept = spent
-        return changes, spent
+        del self._changes[:-_MOST_UNWRITTEN]
+        return self._spent.kept()

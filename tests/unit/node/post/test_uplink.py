@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import errno
 import random
+import sqlite3
+import threading
 
 import pytest
 from tests.support.uplink_memory import MemoryLog, MemoryObjects
@@ -13,6 +17,7 @@ from tests.support.wait import until
 from longwatch.ledger.cosignature import cosigner_name, open_cosigned
 from longwatch.model.uplink import Class
 from longwatch.replication import Policy
+from longwatch.replication.outbox import Outbox
 from longwatch.wire.uplink import Body, Message
 
 WALL_US = 1_767_225_600_000_000
@@ -86,6 +91,62 @@ async def test_what_waits_outlives_a_restart(hub, dial, tmp_path):
     again.uplink.sources["strip"] = media
     again.start()
     await until(lambda: hub.store.objects == media.data)
+
+
+@pytest.fixture
+def away(dial, tmp_path):
+    """A post without a hub, and one object of 9,000 bytes that waits for one."""
+    media = MemoryObjects()
+    post = dial(MemoryLog(), enrolment=None)
+    post.uplink.sources["strip"] = media
+    return post, media.put(b"x" * 9000)
+
+
+def written(post):
+    with sqlite3.connect(post.data / "server.db") as db:
+        return [bytes(sha256) for (sha256,) in db.execute("select sha256 from uplink_objects")]
+
+
+async def test_what_waits_is_written_down_even_where_the_stop_comes_in_the_midst_of_it(away):
+    post, info = away
+    release = threading.Event()
+
+    def keeps():
+        return "uplink/keep" in {task.get_name() for task in asyncio.all_tasks()}
+
+    post.start()
+    await until(keeps)
+    # the row's turn comes after this one; the time bounds a failure
+    held = asyncio.ensure_future(post.db.call(release.wait, 20))
+    try:
+        assert post.uplink.queue_add(info, Class.STRIP, 1)
+        await until(lambda: post.uplink.state().backlog["strip"] == 9000)
+        stopping = asyncio.ensure_future(post.stop())
+        await until(lambda: not keeps())
+    finally:
+        release.set()
+    await asyncio.gather(held, stopping)
+    assert written(post) == [info.sha256]
+
+
+async def test_what_a_full_disk_would_not_take_is_written_when_it_does(away, monkeypatch):
+    post, info = away
+    keep, refused, changes = Outbox.keep, [], []
+
+    def full(self, changes):
+        if len(refused) < 2:
+            refused.append(changes)
+            raise OSError(errno.ENOSPC, "no space left")
+        keep(self, changes)
+
+    monkeypatch.setattr(Outbox, "keep", full)
+    post.uplink.on_change(changes.append)
+    post.start()
+    await until(lambda: post.uplink.queue_add(info, Class.STRIP, 1))
+    await until(lambda: changes)
+    assert len(refused) == 2
+    assert written(post) == [info.sha256]
+    assert [change.what for change in changes] == ["added"]
 
 
 async def test_a_cut_is_mended_quickly_and_nothing_comes_twice(hub, dial):
