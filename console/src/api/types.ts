@@ -57,6 +57,9 @@ export interface Camera {
   masks?: number
   /** What is hidden when it is shown; the recording contains it. */
   shades?: PictureArea[]
+  /** How many zones and lines are drawn on its picture; null at a hub, which does not know. */
+  zones?: number | null
+  lines?: number | null
   /** It gives thermal stills, of which each pixel can be read. */
   stills?: boolean
   streams: StreamInfo[]

@@ -45,7 +45,8 @@ _T = TypeVar("_T")
 class SiteCamera:
     """A camera of the settings, without its addresses: the web has no need to know them. covers: what it sees, in the owner's words.
     scheduled: it is not recorded all the time. max_age_s: how long its footage is kept at most. masks: parts of the picture that are
-    never recorded; shades: those that are only hidden from viewers. masked, shaded: where they are. stills: it gives thermal stills.
+    never recorded; shades: those that are only hidden from viewers. masked, shaded: where they are. stills: it gives thermal stills. zones, lines: how
+    many there are; None: that is known at its post.
     """
 
     id: str
@@ -62,6 +63,8 @@ class SiteCamera:
     masked: tuple[Area, ...] = ()
     shaded: tuple[Area, ...] = ()
     stills: bool = False
+    zones: int | None = None
+    lines: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

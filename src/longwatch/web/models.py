@@ -86,7 +86,8 @@ class CameraPause(Model):
 
 class Camera(Model):
     """state: "recording", or a cause's name. reason: in words. recorded_until: what is durable. masks: how many parts of its
-    picture are never recorded. shades: what is to be hidden when it is shown; the recording contains it. stills: it gives thermal stills.
+    picture are never recorded. shades: what is to be hidden when it is shown; the recording contains it. stills: it gives thermal stills. zones, lines:
+    how many are drawn on its picture; null at a hub, where that is not told.
     """
 
     id: str
@@ -101,6 +102,8 @@ class Camera(Model):
     pause: CameraPause | None
     masks: int
     shades: list[AreaOfPicture]
+    zones: int | None
+    lines: int | None
     stills: bool
     streams: list[Stream]
 

@@ -95,6 +95,7 @@ async def test_cameras_say_what_they_do_or_why_not(site: Running) -> None:
     async with site.client("viewer") as client:
         gate, yard = (await client.get("/api/v1/cameras")).json()["items"]
     assert (gate["state"], gate["reason"], gate["recorded_until"]) == ("recording", None, "2025-12-31T23:59:59Z")
+    assert (gate["zones"], gate["lines"]) == (None, None), "where it is not known it is not said to be none"
     main, sub = gate["streams"]
     assert (main["codec"], main["width"], main["height"], main["fps"], main["bitrate"], main["audio"]) == (
         "h264", 1920, 1080, 25.0, 4_000_000, "aac",

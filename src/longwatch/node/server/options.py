@@ -58,6 +58,8 @@ def _camera(camera: Camera, post_max_age_s: int) -> SiteCamera:
         masked=_areas(camera.masks),
         shaded=_areas(camera.shades),
         stills=camera.radiometry is not None and camera.radiometry.stills is not None,
+        zones=len(camera.zones),
+        lines=len(camera.lines),
     )
 
 

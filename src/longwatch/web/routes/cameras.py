@@ -93,6 +93,8 @@ def _told(
         "pause": _pause(main),
         "masks": camera.masks,
         "shades": [{"name": area.name, "polygon": [list(point) for point in area.points]} for area in camera.shaded],
+        "zones": camera.zones,
+        "lines": camera.lines,
         "stills": camera.stills,
         "streams": [_stream(camera, name, snapshot, state) for name, state in streams.items()],
     }

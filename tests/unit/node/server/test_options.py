@@ -42,6 +42,18 @@ def test_the_web_learns_no_address_of_a_camera(tmp_path: Path) -> None:
     assert site.camera("attic") is None
 
 
+def test_a_camera_says_how_many_zones_and_lines_are_drawn(tmp_path: Path) -> None:
+    drawn = (
+        "    zones: [{name: lawn, polygon: [[0, 0], [1, 0], [1, 1]]}, {name: drive, polygon: [[0, 0], [1, 0], [1, 1]]}]\n"
+        "    lines: [{name: gate, from: [0, 0.5], to: [1, 0.5]}]\n"
+    )
+    settings(tmp_path)
+    file = tmp_path / "longwatch.yml"
+    file.write_text(file.read_text().replace("    kind: thermal\n", f"    kind: thermal\n{drawn}"))
+    gate, yard = site_of(load(file)).cameras
+    assert (gate.zones, gate.lines, yard.zones, yard.lines) == (2, 1, 0, 0)
+
+
 def test_doors(tmp_path: Path) -> None:
     assert door_of(settings(tmp_path)) == Door("127.0.0.1", 0)
     secure = door_of(settings(tmp_path, "{listen: '0.0.0.0:8460', name: ridge.lan, tls: self-signed}"))
