@@ -40,13 +40,25 @@ export function deedOf(item: Mention, names: ReadonlyMap<number, string>): strin
   return has(key) ? t(key) : kind.replaceAll('_', ' ')
 }
 
+/** What else an entry about viewing tells of, by how it was viewed: a stretch of footage, or a time of looking live. */
+function alsoOf(body: Record<string, unknown>): string[] {
+  const also = Array.isArray(body.also) ? (body.also as { what?: unknown }[]) : []
+  const counted = new Map<string, number>()
+  for (const { what } of also) {
+    const way = what === 'live' || what === 'still' || what === 'strip' ? what : 'recorded'
+    counted.set(way, (counted.get(way) ?? 0) + 1)
+  }
+  const lines = [...counted].map(([way, n]) => t(`people.deed.also.${way}`, { n }))
+  const others = number(body.others)
+  return others ? [...lines, t('people.deed.also.others', { n: others })] : lines
+}
+
 /** The rest of it: which stretch, which role, why. */
 export function detailOf(item: Mention, zone: string, nowMs: number): string[] {
   const { kind, body, person } = item
   const lines: string[] = []
   if (kind === 'viewing' || kind.startsWith('export') || kind === 'hold_placed') lines.push(stretch(body, zone, nowMs))
-  const also = body.also
-  if (Array.isArray(also) && also.length) lines.push(t('people.deed.also', { n: also.length + number(body.others) }))
+  if (kind === 'viewing') lines.push(...alsoOf(body))
   if (body.signed === true) lines.push(t('people.deed.signed'))
   const account = body.account as { role?: string } | undefined
   if (account?.role) lines.push(t(`people.role.${account.role}`))
