@@ -60,7 +60,8 @@ def resolved(settings: Settings) -> dict[str, Any]:
         "switches": {name: around.resolved_switch(switch) for name, switch in settings.switches.items()},
         "ups": around.resolved_ups(settings.ups),
         **_notify(settings),
-        "secrets": [*secrets.known(), *_telling(settings)],
+        **_mqtt(settings),
+        "secrets": [*secrets.known(), *_telling(settings), *_login(settings)],
         **_lacking(settings),
     }
 
@@ -88,6 +89,29 @@ def _telling(settings: Settings) -> list[str]:
     """A hash of all of `notify`, as a secret: the ledger keeps a salted fingerprint of it. Nothing where the settings say nothing."""
     said = settings.notify.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return [hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()] if said else []
+
+
+def _mqtt(settings: Settings) -> dict[str, Any]:
+    """For the ledger alone, too: where the post tells everything, and whether who may write there may pause recording."""
+    broker = settings.mqtt
+    if broker is None:
+        return {}
+    return {
+        "mqtt": {
+            "host": broker.host, "port": broker.port, "tls": broker.tls, "prefix": broker.prefix,
+            "discovery": broker.discovery, "commands": broker.commands, "pictures": broker.pictures,
+            "login": _login(settings)[0],
+        }
+    }  # fmt: skip
+
+
+def _login(settings: Settings) -> list[str]:
+    """A hash of what opens the broker, as a secret, like `_telling`. Nothing where there is no broker."""
+    broker = settings.mqtt
+    if broker is None:
+        return []
+    opens = [broker.user, broker.password or "", *(str(file or "") for file in (broker.ca, broker.cert, broker.key))]
+    return [hashlib.sha256(json.dumps(["mqtt", *opens]).encode()).hexdigest()]
 
 
 def _camera(camera: Camera) -> dict[str, Any]:

@@ -129,6 +129,30 @@ def test_a_change_of_who_is_told_is_an_entry_that_names_nobody():
     assert told == {"notify.channels": 2, "notify.people": 1, "notify.rules": 1, "notify.said": SECRET}
     other = change(before, flat(RIGHT.replace("repeat: 1h", "repeat: 2h")))
     assert other.changed == {"notify.said": [SECRET, SECRET_CHANGED]}
-    fewer = change(before, flat(RIGHT.partition("  rules:")[0]))
+    fewer = change(before, flat(RIGHT.partition("  rules:")[0] + RIGHT[RIGHT.index("mqtt:") :]))
     assert fewer.removed == {"notify.rules": 1}
     assert (other.reduces, other.interrupted()) == ((), set())
+
+
+def test_a_change_of_the_broker_is_an_entry_that_says_no_login():
+    def flat(text: str) -> Settings:
+        said = resolved(read(text))
+        return flatten({name: value for name, value in said.items() if name != "secrets"}, said["secrets"], b"salt")
+
+    text = HEAD + "mqtt: {host: broker.lan, user: ridge, password: '${BROKER}'}\n"
+    assert "mqtt" not in resolved(read(HEAD)), "where there is none all is as before"
+    before = flat(text)
+    assert not change(before, flat(text))
+    told = {key: value for key, value in before.flat.items() if key.startswith("mqtt.")}
+    assert told == {
+        "mqtt.host": "broker.lan", "mqtt.port": None, "mqtt.tls": False, "mqtt.prefix": "longwatch", "mqtt.discovery": "homeassistant",
+        "mqtt.commands": False, "mqtt.pictures": True, "mqtt.login": SECRET,
+    }  # fmt: skip
+    may_pause = change(before, flat(text.replace("host:", "commands: true, host:")))
+    assert may_pause.changed == {"mqtt.commands": [False, True]}
+    assert change(before, flat(text.replace("user: ridge", "user: yard"))).changed == {
+        "mqtt.login": [SECRET, SECRET_CHANGED]
+    }
+    gone = change(before, flat(HEAD))
+    assert set(gone.removed) == set(told)
+    assert (gone.reduces, gone.interrupted()) == ((), set())
