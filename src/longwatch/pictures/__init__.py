@@ -6,7 +6,7 @@ composes the same parts. `still_child` makes one JPEG at a time. Importing this 
 a child that is started for one picture starts in half the time.
 """
 
-from longwatch.pictures.limits import confine, killed_first, plain_environment
+from longwatch.pictures.limits import confine, plain_environment
 from longwatch.pictures.slots import Slot, Slots, SlotsFullError
 from longwatch.pictures.spans import fitted
 
@@ -16,6 +16,5 @@ __all__ = [
     "SlotsFullError",
     "confine",
     "fitted",
-    "killed_first",
     "plain_environment",
 ]

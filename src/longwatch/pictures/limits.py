@@ -26,21 +26,24 @@ def killed_first() -> None:
         Path("/proc/self/oom_score_adj").write_text("800")
 
 
-def confine(*, memory_bytes: int, descriptors: int, cpu_seconds: int | None, parent: int | None = None) -> None:
+def confine(
+    *, memory_bytes: int, descriptors: int, cpu_seconds: int | None, parent: int | None = None, threads: bool = False
+) -> None:
     """Give up what is not needed, for ever: called after the imports and after the threads were started.
 
     No new process or thread (as far as the kernel counts them: not for root), no file written, no core dump that would hold pictures and
-    passwords, no privilege gained, no tracing by others of the same user. parent: its death is ours; None: it ends by its pipes.
-    Raises OSError where a limit is refused.
+    passwords, no privilege gained, no tracing by others of the same user. parent: its death is ours; None: it ends by its pipes. threads: it
+    needs some yet (names are looked up in one), and the kernel counts them as it does processes. Raises OSError where a limit is refused.
     """
     killed_first()
     limits = {
         resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_NOFILE: descriptors,
     }
+    if not threads:
+        limits[resource.RLIMIT_NPROC] = 0
     if cpu_seconds is not None:
         limits[resource.RLIMIT_CPU] = cpu_seconds
     for what, most in limits.items():

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,7 @@ from longwatch.config import load
 from longwatch.node.server import probing
 from longwatch.node.server.masked_places import leads_to
 from longwatch.node.server.probing import Probing
+from longwatch.pictures import plain_environment
 from longwatch.simulate.camera import LOT, SimulatedCamera
 from longwatch.web.settings_desk import SettingsDesk
 
@@ -168,3 +174,22 @@ async def test_how_long_its_process_takes_to_be_there_is_not_held_against_the_ca
     with pytest.raises(LongwatchError, match="could not be tried") as refused:
         await asked.probe("rtsp://127.0.0.1:1/x", "tcp", verify_certificate=True)
     assert "too busy" in refused.value.why
+
+
+async def test_what_tries_a_camera_gives_up_what_a_decoding_child_does_and_can_look_up_a_name(
+    camera: SimulatedCamera,
+) -> None:
+    asked = {"url": camera.url_of("main").replace("127.0.0.1", "localhost")}  # a name is looked up in a thread
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "longwatch.node.children.probe",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=plain_environment(),
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"\n"
+    limits = dict(re.findall(r"^(Max [a-z ]+?)  +(\S+)", Path(f"/proc/{child.pid}/limits").read_text(), re.MULTILINE))
+    status = Path(f"/proc/{child.pid}/status").read_text()
+    said = json.loads((await child.communicate(json.dumps(asked).encode()))[0])
+    assert (limits["Max file size"], limits["Max core file size"], limits["Max open files"]) == ("0", "0", "64")
+    assert (limits["Max address space"], limits["Max cpu time"]) == (str(1 << 30), "20")
+    assert "NoNewPrivs:\t1" in status
+    assert said["ok"], said

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import resource
 import sys
 from dataclasses import asdict
 from typing import Any
@@ -20,24 +19,19 @@ from longwatch.base.errors import UsageError
 from longwatch.base.secrets import scrub
 from longwatch.ingest import CameraUrl, Options, probe
 from longwatch.ingest.findings import as_json, detail_of, findings
-from longwatch.pictures import killed_first
+from longwatch.pictures import confine
 
 _SECONDS = 3.0
 _LONGEST_S = 6.0
 _MEMORY_BYTES = 1 << 30
 _CPU_SECONDS = 20
+_DESCRIPTORS = 64
+"""A session has a connection, and over UDP two ports for each track; the resolver has a few for a moment."""
 
 
 def limit() -> None:
-    """No file is written, and memory and time have an end."""
-    killed_first()
-    for what, most in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
-        (resource.RLIMIT_CPU, _CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(what, (most, most))
+    """What every child that takes a camera's bytes gives up, but connections and the thread that looks up names."""
+    confine(memory_bytes=_MEMORY_BYTES, descriptors=_DESCRIPTORS, cpu_seconds=_CPU_SECONDS, threads=True)
 
 
 async def tried(asked: dict[str, Any]) -> dict[str, Any]:
