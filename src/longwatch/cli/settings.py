@@ -82,6 +82,8 @@ def apply(
 def check(config: options.Config = None, json: options.Json = False) -> None:
     """Validate the settings file: line, column, what is wrong, what would be right; and that its data folders, and its model for objects, can be used by you.
 
+    What looks like a mistyped `${NAME}` and may be a password is said, and is no error.
+
     Example: `longwatch settings check --config /etc/longwatch/longwatch.yml`
     """
     from longwatch.config import SettingsError, find, folder_problems, load
@@ -112,8 +114,10 @@ def check(config: options.Config = None, json: options.Json = False) -> None:
         raise typer.Exit(2)
     if json:
         said = {"ok": True, "file": str(path), "role": settings.role, settings.role: settings.post.id}
-        say_json(said | {"cameras": list(settings.cameras)})
+        say_json(said | {"cameras": list(settings.cameras), "doubts": [doubt.as_json() for doubt in settings.doubts]})
         return
+    for doubt in settings.doubts:
+        warn(f"{path}: not sure: {doubt}")
     if settings.role == "hub":
         say(f"{path}: the settings are right: hub {settings.post.id}; posts reach it at {settings.uplink.address}")
         return

@@ -18,6 +18,10 @@ from longwatch.config.problems import Wrong
 _MAX_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}]*)\}")
+_NEARLY = re.compile(r"(?:\$[({]?|\{)([A-Za-z_][A-Za-z0-9_]*)[)}]?|([A-Za-z_][A-Za-z0-9_]*)\}")
+"""What a hand makes of `${NAME}`: `$NAME`, `$NAME}`, `$(NAME)`, `{NAME}`, `NAME}`."""
+_LIKE_A_NAME = re.compile(r"[A-Z][A-Z0-9_]+")
+_PARTS_OF_A_URL = re.compile(r"[/:?&=@]")
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
     r"(?:(?P<login>[^/]*)@)?"
@@ -27,6 +31,10 @@ _URL = re.compile(
     re.DOTALL,
 )
 _FORM = "write it as rtsp://user:${PASSWORD}@10.0.0.5/stream1, with the password in the secrets file"
+
+
+Doubt = tuple[str, str]
+"""What looks as if something else was meant, and what would be that."""
 
 
 class Names:
@@ -53,10 +61,14 @@ class Names:
             raise self.not_set(name)
         return found
 
+    def __contains__(self, name: object) -> bool:
+        """Whether it is set."""
+        return name in self._environ or name in self._file
+
     def lacking_in(self, raw: str) -> tuple[str, ...]:
         """The names in this text that are not set, each once."""
         named = [match[1] for match in _TOKEN.finditer(raw) if match[0] != "$${"]
-        return tuple(dict.fromkeys(name for name in named if name not in self._environ and name not in self._file))
+        return tuple(dict.fromkeys(name for name in named if name not in self))
 
     def not_set(self, name: str) -> Wrong:
         """What is wrong, and what would be right."""
@@ -95,6 +107,31 @@ def secrets_file(path: Path) -> dict[str, str]:
         values[name.strip()] = value
         secrets.register(value)
     return values
+
+
+def mistyped(raw: str, names: Names, *, whole: bool) -> Doubt | None:
+    """Where a name was meant and is none, so that a camera or a broker would be sent it as it stands. whole: the text is one password; else one may stand between the marks of a URL.
+
+    Raises Wrong where `${` is never closed, and where a known name stands in other marks. What only looks like a name is a doubt: it may be a password. Neither quotes anything but a
+    known name.
+    """
+    rest = _TOKEN.sub("\0", raw)
+    if "${" in rest:
+        raise Wrong("`${` is never closed here", "write ${NAME}, or $${ for a literal ${")
+    doubt = None
+    for part in [rest] if whole else _PARTS_OF_A_URL.split(rest):
+        nearly = _NEARLY.fullmatch(part.strip())
+        if nearly is None:
+            continue
+        name = nearly[1] or nearly[2]
+        if name in names:
+            raise Wrong(
+                f"this would be taken as it stands, and {name} is a name that is set",
+                "a name is written ${NAME}; a password that is just like that goes into the secrets file",
+            )
+        if _LIKE_A_NAME.fullmatch(name):
+            doubt = ("this looks like a name, and is taken as it stands", "a name is written ${NAME}; leave it where the password is just like that")  # fmt: skip
+    return doubt
 
 
 def text(raw: str, names: Names) -> str:

@@ -80,7 +80,8 @@ def compose(
     problems += [] if lenient else unread
     names = expand.Names(environ, file, lenient=lenient)
     lacked: lacking.Lacked = {}
-    _expand(tree.root, (), tree, names, problems, lacked)
+    doubts: list[Problem] = []
+    _expand(tree.root, (), tree, names, problems, lacked, doubts)
     left_out = lacking.left_out(tree, lacked, names, problems)
     _merge_defaults(tree, problems)
     settings = None
@@ -94,6 +95,7 @@ def compose(
     if problems or settings is None:
         raise SettingsError(path, _once(problems))
     settings._path = path  # noqa: SLF001 - where it came from is not one of its keys
+    settings._doubts = sorted(doubts)  # noqa: SLF001 - nor is what may be meant otherwise
     settings._lacking = [*(unread if lenient else []), *left_out]  # noqa: SLF001 - nor is what it lacks
     settings.data = [folder / volume for volume in settings.data]
     if settings.secrets is not None:
@@ -144,19 +146,22 @@ def _secrets(tree: Tree, folder: Path, problems: list[Problem], *, to_come: bool
 
 
 def _expand(
-    node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem], lacked: lacking.Lacked
-) -> None:
+    node: Any, path: Path_, tree: Tree, names: expand.Names, problems: list[Problem], lacked: lacking.Lacked, doubts: list[Problem]
+) -> None:  # fmt: skip
     """Expand every text below `node`, in place; URLs part by part. A name stands for a password, and so only where one may stand. lacked: gets
-    what stands for nothing, where `names` lets that pass.
+    what stands for nothing, where `names` lets that pass. doubts: gets what looks like a name and is none.
     """
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in list(items):
         below: Path_ = (*path, key)
         if not isinstance(value, str):
-            _expand(value, below, tree, names, problems, lacked)
+            _expand(value, below, tree, names, problems, lacked, doubts)
             continue
         names.lacked.clear()
         try:
+            doubt = _mistyped(below, value, names)
+            if doubt is not None:
+                doubts.append(tree.problem(below, *doubt))
             if secret_places.is_stream(below):
                 node[key] = expand.url(value, names)
             elif secret_places.is_device(below):
@@ -176,6 +181,17 @@ def _expand(
                 problems.append(tree.problem(below, wrong.what, wrong.remedy))
         if names.lenient and names.lacked:
             lacked[below] = names.lacking_in(value)
+
+
+def _mistyped(path: Path_, value: str, names: expand.Names) -> expand.Doubt | None:
+    """Raises Wrong where it surely is."""
+    is_url = "://" in value and (
+        secret_places.is_stream(path)
+        or secret_places.is_device(path)
+        or secret_places.is_way(path)
+        or (path[0] in secret_places.ADDRESSES and len(path) == 1)
+    )
+    return expand.mistyped(value, names, whole=not is_url) if is_url or secret_places.is_secret(path) else None
 
 
 def _merge_defaults(tree: Tree, problems: list[Problem]) -> None:

@@ -428,11 +428,17 @@ class Settings(Section):
     )
     _path: Path = PrivateAttr(Path())
     _lacking: list[Problem] = PrivateAttr(default_factory=list)
+    _doubts: list[Problem] = PrivateAttr(default_factory=list)
 
     @property
     def path(self) -> Path:
         """The file these settings came from."""
         return self._path
+
+    @property
+    def doubts(self) -> list[Problem]:
+        """What is right as it is written, and looks as if something else was meant: `expand.mistyped`."""
+        return self._doubts
 
     @property
     def lacking(self) -> list[Problem]:

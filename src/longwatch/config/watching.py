@@ -12,6 +12,7 @@ from longwatch.config.problems import Wrong
 from longwatch.config.section import Section
 from longwatch.model.areas import MOST_AREAS, Point
 from longwatch.model.events import KINDS, OBJECTS
+from longwatch.model.watching import Attention
 
 Label = Annotated[str, AfterValidator(values.label)]
 Polygon = Annotated[
@@ -124,6 +125,10 @@ class Detect(Section):
     )
     fps: float = Field(
         default=5.0, ge=0.5, le=25, description="Pictures a second that are looked at while something moves."
+    )
+    attention: Attention = Field(
+        default=Attention.SPARING,
+        description="What is spent on a quiet camera. `sparing`: sizes of pictures say when to look, and more closely for four minutes after something was found; `close`: so closely at all times; `full`: all the time, whatever sizes say. Figures: docs/detection.md.",
     )
     sensitivity: float = Field(default=0.5, ge=0, le=1, description="From 0 to 1, by day.")
     night_sensitivity: float = Field(default=0.5, ge=0, le=1, description="From 0 to 1, by night.")

@@ -112,6 +112,20 @@ def test_settings_check_says_that_a_data_folder_cannot_be_made(run, tmp_path):
     assert (code, json.loads(out)["ok"], json.loads(out)["problems"][0]["key"]) == (2, False, "data")
 
 
+def test_settings_check_says_what_looks_like_a_name_and_is_none(run, config, monkeypatch):
+    monkeypatch.delenv("BROKER_PASSWORD", raising=False)
+    config.write_text(config.read_text() + "mqtt: {host: broker.lan, password: $BROKER_PASSWORD}\n")
+    code, out, said = run("settings", "check", "--config", config)
+    assert (code, "the settings are right" in out) == (0, True)
+    assert "not sure: line" in said
+    assert "mqtt.password: this looks like a name, and is taken as it stands. A name is written ${NAME}" in said
+    (doubt,) = json.loads(run("settings", "check", "--config", config, "--json")[1])["doubts"]
+    assert doubt["key"] == "mqtt.password"
+    monkeypatch.setenv("BROKER_PASSWORD", "x" * 9)
+    code, _, said = run("settings", "check", "--config", config)
+    assert (code, "BROKER_PASSWORD is a name that is set" in said) == (2, True)
+
+
 def test_settings_check(run, config):
     assert run("settings", "check", "--config", config)[:2] == (
         0,

@@ -293,6 +293,45 @@ def test_a_dollar_may_be_literal():
     assert unquote(urlsplit(url("rtsp://u:$${x}@h/", Names({}, {}))).password) == "${x}"
 
 
+def _of_a_broker(password: str, url: str = "rtsp://10.0.0.5/1") -> str:
+    streams = f"cameras: {{gate: {{streams: {{main: '{url}'}}}}}}\n"
+    return f"post: {{id: a}}\ndata: d\nmqtt: {{host: h, password: '{password}'}}\n{streams}"
+
+
+@pytest.mark.parametrize("typed", ["${HOOK", "x${HOOK", "${HOOK ${OTHER}"])
+def test_a_name_that_is_never_closed_is_said_where_it_stands(typed: str):
+    with pytest.raises(SettingsError) as caught:
+        compose(Path("x.yml"), _of_a_broker(typed), {"HOOK": "s3cret", "OTHER": "o"}, Path("/etc"))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.where) == (3, "mqtt.password")
+    assert "never closed" in problem.what or "is not a name" in problem.what
+    with pytest.raises(SettingsError, match=r"line 4.*cameras.gate.streams.main: `\${` is never closed"):
+        compose(Path("x.yml"), _of_a_broker("p", "rtsp://u:${HOOK@h/1"), {"HOOK": "s3cret"}, Path("/etc"))
+    found = compose(Path("x.yml"), _of_a_broker("$${HOOK"), {"HOOK": "s3cret"}, Path("/etc"))
+    assert (found.mqtt.password, found.doubts) == ("${HOOK", [])
+
+
+@pytest.mark.parametrize("typed", ["$HOOK", "$HOOK}", "$(HOOK)", "{HOOK}", "HOOK}"])
+def test_a_name_that_is_set_is_never_sent_as_a_password(typed: str):
+    """A camera would be sent `$HOOK`, refuse it, and lock the post out after some tries."""
+    for text in (
+        _of_a_broker(typed),
+        _of_a_broker("p", f"rtsp://u:{typed}@h/1"),
+        _of_a_broker("p", f"rtsp://h/1?user=u&password={typed}"),
+    ):
+        with pytest.raises(SettingsError, match=r"HOOK is a name that is set. A name is written \${NAME}"):
+            compose(Path("x.yml"), text, {"HOOK": "s3cret"}, Path("/etc"))
+        (doubt,) = compose(Path("x.yml"), text, {}, Path("/etc")).doubts
+        assert doubt.where in {"mqtt.password", "cameras.gate.streams.main"}
+        assert "HOOK" not in str(doubt), "it may be the password"
+
+
+@pytest.mark.parametrize("typed", ["pa$$word", "$ecret", "a{b}", "$5", "x$HOOK", "HOOK", "$$HOOK", "{}", "}"])
+def test_a_password_may_hold_a_dollar_and_braces(typed: str):
+    found = compose(Path("x.yml"), _of_a_broker(typed), {"HOOK": "s3cret"}, Path("/etc"))
+    assert (found.mqtt.password, found.doubts) == (typed, [])
+
+
 @given(st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=40))
 @settings(max_examples=150, deadline=None)
 def test_a_secret_may_hold_any_character(secret: str):
