@@ -5,7 +5,7 @@ differ much: how unlikely it is by chance is counted from how often this stream 
 constant rate) tells too little and is never called a loop.
 
 A loop that was decoded and encoded anew has other sizes, and only the noise of the pictures tells it (`replay`). But whoever feeds it in place of the camera begins with a picture that builds on no others, wherever the camera is in
-its group of pictures, or with a session of its own. By itself that proves nothing (a camera may begin anew when it likes): it only says when it is worth while to look closely (`begins`).
+its group of pictures, or with a session of its own; and many an encoder says who it is in a NAL unit of its own before its first picture, and never again. By itself that proves nothing (a camera may begin anew when it likes): it only says when it is worth while to look closely (`begins`).
 
 A stream that has come again since the first picture that was ever heard of it is a file that is played over and over, and no camera that somebody has
 cut off: it is left alone.
@@ -33,7 +33,7 @@ OVER_US = 4_000_000
 FRESH_US = 60_000_000
 """Of a stream that was a file from its beginning: for so long nothing must have come again until it counts as a camera."""
 GROUPS, ANEW_US, ANEW_EACH_US = 8, 12_000_000, 600_000_000
-"""So many groups of pictures in a row had as many pictures, and one broke off; for so long that counts; at most so often: there are cameras that begin a group when they like."""
+"""So many groups of pictures in a row had as many pictures, and one broke off; or so many sync samples were made of the same kinds of NAL units, and one is not; for so long that counts; at most so often: there are cameras that begin a group when they like."""
 _SIZE = struct.Struct("=I")
 _BYTES = _SIZE.size
 
@@ -45,6 +45,7 @@ class Repeats:
         self.ago_us = 0
         self.anew_until_us = self._anew_us = -(1 << 62)
         self._group, self._alike = 0, 0  # how many pictures the last one had, and how many before it had as many
+        self._makeup, self._made_so = 0, 0  # of what the last sync sample was made, and how many before it
         self._sizes = bytearray()  # four bytes each: what is searched for is a run of bytes
         self._times = array("q")
         self._place = 0
@@ -53,9 +54,15 @@ class Repeats:
         self._run_us = 0
         self._since = 0
 
-    def sample(self, size_bytes: int, wall_us: int, *, sync: bool = False) -> int:
-        """The next access unit. Gives `ago_us`. sync: it builds on no others, and only begins a group."""
+    def sample(self, size_bytes: int, wall_us: int, *, sync: bool = False, makeup: int = 0) -> int:
+        """The next access unit. Gives `ago_us`. sync: it builds on no others, and only begins a group. makeup: of such a one, another number for other kinds of NAL units."""
         if sync:
+            if makeup == self._makeup:
+                self._made_so += 1
+            else:
+                if self._made_so >= GROUPS:
+                    self.begins(wall_us)
+                self._makeup, self._made_so = makeup, 0
             if self._place == self._group:
                 self._alike += 1
             else:

@@ -335,7 +335,7 @@ class StreamWatch:
         arrival_us, sync, damaged = row.arrival_us, row.sync, row.damaged
         wall_us = arrival_us + self._offset_us
         if not damaged:
-            self.repeats.sample(row.size, wall_us, sync=sync)
+            self.repeats.sample(row.size, wall_us, sync=sync, makeup=row.makeup if sync else 0)
             if sync and self.repeats.is_anew(wall_us):
                 self.gate.doubted(self.repeats.anew_until_us)
         before_us, self._told_us = self._told_us, arrival_us

@@ -1,7 +1,7 @@
 """What the recorder tells who looks: sizes and types of many access units at once, and the bytes of those that are worth it.
 
 `look_batch` {stream, generation, samples, missed} with rows as body, and behind them the bytes of the samples that are given whole, one after another. A row:
-arrival (8 bytes; us of CLOCK_BOOTTIME), dts (8), cts offset (4), useful size (4), size of the bytes given here (4; 0: none), flags (1; 1 sync, 2 damaged),
+arrival (8 bytes; us of CLOCK_BOOTTIME), dts (8), cts offset (4), useful size (4), size of the bytes given here (4; 0: none), flags (1; 1 sync, 2 damaged; the rest of a sync sample: its make-up),
 size of its head (1). All big-endian. Between rows and bytes stand the heads: the first bytes of the first slice, from which the quantizer can be read. `look_group` is the same, of the group of pictures that is open, and of the one before it where that ended a moment ago: samples that were told before, now with their bytes.
 """
 
@@ -20,6 +20,8 @@ HEAD_BYTES = 40
 _MOST_UNITS = 256
 """NAL units of one access unit that are looked through: a camera may send them by the hundred thousand, each of a byte."""
 _SYNC, _DAMAGED = 1, 2
+_MAKEUP, _MAKEUPS = 2, 61
+"""By so many bits it is shifted; it is a set of kinds of NAL units, as bits, by modulus. One kind more, less or in place of another (2 is a primitive root of 61) makes another number."""
 _SLICES = (1, 2, 5)
 _FILLER = {Codec.H264: (0, 0x1F, 12), Codec.H265: (1, 0x3F, 38)}
 """How the type of a NAL unit stands in its first byte (shift, mask), and that of filler data (H.264 7.4.2.7, H.265 7.4.3.6)."""
@@ -44,38 +46,46 @@ class Row(NamedTuple):
     def damaged(self) -> bool:
         return bool(self.flags & _DAMAGED)
 
+    @property
+    def makeup(self) -> int:
+        """Of a sync sample: which kinds of NAL units it is made of, as a number that is another for another set of them."""
+        return self.flags >> _MAKEUP
 
-def measured(codec: Codec, data: bytes) -> tuple[int, bytes]:
-    """Bytes of an access unit without its filler NAL units (an encoder of constant rate pads with them), and the head of its first slice (H.264 alone)."""
+
+def measured(codec: Codec, data: bytes) -> tuple[int, bytes, int]:
+    """Bytes of an access unit without its filler NAL units (an encoder of constant rate pads with them), the head of its first slice (H.264 alone), and the kinds of all others, as bits."""
     known = _FILLER.get(codec)
     size = len(data)
     if known is None:
-        return size, b""
+        return size, b"", 0
     shift, mask, filler = known
     head, slices = b"", _SLICES if codec is Codec.H264 else ()
     if size > 4 and int.from_bytes(data[:4]) == size - 4:  # one NAL unit, as most pictures of a sub-stream are
         kind = data[4] >> shift & mask
         if kind in slices:
-            return size, data[4 : 4 + HEAD_BYTES]
-    at, end, units = 0, size - 4, 0
+            return size, data[4 : 4 + HEAD_BYTES], 1 << kind
+    at, end, units, kinds = 0, size - 4, 0, 0
     while at < end and units < _MOST_UNITS:
         units += 1
         length = int.from_bytes(data[at : at + 4])
         kind = data[at + 4] >> shift & mask
         if kind == filler:
             size -= min(length + 4, size)
-        elif not head and kind in slices:
-            head = data[at + 4 : at + 4 + min(length, HEAD_BYTES)]
+        else:
+            kinds |= 1 << kind
+            if not head and kind in slices:
+                head = data[at + 4 : at + 4 + min(length, HEAD_BYTES)]
         at += 4 + length
-    return size, head
+    return size, head, kinds
 
 
 def row_of(sample: Sample, codec: Codec, *, whole: bool) -> tuple[bytes, bytes]:
     """The row of one sample, and its head. whole: its bytes come too."""
-    size, head = measured(codec, sample.data)
+    size, head, kinds = measured(codec, sample.data)
+    makeup = kinds % _MAKEUPS << _MAKEUP if sample.sync else 0
     row = ROW.pack(
         max(0, sample.arrival_boot_us), sample.dts, sample.cts_offset & 0xFFFFFFFF, size, len(sample.data) if whole else 0,
-        _SYNC * sample.sync | _DAMAGED * sample.damaged, len(head),
+        _SYNC * sample.sync | _DAMAGED * sample.damaged | makeup, len(head),
     )  # fmt: skip
     return row, head
 

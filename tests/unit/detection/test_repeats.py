@@ -67,6 +67,25 @@ def test_a_group_that_breaks_off_is_a_stream_that_begins_anew():
     assert not begun_s([GROUP, GROUP, 5] * 20), "this one begins when it likes"
 
 
+def test_a_sync_sample_that_is_made_of_other_units_than_all_before_is_a_stream_that_begins_anew():
+    """Many an encoder says who it is before its first picture."""
+
+    def begun(makeups: list[int]) -> list[int]:
+        known, made = Repeats(), []
+        for group, makeup in enumerate(makeups):
+            for place in range(GROUP):
+                wall_us, before_us = round((group * GROUP + place) / FPS * 1e6), known.anew_until_us
+                known.sample(20_000 if not place else 3000 + group % 7, wall_us, sync=not place, makeup=makeup)
+                if known.anew_until_us != before_us:
+                    assert not place
+                    made.append(group)
+        return made
+
+    assert begun([8, *[5] * 12, 8, *[5] * 12]) == [13]
+    assert not begun([5] * 40)
+    assert not begun([5, 5, 8] * 20), "this one says it now and then"
+
+
 def test_a_stream_that_begins_anew_again_and_again_is_believed_once_in_ten_minutes():
     broken = [GROUP] * 12 + [5]
     begun = begun_s(broken * 40)

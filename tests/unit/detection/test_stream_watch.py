@@ -123,6 +123,18 @@ def test_a_stream_that_begins_anew_is_looked_at_closely_for_a_while_and_its_jobs
     assert not do(camera.watch)[-1].anew
 
 
+def test_a_sync_sample_of_another_make_up_is_where_a_stream_begins_anew_though_no_group_breaks_off():
+    camera = Camera(StreamWatch(5.0))
+    camera.send(210)
+    assert not any(job.anew for job in do(camera.watch))
+    (row,) = camera.rows(1)
+    rows = [row._replace(flags=row.flags | 8 << 2)]
+    assert (rows[0].sync, rows[0].damaged, rows[0].makeup) == (True, False, 8)
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    assert camera.watch.wants_whole
+    assert [job.anew for job in do(camera.watch)] == [True]
+
+
 def test_a_clock_that_is_set_back_holds_no_gate_open_for_as_long_as_it_was_set_back_by():
     """Of a stream of whole pictures alone: none of another kind tells that it begins anew."""
     watch, back_us = StreamWatch(5.0), 3_600_000_000

@@ -49,15 +49,31 @@ def test_rows_come_back_as_they_went(of: list[Sample], codec: Codec, whole: bool
 
 def test_what_only_fills_up_is_not_counted_and_the_head_is_that_of_the_first_slice():
     data = nal(9, 2) + nal(6, 30) + nal(0x65, 500) + nal(0x65, 300) + nal(12, 4000)
-    assert measured(Codec.H264, data) == (2 + 30 + 500 + 300 + 4 * 4, (b"\x65" + bytes(499))[:HEAD_BYTES])
-    assert measured(Codec.H265, nal(2, 700) + nal(38 << 1, 5000)) == (704, b"")
-    assert measured(Codec.MJPEG, b"\xff\xd8" + bytes(100)) == (102, b"")
+    kinds = 1 << 9 | 1 << 6 | 1 << 5
+    assert measured(Codec.H264, data) == (2 + 30 + 500 + 300 + 4 * 4, (b"\x65" + bytes(499))[:HEAD_BYTES], kinds)
+    assert measured(Codec.H264, nal(0x65, 500)) == (504, (b"\x65" + bytes(499))[:HEAD_BYTES], 1 << 5)
+    assert measured(Codec.H265, nal(2, 700) + nal(38 << 1, 5000)) == (704, b"", 1 << 1)
+    assert measured(Codec.MJPEG, b"\xff\xd8" + bytes(100)) == (102, b"", 0)
+
+
+def test_of_a_sync_sample_it_is_told_of_which_kinds_of_units_it_is_made():
+    def makeup(*units: int, sync: bool = True, codec: Codec = Codec.H264) -> int:
+        data = b"".join(nal(unit, 30 + unit) for unit in units)
+        (row,), _ = decode_rows(frame_of(encode_rows("look_batch", KEY, 3, [row_of(Sample(0, 0, 0, sync, data, 1), codec, whole=False)], [], 0)))  # fmt: skip
+        assert (row.sync, row.damaged) == (sync, False)
+        return row.makeup
+
+    plain = makeup(0x67, 0x68, 0x65)
+    assert plain == makeup(0x67, 0x68, 0x65, 0x65, 12), "more slices, and what fills up, are no other kinds"
+    assert len({plain, makeup(0x65), makeup(6, 0x65), makeup(9, 0x65), makeup(0x67, 0x68, 6, 0x65)}) == 5
+    assert makeup(6, 0x41, sync=False) == 0
+    assert makeup(32 << 1, 19 << 1, codec=Codec.H265) != makeup(32 << 1, 39 << 1, 19 << 1, codec=Codec.H265)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_have_a_size(data: bytes):
     for codec in (Codec.H264, Codec.H265):
-        size, head = measured(codec, data)
+        size, head, _ = measured(codec, data)
         assert 0 <= size <= len(data)
         assert len(head) <= HEAD_BYTES
 
@@ -80,4 +96,4 @@ def test_a_count_that_cannot_be_is_refused(count: object):
 
 def test_of_a_hundred_thousand_units_few_are_looked_through():
     unit = b"\x00\x00\x00\x01\x0c"
-    assert measured(Codec.H264, unit * 100_000) == (500_000 - 256 * 5, b"")
+    assert measured(Codec.H264, unit * 100_000) == (500_000 - 256 * 5, b"", 0)
