@@ -133,10 +133,11 @@ class Desk:
         return task is not None and not task.done() and name not in self._broken
 
     async def _begin_senders(self, stay: Collection[str] = ()) -> None:
+        # Until all are made those before stay in the list: on a busy disk the pages, health and metrics had no such channel meanwhile.
+        await self._db.call(self._store.give_up, [one.name for one in self.options.channels], self._clock.wall_us())
         self._senders = {name: sender for name, sender in self._senders.items() if name in stay}
         self._sending = {name: task for name, task in self._sending.items() if name in stay}
         self._broken = set()
-        await self._db.call(self._store.give_up, [one.name for one in self.options.channels], self._clock.wall_us())
         for one in self.options.channels:
             if one.name in stay:
                 continue

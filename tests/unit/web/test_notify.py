@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,24 @@ async def test_each_of_many_trials_at_once_has_its_number(site: Running) -> None
 
     numbers = await asyncio.gather(*(tried() for _ in range(30)))
     assert len(set(numbers)) == 30
+
+
+async def test_a_channel_that_becomes_another_is_in_the_list_all_the_while(site: Running) -> None:
+    """On a busy disk the page Notifications, health and the metrics had no such channel for a moment, and said so for five seconds."""
+    desk = site.deps.notify
+    assert desk is not None
+    busy = threading.Event()
+    waits = asyncio.ensure_future(site.accounts.db.call(busy.wait))  # as a disk that does not answer
+    other = ChannelOptions("hook", "webhook", "http://127.0.0.1:9/third", "a-secret-of-a-receiver")
+    assert other not in desk.options.channels
+    change = asyncio.ensure_future(desk.reload(replace(desk.options, channels=(desk.options.channels[0], other))))
+    try:
+        await until(lambda: not senders_of("hook"), "the sender of before has ended")
+        assert not change.done()
+        assert set(desk.pulses()) == {PUSH, "hook"}
+    finally:
+        busy.set()
+    await change
+    await waits
+    assert set(desk.pulses()) == {PUSH, "hook"}
+    assert len(senders_of("hook")) == 1

@@ -140,6 +140,7 @@ class Notifying:
         """The settings may be others now."""
         self._names = {one.id: one.name for one in self._settings().cameras.values()}
         await self.desk.reload(options_of(self._settings()))
+        self._counted_us = 0  # what the pages say of channels is of the new ones at once
         if mqtt_of(self._settings()) != self._mqtt:
             await self._end_bridge()
             self._begin_bridge()
