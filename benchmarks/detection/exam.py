@@ -18,6 +18,7 @@ from tests.scenes.recipe import KINDS
 
 from benchmarks.detection import peer, product
 from benchmarks.detection.scoring import Sheet, Total, Verdict, judge
+from longwatch.model.watching import Attention
 from longwatch.node.watch.look_slot import ONE_THREAD
 
 LOOKS = ("day", "day", "dusk", "night", "night", "thermal")
@@ -85,21 +86,21 @@ def render_all(recipes: list[Recipe], folder: Path) -> None:
         list(pool.map(render, [(recipe, folder) for recipe in recipes]))
 
 
-def examine(job: tuple[Recipe, Path]) -> Examined:
+def examine(job: tuple[Recipe, Path, Attention]) -> Examined:
     """The product on one rendered scene."""
-    recipe, folder = job
+    recipe, folder, attention = job
     path = file_of(folder, recipe)
-    run = product.watch(path, thermal=recipe.look == "thermal")
+    run = product.watch(path, thermal=recipe.look == "thermal", attention=attention)
     verdict = judge(Sheet.of(Truth.load(path.with_suffix(".json"))), run.found)
     note = f"gate open {run.open_share:.0%}, looked at {run.looked} of {run.samples}"
     return Examined(recipe.family, recipe.look, recipe.seed, recipe.seconds, verdict, run.cpu_s, note)
 
 
-def examine_all(recipes: list[Recipe], folder: Path) -> list[Examined]:
+def examine_all(recipes: list[Recipe], folder: Path, attention: Attention = Attention.SPARING) -> list[Examined]:
     """The product on all scenes, as many at once as there are cores; nothing that is learnt in one is known in another."""
     os.environ.update(ONE_THREAD)  # as the watcher starts its children
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(examine, [(recipe, folder) for recipe in recipes]))
+        return list(pool.map(examine, [(recipe, folder, attention) for recipe in recipes]))
 
 
 def stream_of(recipe: Recipe, folder: Path) -> peer.Stream:

@@ -22,6 +22,7 @@ from longwatch.events.making import Maker
 from longwatch.formats.bmff import Mp4File
 from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.events import EventChange, Phase, Watched
+from longwatch.model.watching import Attention
 from longwatch.node.recorder.looks import Look
 from longwatch.node.watch.look_child import Looks
 from longwatch.node.watch.watcher_cameras import Watching
@@ -88,9 +89,12 @@ class _Peer:
 class Product:
     """One camera watched. Owner of all that it learns."""
 
-    def __init__(self, track: TrackFormat, watched: Watched | None = None) -> None:
+    def __init__(
+        self, track: TrackFormat, watched: Watched | None = None, attention: Attention = Attention.SPARING
+    ) -> None:
         noun = watched or Watched(CAMERA)
         self.camera = Watching(CAMERA, "sub", told_watched(noun), StreamWatch(FPS), b"", 0)
+        self.camera.watch.gate.attend(attention)
         self.looks, self.maker = Looks(), Maker(CAMERA)
         self.changes: list[tuple[int, EventChange]] = []
         self._jobs = 0
@@ -188,12 +192,12 @@ def samples_of(video: Path) -> tuple[TrackFormat, list[Sample]]:
     ]
 
 
-def watch(video: Path, *, thermal: bool = False, tamper: bool = True) -> Run:
+def watch(video: Path, *, thermal: bool = False, tamper: bool = True, attention: Attention = Attention.SPARING) -> Run:
     """Lets the product watch one file from its begin to its end."""
     cv2.setNumThreads(1)
     format_, samples = samples_of(video)
     began = time.process_time()
-    product = Product(format_, Watched(CAMERA, thermal=thermal, tamper=tamper))
+    product = Product(format_, Watched(CAMERA, thermal=thermal, tamper=tamper), attention)
     for sample in samples:
         product.sample(sample)
     cpu_s = time.process_time() - began

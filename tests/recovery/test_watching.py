@@ -128,6 +128,12 @@ def test_whoever_is_killed_the_cameras_are_looked_at_again_and_recording_does_no
     print(resident(), "MB resident")
 
     watcher = pid_of_watcher(post)
+    use(post, "{attention: full}")
+    until_now(lambda: {of(post, camera)["gate"] for camera in CAMERAS} == {"full"}, "they are looked at all the time")
+    looks_on(post, "all the time")
+    use(post, "true")
+    until_now(lambda: "full" not in {of(post, camera)["gate"] for camera in CAMERAS}, "and when sizes say so again")
+    assert pid_of_watcher(post) == watcher, "nothing was started anew for it"
     use(post, "false")
     until_now(lambda: of(post, "gate")["doing"] == "off", "it is not looked at any more")
     until_now(lambda: watcher is None or not is_running(watcher), "and nothing runs")

@@ -15,6 +15,8 @@ import json
 import math
 from dataclasses import dataclass
 
+from longwatch.model.watching import Attention
+
 _HOUR_US = 3_600_000_000
 _PLACES = 8
 _LONGEST_STEP_US = 2_000_000
@@ -40,6 +42,8 @@ class Why(enum.StrEnum):
     LESS = "less"
     FOUND = "found"
     UNTOLD = "untold"
+    FULL = "full"
+    """It is to be looked at all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ _ATTENDS_AFTER_US = 30_000_000
 """What a camera shows that has just begun may be a ghost of a background that is young."""
 _SHUT = Why.QUIET
 _QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
-_OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD)}
+_OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD, Why.FULL)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ class Gate:
         self._found_us: int | None = None
         self._found_since_open = False
         self._opened_by_size = False
-        self._attentive_until_us = -(1 << 62)
+        self._attention, self._attentive_until_us = Attention.SPARING, -_NEVER
         self._keen = self.options.keen[0]
         self._glancing, self._glanced_us = False, -(1 << 62)
         self._peeking, self._peek_us = False, _NEVER
@@ -155,6 +159,17 @@ class Gate:
         self.in_vain = 0
         self.glances = self.peeks = 0
         self.opened = 0
+
+    def attend(self, attention: Attention) -> None:
+        """How much is to be spent on it from now on; what was learnt stays."""
+        if attention is self._attention:
+            return
+        was, self._attention = self._attention, attention
+        self._attentive_until_us = -_NEVER if attention is Attention.SPARING else _NEVER
+        if attention is Attention.FULL:
+            self._open(Why.FULL, self._last_us or 0, by_size=False)
+        elif was is Attention.FULL:
+            self._until_us = self._last_us or 0
 
     @property
     def is_open(self) -> bool:
@@ -216,7 +231,7 @@ class Gate:
         else:
             self._between(size_bytes, step_us, wall_us)
         if self._why is not _SHUT:
-            if wall_us >= self._until_us:
+            if wall_us >= self._until_us and self._attention is not Attention.FULL:
                 self._close(wall_us)
             else:
                 if sync:
@@ -241,7 +256,7 @@ class Gate:
             self._open(Why.FOUND, wall_us, by_size=False)
         self._glancing = False
         if sure and self._learnt_us >= _ATTENDS_AFTER_US:
-            self._attentive_until_us = wall_us + self.options.attentive_us
+            self._attentive_until_us = max(self._attentive_until_us, wall_us + self.options.attentive_us)
         if sure and not self._found_since_open:
             self._found_since_open = True
             if not self._opened_by_size:

@@ -30,6 +30,17 @@ class Doing(enum.StrEnum):
     """Its pictures cannot be decoded."""
 
 
+class Attention(enum.StrEnum):
+    """How much is spent on a quiet camera."""
+
+    SPARING = "sparing"
+    """Sizes of pictures decide; for some minutes after something was found less is enough."""
+    CLOSE = "close"
+    """Less is enough at all times."""
+    FULL = "full"
+    """Sizes decide nothing: it is looked at all the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class WatchOrder:
     """One camera that is to be looked at. stream: which of its streams. fps: pictures a second while something moves."""
@@ -38,6 +49,7 @@ class WatchOrder:
     stream: str
     fps: float
     watched: Watched
+    attention: Attention = Attention.SPARING
 
 
 @dataclass(frozen=True, slots=True)

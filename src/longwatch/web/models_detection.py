@@ -18,7 +18,7 @@ class CameraDetection(Model):
     doing: Literal["off", "not_installed", "starting", "waiting", "no_pictures", "looking", "resting", "failing"]
     stream: str = Field(description="Which of its streams is looked at; empty where none is.")
     why: str = Field(description="In words, where something is wrong.")
-    gate: Literal["quiet", "key", "more", "less", "found", "untold"] = Field(
+    gate: Literal["quiet", "key", "more", "less", "found", "untold", "full"] = Field(
         description="Why all is decoded now; `quiet`: only a key frame in some seconds is."
     )
     sizes_tell: bool = Field(description="False where the encoder pads: the gate then stays open.")

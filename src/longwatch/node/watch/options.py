@@ -27,6 +27,7 @@ def orders_of(settings: Settings) -> LookOrders:
             camera.looked_at_stream,
             asked.fps,
             watched_of(camera, objects=settings.detection.model is not None),
+            asked.attention,
         )
         for camera in settings.cameras.values()
         if (asked := camera.looked_at) is not None

@@ -29,6 +29,7 @@ from longwatch.detection.gate import Gate, GateOptions
 from longwatch.detection.heat_hours import CELLS, MOST_TENTHS
 from longwatch.detection.scheduling import Allowance, Scheduler
 from longwatch.detection.stream_watch import StreamWatch
+from longwatch.model.watching import Attention
 from longwatch.node.link import LinkClient
 from longwatch.node.watch.look_slot import LookSlot, told_of
 from longwatch.node.watch.watcher_cameras import Watching, told_state
@@ -120,6 +121,7 @@ class Watcher:
             self._forget(camera)
         for camera, each in wanted.items():
             self._use(camera, str(each["stream"]), float(each["fps"]), dict(each["watched"]))
+            self._cameras[camera].watch.gate.attend(Attention(each["attention"]))
         self._tasks.start("slots", self._use_slots(int(told["workers"]) if wanted else 0))
 
     def _use(self, camera: str, stream: str, fps: float, watched: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ detection: {cores: 2, workers: 3, model: models/a, objects_per_second: 3}
 cameras:
   gate:
     streams: {main: rtsp://u:hunter2-canary@h/1, sub: rtsp://u:hunter2-canary@h/2}
-    detect: {fps: 3, sensitivity: 0.7, objects: [person]}
+    detect: {fps: 3, attention: close, sensitivity: 0.7, objects: [person]}
     masks: [{name: window, polygon: [[0, 0], [1, 0], [1, 1]]}]
     zones: [{name: Road, polygon: [[0, 0], [1, 0], [1, 1]], kinds: [person], dwell: 30s, objects: [vehicle]}]
     lines: [{name: Door, from: [0, 0.5], to: [1, 0.5], direction: left_to_right}]
@@ -126,7 +126,7 @@ async def test_it_is_told_what_to_watch_without_an_address_or_a_password(case: C
     assert (told["model"], told["model_mark"], told["asks"]) == ("/etc/models/a", "", 3.0)
     gate = told["cameras"]["gate"]
     assert gate["watched"]["objects"] == ["person"]
-    assert (gate["stream"], gate["fps"]) == ("sub", 3.0)
+    assert (gate["stream"], gate["fps"], gate["attention"]) == ("sub", 3.0, "close")
     assert gate["watched"]["zones"] == [
         ["Road", [[0, 0], [1, 0], [1, 1]], ["object.person"], 30_000_000, False, ["vehicle"]]
     ]
