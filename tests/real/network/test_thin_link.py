@@ -119,6 +119,7 @@ def test_an_idle_camera_costs_little(tmp_path):
         between = sum(after) - sum(begin) - (again_after - again_begun)
         rate = (of_seal / 20 + between / span_s + PING_BYTES / PING_EVERY_S) * 8
         print(
-            f"an idle camera: {rate:.0f} bit/s; a seal {of_seal} bytes, {between} bytes in {span_s:.0f} s between; TCP sent {again_after - again} bytes again"
+            f"an idle camera: {rate:.0f} bit/s; a seal {of_seal} bytes ({sealed[0] - before[0]} up, {sealed[1] - before[1]} down, {again_sealed - again} of them again), "
+            f"{between} bytes in {span_s:.0f} s between; TCP sent {again_after - again} bytes again"
         )
         assert rate < 500
