@@ -86,10 +86,11 @@ class Desk:
     # ---- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """State is read, and what waits is sent on."""
-        self._restore(await self._db.call(self._store.load))
-        await self._begin_senders()
-        self._tasks.start("turns", self._turns())
+        """State is read, and what waits is sent on. Settings that became others already have begun their senders."""
+        async with self._reloading:
+            self._restore(await self._db.call(self._store.load))
+            await self._begin_senders(set(self._senders))
+            self._tasks.start("turns", self._turns())
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
         for name, one in (("rules", self._rules), ("alarms", self._alarms), ("conditions", self._conditions)):

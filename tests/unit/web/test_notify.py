@@ -15,8 +15,10 @@ from tests.support.receivers import PushedBrowser
 from tests.support.site import PASSWORD, Running, running_site
 from tests.support.wait import until
 
+from longwatch.accounting.alarm_words import sentence
 from longwatch.accounts import Role
 from longwatch.notify import ChannelOptions, Happening, Options, Phase, Recipient, Rule, Step
+from longwatch.notify.desk import Desk
 from longwatch.notify.mqtt_trial import Trial
 from longwatch.notify.options import PUSH
 from longwatch.notify.words import Reader
@@ -268,3 +270,20 @@ async def test_a_channel_that_becomes_another_is_in_the_list_all_the_while(site:
     await waits
     assert set(desk.pulses()) == {PUSH, "hook"}
     assert len(senders_of("hook")) == 1
+
+
+async def test_settings_that_change_while_it_starts_leave_one_sender_of_each_channel(site: Running) -> None:
+    """A secret that comes in the first two seconds of the server: from two senders people hear all of it twice."""
+    assert site.deps.notify is not None
+    given = site.deps.notify.options
+    hook = ChannelOptions("early", "webhook", "http://127.0.0.1:9/early", "a-secret-of-a-receiver")
+    desk = Desk(site.accounts.db, Path("push-key.pem"), Options("ridge", "Ridge"), site.clock, sentence)
+    try:
+        changed = replace(given, channels=(given.channels[0], hook), recipients=(), rules=())
+        await asyncio.gather(desk.reload(changed), desk.start())
+        await until(lambda: senders_of("early"), "its sender is there")
+        assert len(senders_of("early")) == 1
+        assert set(desk.pulses()) == {PUSH, "early"}
+    finally:
+        await desk.aclose()
+    assert not senders_of("early")
