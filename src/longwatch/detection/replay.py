@@ -8,7 +8,7 @@ A match must stand alone: a lamp or a shaken mast that comes back makes neighbou
 none between them that was not there then, and they must be unlike each other: what is the same from look to look is the scene that stands still, or the structure of its encoding. Nor may a match last: the noise of the next picture is another one. What is new in a picture is left out:
 somebody who walks there again is no noise. Nothing is said before it is known how alike this camera's live pictures are.
 
-Where they often are (a mast that shakes, threads that sway) no height of a match tells. But what comes back by itself comes from any time, and a loop from one distance alone: there the three last sync samples must all be most alike to what was equally long ago (`IN_STEP`). What comes round
+Where they often are (a mast that shakes, threads that sway) no height of a match tells. But what comes back by itself comes from any time, and a loop from one distance alone: three sync samples, and all between them whose copy was looked at, must be most alike to what was equally long ago (`IN_STEP`). What comes round
 (a traffic light, a sign that turns) was there twice as long ago as well; whoever feeds a loop for the first time has nothing there.
 
 Sync samples are kept and compared. While the stream has just begun anew all other pictures are compared with those as well: whoever encodes a loop anew begins groups of pictures at other moments of it.
@@ -36,11 +36,11 @@ AWAY, LEARN = 6.0, 0.06
 """A match must also stand out from how alike the most alike of this camera's pictures are at other times, by so many times their mean deviation."""
 FIRST_STRAY = 0.012
 CALM, STIRRED, ENOUGH, STIRS = 3, 2, 6, 0.001
-"""What matches of several moments, all equally long ago, count for: two will do, or three where they are not `STRONG` and the stream did not just begin anew, or where something is new in more than so much of the picture. Whoever enters makes an encoder of constant rate answer as it did when another entered, and what it codes coarsely is structure."""
+"""What matches of several moments, all equally long ago, count for: two will do, or three where they are not `STRONG`, or something is new in more than so much of the picture, and the stream did not just begin anew. Whoever enters makes an encoder of constant rate answer as it did when another entered, and what it codes coarsely is structure."""
 RESTLESS = 0.555
 """How alike the most alike of this camera's pictures may usually be: where it is more, it is no noise by which they are told apart."""
 IN_STEP = 3
-"""Sync samples in a row of a restless camera, each at least `ALIKE` to what was equally long ago and to nothing else as much: in 13,000 of live cameras two in a row were found five times, and never three."""
+"""Sync samples in a row, each at least `ALIKE` to what was equally long ago and to nothing else as much; those whose copy was not looked at are passed over. In 13,000 of live cameras two in a row were found five times, and never three."""
 LEARNT = 8
 """So many comparisons only teach what is usual."""
 CHANGED = 0.6
@@ -81,7 +81,7 @@ class Replay:
         self._usual, self._stray, self._compared = 0.53, FIRST_STRAY, 0
         self.alike, self._most_us = 0.0, 0  # how alike the most alike was, and when
         self._twice: float | None = None  # and how alike what was twice as long ago is, if that was looked at
-        self._in_step: list[_Match] = []
+        self._recent: list[_Match] = []  # the last sync samples, and what each is most like
         self._ground: _Ground | None = None
         self._ground_us = 0
 
@@ -114,12 +114,12 @@ class Replay:
             self.forget()
         matched_us = self._matched(made, now_us, learns=key)
         if matched_us:
-            counts = CALM if (anew or self.alike >= STRONG) and stirred <= STIRS * left.size else STIRRED
+            counts = CALM if anew or (self.alike >= STRONG and stirred <= STIRS * left.size) else STIRRED
             self._count(_Match(now_us, matched_us, made, self.alike, now_us, counts))
         elif self._match_us and now_us - self._match_us > OVER_S * 1e6:
             self.replayed, self._match_us = False, 0
         if key:
-            self._steps(_Match(now_us, self._most_us, made, self.alike, now_us, CALM, self._twice))
+            self._steps(_Match(now_us, self._most_us, made, self.alike, now_us, CALM, self._twice), anew=anew)
             if not matched_us:
                 recent = [each for each in self._others if now_us - each[0] <= AGAIN_S * 1e6]
                 self._others = [*recent, (now_us, made)]
@@ -146,18 +146,24 @@ class Replay:
         agree = [each.counts for each in alike_long if best.is_another(each)]
         self.replayed = self.replayed or (bool(agree) and sum(agree) + best.counts >= ENOUGH)
 
-    def _steps(self, match: _Match) -> None:
-        """The next sync sample and what it is most like, in a camera whose pictures often are alike."""
-        before = self._in_step[-1] if self._in_step else match
-        if match.alike < ALIKE or self._usual < RESTLESS or self._compared <= LEARNT:
-            self._in_step = []
-        elif match.is_as_long_ago(before) and (match is before or match.is_another(before)):
-            self._in_step = [*self._in_step[-IN_STEP + 1 :], match]
-        else:
-            self._in_step = [match]
-        seen = [each for each in self._in_step if each.twice is not None]
-        if len(self._in_step) >= IN_STEP and seen and not any(each.comes_round for each in seen):
+    def _steps(self, match: _Match, *, anew: bool) -> None:
+        """The next sync sample and what it is most like, also in a camera whose pictures often are alike. anew: the stream has just begun anew; else what was twice as long ago must be known, and unlike."""
+        self._recent = [*(each for each in self._recent if match.now_us - each.now_us <= AGAIN_S * 1e6), match]
+        if match.alike < ALIKE or self._compared <= LEARNT:
+            return
+        steps: list[_Match] = []
+        for each in reversed(self._recent):
+            if each.alike >= ALIKE and each.is_as_long_ago(match) and (not steps or each.is_another(steps[-1])):
+                steps.append(each)
+            elif self._was_kept(each.now_us - match.now_us + match.was_us):
+                break
+        seen = [each for each in steps if each.twice is not None]
+        if len(steps) >= IN_STEP and (seen or anew) and not any(each.comes_round for each in seen):
             self.replayed, self._match_us = True, match.now_us
+
+    def _was_kept(self, at_us: int) -> bool:
+        """Whether the picture of that moment was a sync sample that was looked at."""
+        return bool((np.abs(self._times - at_us) <= MOMENT_S * 1e6).any())
 
     def _is_broken(self, first: _Match, last: _Match) -> bool:
         """Whether a picture between the two is not what it would be in their loop."""
@@ -184,10 +190,9 @@ class Replay:
         alike = _likeness(self._prints[:old], made)
         best = int(alike.argmax())
         self.alike, self._most_us = float(alike[best]), int(self._times[best])
-        if self._usual >= RESTLESS:
-            away_us = np.abs(self._times[:old] - (2 * self._most_us - now_us))
-            k = int(away_us.argmin())
-            self._twice = float(alike[k]) if away_us[k] <= SAME_AGO_S * 1e6 else None
+        away_us = np.abs(self._times[:old] - (2 * self._most_us - now_us))
+        k = int(away_us.argmin())
+        self._twice = float(alike[k]) if away_us[k] <= SAME_AGO_S * 1e6 else None
         least = max(ALIKE, self._usual + AWAY * self._stray)
         self._compared = min(self._compared + learns, LEARNT + 1)
         if self.alike < least or self._compared <= LEARNT:

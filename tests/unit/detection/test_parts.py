@@ -204,7 +204,12 @@ def test_a_copy_is_known_though_the_background_was_asked_anew_meanwhile():
 
 
 def fed(
-    copies: list[np.ndarray], live: list[np.ndarray], new: np.ndarray | None = None, *, key: bool = True
+    copies: list[np.ndarray],
+    live: list[np.ndarray],
+    new: np.ndarray | None = None,
+    *,
+    key: bool = True,
+    anew: bool = False,
 ) -> tuple[list[bool], Replay]:
     """What is said of each of the copies, after pictures of a live camera; one comes each four seconds."""
     spread, replay = np.ones(CELLS.shape, np.float32), Replay()
@@ -212,7 +217,7 @@ def fed(
         assert not replay.look(CELLS + shown, CELLS, spread, number * 4_000_000, new)
     begin = len(live)
     said = [
-        replay.look(CELLS + shown, CELLS, spread, (begin + number) * 4_000_000, new, key=key)
+        replay.look(CELLS + shown, CELLS, spread, (begin + number) * 4_000_000, new, key=key, anew=anew)
         for number, shown in enumerate(copies)
     ]
     return said, replay
@@ -259,14 +264,18 @@ def test_where_something_is_new_three_pictures_are_needed():
     live, new = noise_of(7, 40), np.zeros(CELLS.shape, np.uint8)
     new[30:40, 40:50] = 1
     assert fed(live[20:23], live, new)[0] == [False, False, True]
+    assert fed(live[20:22], live, new, anew=True)[0] == [False, True], "it has another witness"
 
 
-def test_of_a_restless_camera_three_in_a_row_from_one_distance_are_a_loop_however_alike():
+def swaying() -> list[np.ndarray]:
     """Threads that sway to and fro: live pictures often find their like, but each at another time."""
     sways = noise_of(11, 8)
     order = np.random.default_rng(12).integers(0, len(sways), 40)
-    live = [noise + np.float32(0.65) * sways[k] for noise, k in zip(noise_of(7, 40), order, strict=True)]
-    trace = noise_of(8, 4)
+    return [noise + np.float32(0.65) * sways[k] for noise, k in zip(noise_of(7, 40), order, strict=True)]
+
+
+def test_of_a_restless_camera_three_in_a_row_from_one_distance_are_a_loop_however_alike():
+    live, trace = swaying(), noise_of(8, 4)
     copies = [each + np.float32(1.2) * more for each, more in zip(live[20:24], trace, strict=True)]
     said, replay = fed(copies[:3], live)
     assert replay._usual > RESTLESS
@@ -275,6 +284,24 @@ def test_of_a_restless_camera_three_in_a_row_from_one_distance_are_a_loop_howeve
     assert not any(fed([copies[0], noise_of(9, 1)[0], copies[2], copies[3]], live)[0]), "not in a row"
     still, _ = fed([live[20]] * 4, [*live[:20], *[live[20]] * 4, *live[24:]])
     assert not any(still), "nor what is the same from look to look"
+
+
+def test_of_a_restless_camera_what_was_twice_as_long_ago_is_known_or_it_began_anew():
+    live = swaying()
+    assert fed(live[20:23], live)[0] == [False, False, True]
+    assert not any(fed(live[15:18], live)[0]), "nobody was looking then"
+    assert fed(live[15:18], live, anew=True)[0] == [False, False, True]
+
+
+def test_pictures_of_which_no_copy_was_looked_at_say_nothing_of_a_loop():
+    """Sync samples come more often than they were looked at."""
+    spread, live, between, said = np.ones(CELLS.shape, np.float32), swaying(), noise_of(8, 3), []
+    replay = fed([], live)[1]
+    for number in range(6):
+        shown = between[number // 2] if number % 2 else live[20 + number // 2]
+        said.append(replay.look(CELLS + shown, CELLS, spread, 160_000_000 + number * 2_000_000))
+    assert replay._usual > RESTLESS
+    assert said == [False, False, False, False, True, True]
 
 
 def test_pictures_between_sync_samples_are_compared_and_not_kept():
