@@ -26,6 +26,8 @@ GLARED, FAINT = 0.72, 0.45
 """Less of the structure is kept, or fine edges are weaker: the light hides something. Directions of edges are kept for long when exposure closes before a lamp; their strength is not."""
 LEFT = 1.2
 """Energy of fine edges, of what the reference has, beyond which no light dazzles: it washes edges out and adds none. A dark lorry before the lens makes shades stray as much, and brings its own."""
+STAYS = 0.25
+"""With more energy than that (`LEFT`), and so much of the strength of its own fine edges, a view is there yet: the light is thrown on it, as by headlights into a room. A view that is turned keeps next to nothing of its edges, one before which a torch is held has less energy than before."""
 LAMP_S, STRONGER, MORE_BURNT = 4.0, 1.15, 0.03
 """A torch dazzles at once. What was lit for so long before anything was lost, and is no stronger since (times, by its shades; part of the picture, by what is burnt out), is a lamp, beside which it gets dark."""
 OUT, OUT_CALM, OUT_ALIKE, OUT_KEPT = 0.6, 0.5, 0.5, 0.33
@@ -85,6 +87,8 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False, lamp: bo
     """
     if seen.blocks < LEAST_BLOCKS:
         return ""
+    if not beside and is_shone_on(seen):
+        return ""
     if not lamp and is_lit(seen) and (seen.kept < GLARED or faint(seen)):
         return "blinded"
     if seen.kept < GONE:
@@ -114,7 +118,17 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False, lamp: bo
 
 def is_lit(seen: Likeness) -> bool:
     """Whether there is one great light that was not there."""
-    return seen.more_glare > BLIND_GLARE or (seen.calm > max(GLOW, GLOWS * seen.usual_calm) and seen.sharp < LEFT)
+    return seen.more_glare > BLIND_GLARE or (_strays(seen) and seen.sharp < LEFT)
+
+
+def is_shone_on(seen: Likeness) -> bool:
+    """Whether a great light adds to the view, and leaves it what it had: more of it keeps its edges than has none left. Of what is to be seen beside a thing too little is known to say so."""
+    lit = seen.more_glare > BLIND_GLARE or _strays(seen)
+    return lit and seen.sharp >= LEFT and seen.fine >= STAYS and seen.kept > seen.flat
+
+
+def _strays(seen: Likeness) -> bool:
+    return seen.calm > max(GLOW, GLOWS * seen.usual_calm)
 
 
 def is_soft_shift(seen: Likeness) -> bool:

@@ -132,6 +132,19 @@ def test_headlights_that_leave_the_edges_their_strength_are_none():
     assert tamper.judged(DIMMED, 0.0) == "blinded"
 
 
+def test_a_light_that_is_thrown_on_a_view_leaves_it_its_edges():
+    """Headlights into a room at dusk, and a lamp that burns a quarter of it: next to it all is as it was, and the pool has edges of its own."""
+    thrown = Likeness(113, 0.4, 0.16, 0.44, 0.37, 1.46, 0.18, -19.0, 0.21, 0.21, 0.0, 87.0, 11.0, 119.0, 2.95)
+    assert tamper.judged(thrown, 0.0) == ""
+    assert tamper.judged(thrown, 3.0) == "", "noise feigns shifts"
+    assert tamper.judged(replace(thrown, sharp=0.9), 0.0) == "blinded", "a torch washes edges out"
+    assert tamper.judged(replace(thrown, fine=0.1), 0.0) == "blinded", "or hides them"
+    assert tamper.judged(replace(thrown, kept=0.1, flat=0.88, strange=0.02), 0.0) == "blinded", "or burns all"
+    assert tamper.judged(thrown, 0.0, beside=True) == "blinded", "beside a thing too little is known of it"
+    dark = replace(thrown, more_glare=0.0, calm=12.0)
+    assert tamper.judged(dark, 0.0) == "turned", "without a light it is another view"
+
+
 def test_by_looks_at_key_frames_alone_it_takes_two():
     looker = learnt()
     said = looked(looker, pictures(lambda _: np.full_like(PLACE, 20), 12, from_s=20, step_s=4))
