@@ -1,6 +1,6 @@
 """`make bench-detection`: the exam of detection, on seeds drawn at run time and printed.
 
-    python -m benchmarks.detection [exam] [--quick] [--seed N] [--media DIR] [--attention close] [--write]
+    python -m benchmarks.detection [exam] [--quick] [--seed N] [--media DIR] [--write]
     python -m benchmarks.detection tune            settings of `motion`, on development seeds
     python -m benchmarks.detection develop         the product alone, on development seeds
     python -m benchmarks.detection processes       the real processes over RTSP: cost of watching, and recording with detection starved
@@ -29,7 +29,7 @@ AT_ONCE = 24
 """Streams that `motion` watches at a time: a third of two cores."""
 
 
-def exam(size: Size, first: int, folder: Path, media: Path | None, attention: Attention) -> list[str]:
+def exam(size: Size, first: int, folder: Path, media: Path | None) -> list[str]:
     """All tables, as Markdown."""
     recipes = plan(size, first)
     told = [tables.heading(machine(), first, size)]
@@ -41,13 +41,15 @@ def exam(size: Size, first: int, folder: Path, media: Path | None, attention: At
         peers = beside.submit(peer_all, both, folder, AT_ONCE)
         reals = beside.submit(real, media) if media is not None else None
         render_all(recipes, folder)
-        ours = examine_all(recipes, folder, attention)
+        ours = examine_all(recipes, folder)
+        more = {each: examine_all(both, folder, each) for each in (Attention.CLOSE, Attention.FULL)}
         theirs = peers.result()
     told += [
         tables.cost(ours, theirs),
         tables.events(ours, theirs),
         tables.looks(ours, theirs),
         tables.sabotage(ours),
+        tables.attention({Attention.SPARING: ours, **more}, theirs),
         tables.misses(ours),
     ]
     if reals is not None:
@@ -63,10 +65,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="instead of a drawn one")
     parser.add_argument("--media", type=Path, help="where the real recordings are")
     parser.add_argument("--folder", type=Path, help="keep the scenes here")
-    parser.add_argument(
-        "--attention", type=Attention, choices=list(Attention), default=Attention.SPARING,
-        help="as the setting `detect.attention`; the exam's figures are those of the default",
-    )  # fmt: skip
     parser.add_argument("--write", action="store_true", help="put the tables into docs/detection.md")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each stretch that `processes` measures")
     chosen = parser.parse_args()
@@ -86,12 +84,12 @@ def main() -> None:
         if chosen.what == "develop":
             recipes = plan(size, DEVELOPMENT)
             render_all(recipes, folder)
-            ours = examine_all(recipes, folder, chosen.attention)
+            ours = examine_all(recipes, folder)
             told = [tables.cost(ours, []), tables.looks(ours, []), tables.sabotage(ours), tables.misses(ours)]
         else:
             first = chosen.seed if chosen.seed is not None else fresh()
             print(f"seeds from {first}", flush=True)
-            told = exam(size, first, folder, chosen.media, chosen.attention)
+            told = exam(size, first, folder, chosen.media)
     print("\n\n".join(told))
     if chosen.write:
         tables.write(DOCUMENT, told)

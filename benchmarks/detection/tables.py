@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.scenes import BUSY, QUIET, SABOTAGE
@@ -69,6 +69,20 @@ def events(ours: list[Examined], theirs: list[Examined]) -> str:
             "false an hour, all (goal 1)": _false(both), "told after, median": f"{busy.delay_s:.1f} s" if busy.delay_s is not None else "",
         })  # fmt: skip
     return "### Events\n\nIn brackets: 95 % intervals.\n\n" + rows(made)
+
+
+def attention(by_setting: Mapping[str, list[Examined]], theirs: list[Examined]) -> str:
+    """The same scenes with each `detect.attention`: what it takes, and what it finds."""
+    made = []
+    for name, examined in [*by_setting.items(), *([("motion", theirs)] if theirs else [])]:
+        quiet, busy = total(examined, QUIET), total(examined, BUSY)
+        took = {family: cpu_an_hour(examined, family) for family in (QUIET, BUSY)}
+        made.append({
+            "`detect.attention`": name, "recall": _recall(busy), "false an hour": _false(Total(quiet.verdicts + busy.verdicts)),
+            "false sabotage": quiet.false_tampers + busy.false_tampers if examined is not theirs else "",
+            "quiet: CPU s a camera-hour": f"{took[QUIET]:.1f}", "busy": f"{took[BUSY]:.1f}",
+        })  # fmt: skip
+    return "### What attention finds and takes\n\n" + rows(made)
 
 
 def looks(ours: list[Examined], theirs: list[Examined]) -> str:

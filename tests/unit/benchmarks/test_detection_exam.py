@@ -45,6 +45,20 @@ def test_tables_name_what_was_missed() -> None:
     assert "0 of 1" in tables.events(examined, [])
 
 
+def test_what_attention_finds_and_takes_is_told_beside_the_peer() -> None:
+    sheet = Sheet("busy 7 day yard", 300.0, (("person far", (100.0, 110.0)),), ((100.0, 110.0),))
+
+    def examined(begin_s: float, cpu_s: float) -> list[Examined]:
+        return [Examined(BUSY, "day", 7, 300.0, judge(sheet, [Found("motion", begin_s, 201, begin_s)]), cpu_s)]
+
+    said = tables.attention(
+        {"sparing": examined(200, 1.5), "full": examined(105, 3.0)}, examined(105, 6.0)
+    ).splitlines()
+    assert [line.split(" | ")[0] for line in said[4:]] == ["| sparing", "| full", "| motion"]
+    assert [line.split(" | ")[-1] for line in said[4:]] == ["18.0 |", "36.0 |", "72.0 |"]
+    assert ["0 of 1" in line for line in said[4:]] == [True, False, False]
+
+
 def test_tables_are_put_between_their_marks(tmp_path) -> None:
     document = tmp_path / "d.md"
     document.write_text(f"a\n{tables.BEGIN}\nold\n{tables.END}\nb\n")
