@@ -37,7 +37,7 @@ from longwatch.node.watch.watcher import Watcher
 from longwatch.node.watch.watcher_cameras import Watching
 from longwatch.simulate.radiometry import document
 from longwatch.wire.frames import Decoder, encode
-from longwatch.wire.looking import measured
+from longwatch.wire.looking import ROW, measured, row_of
 
 _CODECS = {"h264": "libx264", "h265": "libx265"}
 
@@ -80,8 +80,9 @@ def _decoded(codec: str, data: bytes) -> None:
 def heads(data: bytes) -> None:
     """Any bytes are a sample, its head and its parameters."""
     for codec in (Codec.H264, Codec.H265):
-        size, head = measured(codec, data)
+        size, head, _ = measured(codec, data)
         assert 0 <= size <= len(data)
+        assert len(row_of(Sample(0, 0, 0, True, data, 1), codec, whole=False)[0]) == ROW.size
         track, _ = _clip("h264")
         got = SliceQp(*parameter_sets(track.sample_entry)).of_slice(head or data[:40])  # type: ignore[attr-defined]  # as above
         assert got is None or 0 <= got <= 51
