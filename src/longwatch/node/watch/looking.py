@@ -212,7 +212,12 @@ class Looking:
     def _send_orders(self, process: asyncio.subprocess.Process) -> None:
         orders = self._now
         cameras = {
-            each.camera: {"stream": each.stream, "fps": each.fps, "attention": each.attention, "watched": told_watched(each.watched)}
+            each.camera: {
+                "stream": each.stream,
+                "fps": each.fps,
+                "attention": each.attention,
+                "watched": told_watched(each.watched),
+            }
             for each in orders.cameras
         }
         told = {
