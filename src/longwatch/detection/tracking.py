@@ -67,6 +67,12 @@ PLUNGE, OVER_PLUNGE = 0.3, 2.0
 CROWD_STEPS, SMALL_STEPS, SMALL_OVER, FALLING = 5, 6, 0.5, 6.0
 """Steps one soon after another that it takes in a crowd; and what it takes of whoever is no larger than flakes and does not fall (cells a second, and more down than aside): a drop is
 not seen twice, and a flake falls. Where so many pass that one is taken for the next he must still be half as large as it takes to be none of them."""
+SMALL_LENGTHS_S = 6.0
+"""Of its own lengths a second, that whoever is no larger than flakes may go: nobody who runs and no car is faster, and of drops that are taken one for the next the line is."""
+LEFT, LEFT_HITS, LEFT_US, LEFT_CELLS, LEFT_PART = 6, 2, 5_000_000, 2.0, 0.5
+"""So many that were seen so often before, began so lately, and are no further from where they began than so many cells, or that part of their longer side, are what a lamp left: nothing is confirmed meanwhile."""
+BURST = 8
+"""So many that began in one look are what a flash left: none of them went on to where the next look sees something."""
 LONG_HITS, DENSE = 9, 2.5
 """Key frames on one line, of which not so many are taken from flakes. Not where so many pass in a look that one is taken for the next: there `lines` tells."""
 MOST = 0.65
@@ -183,7 +189,7 @@ class Tracker:
         """Set by whoever looks: much of the picture is new, or was a moment ago."""
         self.crowd = 0.0
         self.crowd_cells = 0.0
-        self._clear = 0
+        self._clear, self._lit = 0, False
         self._looked, self._passing, self._passing_cells = 0, 0.0, 0
         """Close looks so far; how many passed in them, on average, and how large the second largest of one was at most. Known from the first look on, and held against nobody who is told."""
         self._counts: int | None = None
@@ -204,6 +210,7 @@ class Tracker:
             if i not in taken and j not in used:
                 taken[i] = j
                 used.add(j)
+        self._lit = self._is_lit(now_us)
         confirmed = [track.confirmed for track in self.tracks]
         seen: list[Track] = []
         stay: list[Track] = []
@@ -284,13 +291,15 @@ class Tracker:
         cells = max(track.cells, track.first_cells)
         if track.hits == 1:
             return cells >= least_cells
+        if sum(other.first_us == track.first_us for other in self.tracks) > BURST:
+            return False
         return track.hits == 2 and cells >= WENT_ON * least_cells and going.goes(track.steps, WAY_CELLS, self._size)
 
     def arrived(self, least_cells: float, now_us: int, *, lamps: bool = True) -> list[Track]:
         """What large things stand there, and went nowhere that was seen: they came between two looks. They hide the ground, end sharply, and are no light. From now on they are confirmed. lamps: whether there are any, which no thermal camera sees."""
         made = [
             track
-            for track in self.tracks
+            for track in (() if self._lit else self.tracks)
             if not track.confirmed and not track.missed and ARRIVED_HITS <= track.hits < 2 * ARRIVED_HITS
             and track.cells >= least_cells and not self.is_all(track)
             and track.hides and (track.solid or track.edge >= HARD_EDGE) and track.contrast >= PASSED_CONTRAST
@@ -440,7 +449,7 @@ class Tracker:
         return max(self._over_crowd(), LEAST_IN_CROWD) * (OVER_DENSE if self.crowd >= DENSE else 1.0)
 
     def _has_gone(self, track: Track, passed_s: float) -> bool:
-        if track.texture > SAME_TEXTURE or track.edge < SOFT_EDGE or track.hits < 2 or self.is_all(track):
+        if track.texture > SAME_TEXTURE or track.edge < SOFT_EDGE or track.hits < 2 or self.is_all(track) or self._lit:
             return False
         if math.hypot(track.vx, 2 * track.vy) > HURRY * self.width and self._is_small(track):
             return False
@@ -461,6 +470,15 @@ class Tracker:
         return self._gets_on(track, least) and (
             self._is_worth(track) or going.goes(track.steps, least, self._size, going.SURELY_STRAIGHT, SPARSE_STEPS)
         )
+
+    def _is_lit(self, now_us: int) -> bool:
+        """Whether much began lately, all over the view, and stands where it was: what a lamp left that went on or out. Its pieces crumble, and one is taken for the next."""
+        lately = [
+            track
+            for track in self.tracks
+            if track.hits >= LEFT_HITS and not track.missed and now_us - track.first_us <= LEFT_US
+        ]
+        return sum(track.far < max(LEFT_CELLS, LEFT_PART * max(track.first_box[2:])) for track in lately) >= LEFT
 
     def _is_small(self, track: Track) -> bool:
         """As an insect is: what leaves at the border is small at last, and was not."""
@@ -488,7 +506,8 @@ class Tracker:
             if over >= 1.0:
                 return track.hits >= 3 if surely else close >= CROWD_STEPS
             known = self.crowd < DENSE or over >= SMALL_OVER
-            return known and close >= SMALL_STEPS and not (down and track.vy > FALLING)
+            darts = math.hypot(track.vx, track.vy) > SMALL_LENGTHS_S * max(track.box[2:])
+            return known and close >= SMALL_STEPS and not darts and not (down and track.vy > FALLING)
         return track.hits >= (3 if track.solid or track.cells >= SPECK else 4)
 
     def saved(self) -> dict[str, Any]:

@@ -51,6 +51,47 @@ def test_a_flake_is_none_the_more_for_falling_in_a_long_line():
     assert known(looked_at(*large, crowd=(6.0, 9.0)))
 
 
+CRUMBLES = (0, 19, 118, 62), (4, 19, 55, 57), (6, 30, 36, 18), (6, 30, 36, 17), (6, 30, 31, 17)
+
+
+@pytest.mark.parametrize("pieces", [0, 6])
+def test_what_crumbles_among_much_that_a_lamp_left_goes_nowhere(pieces: int):
+    tracker = Tracker(SIZE[0])
+    tracker.height = SIZE[1]
+    left = [boxed(20 * n + 4, 84, 5, 4) for n in range(pieces)]
+    for n, box in enumerate(CRUMBLES):
+        tracker.follow([boxed(*box, edge=2.0), *left], START + n * 160_000, 0.16)
+    assert known(tracker) is not bool(pieces)
+
+
+def test_who_walks_before_what_a_lamp_left_is_known_once_it_stood_for_five_seconds():
+    tracker = Tracker(SIZE[0])
+    tracker.height = SIZE[1]
+    left = [boxed(20 * n + 4, 84, 5, 4) for n in range(6)]
+    told = []
+    for n in range(40):
+        tracker.follow([boxed(2 + 3 * n, 40, 6, 12), *left], START + n * 200_000, 0.2)
+        told.append(known(tracker))
+    assert 5.0 <= told.index(True) * 0.2 <= 5.4
+
+
+@pytest.mark.parametrize(("cells_s", "told"), [(20, True), (58, False)])
+def test_among_flakes_nobody_is_told_who_would_run_faster_than_anybody_runs(cells_s: float, told: bool):
+    runs = [boxed(10 + 0.2 * cells_s * n, 40, 3, 5) for n in range(10)]
+    assert known(looked_at(*runs, crowd=(2.0, 20.0))) is told
+
+
+@pytest.mark.parametrize(("others", "told"), [(0, True), (9, False)])
+def test_what_a_flash_left_all_over_the_view_has_not_passed(others: int, told: bool):
+    tracker = Tracker(SIZE[0])
+    tracker.height = SIZE[1]
+    flash = [boxed(16 * n + 2, 82, 4, 4) for n in range(others)]
+    tracker.follow([boxed(20, 30, 30, 14, edge=2.0), *flash], START, 0.2)
+    tracker.follow([boxed(60, 31, 30, 14, edge=2.0)], START + 200_000, 0.2)
+    tracker.follow([], START + 400_000, 0.2)
+    assert bool(tracker.passed(300, START + 400_000)) is told
+
+
 def test_where_many_flakes_pass_it_takes_a_straighter_line():
     stray = (0, 2, -2, 2, -2, 1, -1, 1)
     zigzag = [boxed(60 + 0.7 * n, 40 + stray[n], 5, 4) for n in range(8)]
