@@ -120,11 +120,13 @@ class Connection(asyncio.BufferedProtocol):
         arrival_us = self._clock.boottime_us()
         at = 0
         while True:
-            at, message = split(buffer, at, end)
-            for lane, handler in self._lanes:
-                if lane:
-                    handler(buffer, lane, arrival_us)
-                    lane.clear()
+            try:
+                at, message = split(buffer, at, end)
+            finally:  # what came whole before bytes that are no RTSP is handed on too
+                for lane, handler in self._lanes:
+                    if lane:
+                        handler(buffer, lane, arrival_us)
+                        lane.clear()
             if self._demux.strays != self._strays:
                 self._strays = self._demux.strays
                 self._listener.strays()

@@ -123,6 +123,13 @@ async def test_strays_and_garbage_are_told(pair: Pair) -> None:
     await until(lambda: len(pair.listener.errors) == 1)
 
 
+async def test_packets_that_came_whole_before_garbage_are_handed_on_though_one_reading_brought_both(pair: Pair) -> None:
+    pair.connection.open(0, pair.handler)
+    pair.camera.send(packet(0, b"first") + packet(0, b"last") + b"\x80\x60 no header")
+    await until(lambda: len(pair.listener.errors) == 1)
+    assert pair.packets == [b"first", b"last"]
+
+
 async def test_a_channel_is_given_once(pair: Pair) -> None:
     pair.connection.open(0, pair.handler)
     with pytest.raises(RtspError, match="two tracks"):
