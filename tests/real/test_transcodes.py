@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from longwatch.base.rfc3339 import format_us, parse_us
+from longwatch.base.tasks import ended
 from longwatch.simulate.camera import SimulatedCamera
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,8 @@ async def _watch(
     data = b""
     async with connect(uri, additional_headers={"Authorization": f"Bearer {post.token}"}) as socket:
         while chunks > 0 or (seen is not None and not seen.is_set()):
-            message = await asyncio.wait_for(socket.recv(), 180)
+            async with asyncio.timeout(180):  # `wait_for` of Python 3.11 may swallow a cancellation
+                message = await socket.recv()
             if isinstance(message, str):
                 said = json.loads(message)
                 told = said if said.get("mime") else told
@@ -128,9 +130,7 @@ def test_beyond_the_limit_it_is_refused_with_words(post: Post) -> None:
             media = re.findall(r"^segment\.mp4\S+", playlist, re.MULTILINE)[0]
             answer = await asyncio.to_thread(_get, post, media)
         finally:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await ended([watching])
         assert answer.status_code == 503
         assert "in use" in answer.json()["what"]
         assert answer.headers["Retry-After"] == "2"
