@@ -19,7 +19,7 @@ class CameraDetection(Model):
     stream: str = Field(description="Which of its streams is looked at; empty where none is.")
     why: str = Field(description="In words, where something is wrong.")
     gate: Literal["quiet", "key", "more", "less", "found", "untold", "full"] = Field(
-        description="Why all is decoded now; `quiet`: only a key frame in some seconds is."
+        description="Why all is decoded now; `quiet`: only a key frame in some seconds is; `full`: its settings say so."
     )
     sizes_tell: bool = Field(description="False where the encoder pads: the gate then stays open.")
     level: Literal["all", "fewer", "keys", "turns"] = Field(
