@@ -16,7 +16,7 @@ class Grant:
     """What a signature allows: to view `from_us` to `to_us` of one camera, in the name of `owner`, until `expires_us`.
 
     owner: "user:NAME" or "token:NAME", so that the right ends with its owner's. part: the query of the one media part of a
-    playlist that it is for; empty for the span itself.
+    playlist that it is for; empty for the span itself. exact: nothing from before `from_us` is allowed, as files that begin at a key picture have it.
     """
 
     camera: str
@@ -25,6 +25,7 @@ class Grant:
     owner: str
     expires_us: int
     part: str = ""
+    exact: bool = False
 
 
 class Signer:
@@ -35,7 +36,7 @@ class Signer:
 
     def sign(self, grant: Grant) -> str:
         """The value of `sig=`."""
-        fields = [grant.camera, grant.from_us, grant.to_us, grant.owner, grant.expires_us, grant.part]
+        fields = [grant.camera, grant.from_us, grant.to_us, grant.owner, grant.expires_us, grant.part, grant.exact]
         payload = _encode(json.dumps(fields, separators=(",", ":")).encode())
         return f"{payload}.{_encode(self._mac(payload))}"
 
@@ -46,10 +47,12 @@ class Signer:
             _encode(self._mac(payload)).encode(), mac.encode(errors="replace")
         ):
             return None
-        camera, from_us, to_us, owner, expires_us, part = json.loads(base64.urlsafe_b64decode(payload + "=="))
+        fields = json.loads(base64.urlsafe_b64decode(payload + "=="))
+        camera, from_us, to_us, owner, expires_us, part = fields[:6]
         if now_us >= expires_us or expires_us - now_us > VALID_US:  # the second: the clock was set back since
             return None
-        return Grant(camera, from_us, to_us, owner, expires_us, part)
+        exact = fields[6:] == [True]  # one that was signed before an upgrade has six
+        return Grant(camera, from_us, to_us, owner, expires_us, part, exact)
 
     def _mac(self, payload: str) -> bytes:
         return hmac.digest(self._key, payload.encode(errors="replace"), hashlib.sha256)

@@ -2,23 +2,27 @@
 
 It reads frames (`wire`) from its standard input and writes frames to its standard output: `job` begins a piece of work, then `live_format` and
 `live_sample` of one video track; `flush` ends the piece, answered by `done` {pictures, cpu_us}. `describe` is answered by the format that
-an encoder would have. After start-up it can open no descriptor (so no file, no socket), write no file and start no process or
+an encoder would have. A job may stand in its command line: then its encoder is opened before anything is given up, since libx265 needs a thread. After start-up it can open no descriptor (so no file, no socket), write no file and start no process or
 thread. Whoever started it kills it when it takes too long.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import av
 
 from longwatch.base.errors import LongwatchError
+from longwatch.formats.media import Codec
 from longwatch.model.areas import areas_of
 from longwatch.pictures.encoding import Encoder, Quality
+from longwatch.pictures.form import Form
 from longwatch.pictures.limits import confine
 from longwatch.pictures.work import Out, Output, Work
 from longwatch.wire.frames import Decoder, Frame, check_hello, encode, hello
@@ -41,9 +45,10 @@ class Serving:
         """One message. Raises LongwatchError, LookupError, TypeError or ValueError for one that makes no sense."""
         header = frame.header
         if frame.type == "job":
-            self._begin(header)
+            self.begin(header)
         elif frame.type == "describe":
-            encoder = Encoder(int(header["width"]), int(header["height"]), header["fps"], _quality(header))
+            form = Form(Codec.H264, int(header["width"]), int(header["height"]), fps=header["fps"])
+            encoder = Encoder(form, _quality(header))
             self._write(encode_format(("", "described"), 0, (encoder.format,)))
         elif self._work is None:
             raise LookupError("no job")
@@ -57,14 +62,9 @@ class Serving:
             self._write(encode({"type": "done", "pictures": self._work.pictures, "cpu_us": spent_us}))
             self._work = None
 
-    def _begin(self, job: dict[str, Any]) -> None:
-        outputs = [
-            Output(
-                str(o["name"]), o.get("max_height"), _quality(o), None if o.get("size") is None else tuple(o["size"])
-            )
-            for o in job["outputs"]
-        ]
-        self._work = Work(areas_of(job.get("areas") or {}), outputs)
+    def begin(self, job: Mapping[str, Any]) -> None:
+        """A piece of work. Raises as `take`."""
+        self._work = Work(areas_of(job.get("areas") or {}), [_output(told) for told in job["outputs"]])
         self._generations = {}
         self._began_cpu = time.process_time()
 
@@ -79,17 +79,28 @@ class Serving:
         self._out.write(data)
 
 
-def _quality(header: dict[str, Any]) -> Quality:
+def _output(told: Mapping[str, Any]) -> Output:
+    size, form, kept = told.get("size"), told.get("form"), told.get("kept_90k", (0, 0))
+    return Output(
+        str(told["name"]), told.get("max_height"), _quality(told), None if size is None else tuple(size),
+        None if form is None else Form.of_message(form), (int(kept[0]), int(kept[1])),
+    )  # fmt: skip
+
+
+def _quality(header: Mapping[str, Any]) -> Quality:
     known = Quality()
-    return Quality(str(header.get("preset", known.preset)), str(header.get("crf", known.crf)))
+    return Quality(
+        str(header.get("preset", known.preset)),
+        str(header.get("crf", known.crf)),
+        float(header.get("bits_a_pixel", known.bits_a_pixel)),
+    )
 
 
-def serve(requests: int, out: BinaryIO) -> None:
+def serve(requests: int, out: BinaryIO, serving: Serving) -> None:
     """Until the input ends."""
     out.write(hello("pictures"))
     out.flush()
     decoder = Decoder()
-    serving = Serving(out)
     greeted = False
     while data := os.read(requests, _READ_BYTES):
         for frame in decoder.feed(data):
@@ -101,20 +112,23 @@ def serve(requests: int, out: BinaryIO) -> None:
         out.flush()
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 where its input ended."""
     av.logging.set_level(av.logging.PANIC)
-    confine(memory_bytes=_MEMORY_BYTES, descriptors=3, cpu_seconds=None)
+    serving = Serving(sys.stdout.buffer)
     try:
+        if arguments:
+            serving.begin(json.loads(arguments[0]))
+        confine(memory_bytes=_MEMORY_BYTES, descriptors=3, cpu_seconds=None)
         with contextlib.suppress(BrokenPipeError):
-            serve(0, sys.stdout.buffer)
+            serve(0, sys.stdout.buffer, serving)
     except (LongwatchError, LookupError, TypeError, ValueError, av.FFmpegError):
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    code = main()
+    code = main(sys.argv[1:])
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os._exit(code)

@@ -6,13 +6,11 @@ import av
 from av.video.frame import VideoFrame
 
 from longwatch.base.errors import LongwatchError
-from longwatch.formats.bmff import BmffError
-from longwatch.formats.bmff.boxes import children
 from longwatch.formats.media import Codec, Sample, TrackFormat
+from longwatch.pictures.form import decoder_config
 
 MAX_PIXELS = 8192 * 8192
-_DECODERS = {Codec.H264: ("h264", b"avcC"), Codec.H265: ("hevc", b"hvcC"), Codec.MJPEG: ("mjpeg", b"")}
-_VISUAL_ENTRY_BYTES = 8 + 78
+_DECODERS = {Codec.H264: "h264", Codec.H265: "hevc", Codec.MJPEG: "mjpeg"}
 _MOST_DELAY = 64
 
 
@@ -26,13 +24,12 @@ class Decoder:
         known = _DECODERS.get(track.codec)
         if known is None:
             raise LongwatchError(f"pictures of {track.codec} cannot be decoded here")
-        name, config = known
-        context = av.CodecContext.create(name, "r")
+        context = av.CodecContext.create(known, "r")
         assert isinstance(context, av.VideoCodecContext)
         context.thread_count = 1  # threads would each hold a picture back
         if rough:
             context.options = {"skip_loop_filter": "all", "flags2": "+fast"}
-        extradata = _config(track.sample_entry, config) if config else b""
+        extradata = decoder_config(track)
         if extradata:
             context.extradata = extradata
         self._context = context
@@ -75,14 +72,3 @@ class Decoder:
 
     def _of(self, frame: VideoFrame, default: Sample) -> Sample:
         return self._samples.pop(frame.pts, default) if frame.pts is not None else default
-
-
-def _config(sample_entry: bytes, kind: bytes) -> bytes:
-    """The body of avcC or hvcC (ISO/IEC 14496-15); b"" where there is none."""
-    try:
-        for box in children(sample_entry, _VISUAL_ENTRY_BYTES, len(sample_entry)):
-            if box.kind == kind:
-                return sample_entry[box.body : box.end]
-    except BmffError:
-        pass
-    return b""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,9 +21,14 @@ _MOST_WAITING = 8 << 20
 
 
 def job_frame(outputs: Sequence[Mapping[str, Any]], areas: Sequence[Area] = ()) -> bytes:
-    """What begins a piece of work. outputs: {name, max_height | size, preset, crf}; areas: what is painted over."""
+    """What begins a piece of work. outputs: {name, max_height | size | form and kept_90k, preset, crf, bits_a_pixel}; areas: what is painted over."""
     told = {area.name: [list(point) for point in area.points] for area in areas}
     return encode({"type": "job", "outputs": [dict(output) for output in outputs], "areas": told})
+
+
+def child_for(output: Mapping[str, Any]) -> tuple[str, ...]:
+    """The command of a child that has this one piece of work from its start."""
+    return (*CHILD, json.dumps({"outputs": [output]}, separators=(",", ":")))
 
 
 class Recoding:

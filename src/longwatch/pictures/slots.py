@@ -17,7 +17,7 @@ class SlotsFullError(LongwatchError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """One that is taken. kind: live, recorded or cost. since_us: wall time."""
+    """One that is taken. kind: live, recorded, exact or cost. since_us: wall time."""
 
     camera: str
     stream: str
@@ -51,8 +51,8 @@ class Slots:
             self.refused += 1
             if not self.limit:
                 raise SlotsFullError(
-                    "this post makes no other encoding for browsers", why="`transcodes` is 0 in its settings",
-                    remedy="use a browser that plays what the camera sends, or the camera's sub-stream",
+                    "this post makes no other encoding", why="`transcodes` is 0 in its settings",
+                    remedy="use what the camera sends, or its sub-stream; a file without `exact`",
                 )  # fmt: skip
             busy = ", ".join(f"{slot.camera} ({slot.kind})" for slot in self._taken[:4])
             raise SlotsFullError(

@@ -1,4 +1,6 @@
-"""Samples in, samples of H.264 out: decoded once, painted once, encoded for each size that is wanted. Only children import this."""
+"""Samples in, samples of H.264 out: decoded once, painted once, encoded for each size that is wanted; or those of a stretch alone, as they are. Only children
+import this.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +9,28 @@ from dataclasses import dataclass, field
 
 from av.video.frame import VideoFrame
 
-from longwatch.formats.media import Sample, TrackFormat
+from longwatch.base.errors import LongwatchError
+from longwatch.formats.media import Codec, Sample, TrackFormat
 from longwatch.model.areas import Area
 from longwatch.pictures.decoding import Decoder
 from longwatch.pictures.encoding import Encoder, Quality
+from longwatch.pictures.form import Form
 from longwatch.pictures.painting import PIXELS, Painter
 from longwatch.pictures.spans import fitted
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One stream to make. max_height: in pixels; None: as it came. size: exactly so, whatever comes."""
+    """One stream to make. max_height: in pixels; None: as it came. size: exactly so, whatever comes. form: pictures like those that come, of the same
+    codec, for a file that goes on with these; and only those that are shown in `kept_90k`, half-open.
+    """
 
     name: str
     max_height: int | None = None
     quality: Quality = field(default_factory=Quality)
     size: tuple[int, int] | None = None
+    form: Form | None = None
+    kept_90k: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +46,16 @@ class Work:
     """Owner of decoder and encoders. pictures: how many were decoded."""
 
     def __init__(self, areas: Sequence[Area], outputs: Sequence[Output]) -> None:
+        """Raises LongwatchError for an output of a form that cannot be made. The encoder of such a one is opened here, and may start a thread."""
         self._painter = Painter(areas)
-        self._outputs = tuple(outputs)
+        self._outputs = tuple(output for output in outputs if output.form is None)
+        self._alike = [
+            _Alike(output.name, Encoder(output.form, output.quality), output.kept_90k)
+            for output in outputs
+            if output.form
+        ]
+        if self._alike and areas:
+            raise ValueError("what keeps its form is not painted over")
         self._decoder: Decoder | None = None
         self._fps: float | None = None
         self._encoders: dict[str, Encoder] = {}
@@ -64,9 +80,12 @@ class Work:
         made: list[Out] = []
         for frame, of in frames:
             self.pictures += 1
-            painted = self._painter.paint(frame)
-            for output in self._outputs:
-                made += self._encoded(output, painted, of)
+            for alike in self._alike:
+                made += alike.made(frame, of)
+            if self._outputs:
+                painted = self._painter.paint(frame)
+                for output in self._outputs:
+                    made += self._encoded(output, painted, of)
         return made
 
     def _encoded(self, output: Output, painted: VideoFrame, of: Sample) -> list[Out]:
@@ -77,6 +96,27 @@ class Work:
         encoder = self._encoders.get(output.name)
         fresh = encoder is None or encoder.size != size
         if encoder is None or fresh:
-            encoder = self._encoders[output.name] = Encoder(*size, self._fps, output.quality)
+            encoder = self._encoders[output.name] = Encoder(Form(Codec.H264, *size, fps=self._fps), output.quality)
         samples = encoder.encode(picture, of)
         return [Out(output.name, encoder.format if fresh and n == 0 else None, s) for n, s in enumerate(samples)]
+
+
+class _Alike:
+    """An output that goes on as what came."""
+
+    def __init__(self, name: str, encoder: Encoder, kept_90k: tuple[int, int]) -> None:
+        self._name = name
+        self._encoder = encoder
+        self._kept_90k = kept_90k
+        self._is_fresh = True
+
+    def made(self, frame: VideoFrame, of: Sample) -> list[Out]:
+        if not self._kept_90k[0] <= of.dts + of.cts_offset < self._kept_90k[1]:
+            return []
+        form = self._encoder.form
+        if (frame.width, frame.height) != (form.width, form.height):
+            raise LongwatchError(f"a picture of {frame.width}x{frame.height} among those of {form.width}x{form.height}")
+        picture = frame if frame.format.name == form.pixels else frame.reformat(format=form.pixels)
+        fresh, self._is_fresh = self._is_fresh, False
+        samples = self._encoder.encode(picture, of)
+        return [Out(self._name, self._encoder.format if fresh and n == 0 else None, s) for n, s in enumerate(samples)]

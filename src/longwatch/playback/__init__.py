@@ -6,6 +6,7 @@ only `pictures.still_child` and `lapse_child`, processes of their own with limit
 Rooms: `tables` reads sample tables, `selection` chooses samples, `compose` lays them out, `video_file` and `hls_view` serve.
 """
 
+from longwatch.playback.exact import ExactVideo, open_exact
 from longwatch.playback.export import ExportResult, export
 from longwatch.playback.hls_view import PART_PARAMETERS, open_part, open_playlist, part_span
 from longwatch.playback.lapse import LapseRequest, LapseResult, write_lapse
@@ -18,6 +19,7 @@ from longwatch.playback.video_file import PlayedGap, StoredBytes, VideoFile, ope
 __all__ = [
     "PART_PARAMETERS",
     "Cost",
+    "ExactVideo",
     "ExportResult",
     "Footage",
     "HeldBytes",
@@ -34,6 +36,7 @@ __all__ = [
     "VideoRequest",
     "export",
     "newest_footage",
+    "open_exact",
     "open_part",
     "open_playlist",
     "open_video",

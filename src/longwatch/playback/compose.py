@@ -17,7 +17,7 @@ from longwatch.formats.bmff.progressive import ProgressiveTrack, SampleTables, r
 from longwatch.formats.media import Kind, TrackFormat
 from longwatch.model.stores import SegmentRow
 from longwatch.playback.selection import Part, Selection, Stretch
-from longwatch.playback.tables import TrackTable
+from longwatch.playback.tables import SegmentTable, TrackTable
 
 _REORDERED = 17  # no picture is shown more than 16 after it was decoded (H.264 and H.265 both)
 
@@ -68,9 +68,10 @@ class _Output:
 
 @dataclass(slots=True)
 class Composition:
-    """What a file is made of. duration_90k: of what is shown. mdat_bytes: of the pieces together."""
+    """What a file is made of. duration_90k: of what is shown. made: what stands before the pieces. mdat_bytes: of it and the pieces together."""
 
     tracks: list[ProgressiveTrack]
+    made: bytes = field(repr=False)
     pieces: list[Piece]
     mdat_bytes: int
     duration_90k: int
@@ -90,7 +91,7 @@ class _Composer:
         self._selection = selection
         self._outputs: dict[tuple[Kind, int], _Output] = {}
         self._pieces: list[Piece] = []
-        self._mdat_bytes = 0
+        self._mdat_bytes = len(selection.made)
         self._scale = selection.stretches[0].first.video.format.timescale
         self._shifts = _shifts(selection.stretches)
         stretch, pts = selection.shown
@@ -101,8 +102,10 @@ class _Composer:
         for n, stretch in enumerate(self._selection.stretches):
             for key, parts in _by_table(stretch):
                 chunks = self._video(n, parts)
+                for table in parts[0].beside:
+                    self._place(table.row, self._others(n, table, first=key))
                 if n >= shown_from:
-                    chunks += self._others(n, key, parts)
+                    chunks += self._others(n, parts[0].table, first=key and not parts[0].beside)
                 self._place(parts[0].table.row, chunks)
         duration = max(1, self._selection.end_pts - self._shifts[-1] - self._zero)
         duration_90k = duration * 90_000 // self._scale
@@ -110,7 +113,7 @@ class _Composer:
         joints, marks = self._moments()
         return Composition(
             tracks=[self._track(output, duration_90k) for output in self._outputs.values()],
-            pieces=self._pieces, mdat_bytes=self._mdat_bytes, duration_90k=duration_90k, joints=joints, marks=marks,
+            made=self._selection.made, pieces=self._pieces, mdat_bytes=self._mdat_bytes, duration_90k=duration_90k, joints=joints, marks=marks,
             first_wall_us=first.table.wall_us(first.video.pts[first.a], self._scale),
             damaged=any(part.table.row.damaged for s in self._selection.stretches for part in s.parts),
         )  # fmt: skip
@@ -125,23 +128,31 @@ class _Composer:
         chunks = []
         for part in parts:
             output = self._output(part.video.format)
-            chunks += _append(output, part.video, part.a, part.b, -self._shifts[n])
+            appended = _append(output, part.video, part.a, part.b, -self._shifts[n])
+            if part.made is None:
+                chunks += appended
+            else:  # they lie before all pieces, where they say
+                for offset, samples, _, _, entry in appended:
+                    output.tables.add_chunk(offset, samples, entry)
         return chunks
 
-    def _others(self, n: int, first: bool, parts: Sequence[Part]) -> list[tuple[int, int, int, _Output, int]]:
-        """The samples of the other tracks that belong beside these parts, all of one segment."""
+    def _others(self, n: int, table: SegmentTable, *, first: bool) -> list[tuple[int, int, int, _Output, int]]:
+        """The samples of the other tracks of a segment that belong beside its part of a stretch. first: it is the stretch's first one."""
         stretch = self._selection.stretches[n]
-        table = parts[0].table
         last = table is stretch.last.table
         shown_stretch, shown_pts = self._selection.shown
-        start = shown_pts if n == shown_stretch else _first_pts(stretch)
+        start = shown_pts if n == shown_stretch else first_pts(stretch)
         end = self._selection.end_pts if n == len(self._shifts) - 1 else stretch.end_dts
         chunks = []
         for track in table.tracks:
             if track is None or track is table.video:
                 continue
             t = track.format.timescale
-            a = max(0, _covering(track, start * t // self._scale)) if first or n == shown_stretch else 0
+            a = 0
+            if self._selection.exact and n == shown_stretch:
+                a = bisect_left(track.dts, -(-start * t // self._scale))
+            elif first or n == shown_stretch:
+                a = max(0, _covering(track, start * t // self._scale))
             b = bisect_left(track.dts, -(-end * t // self._scale)) if last else track.count
             shift = -(self._shifts[n] + self._zero) * t // self._scale
             output = self._output(track.format)
@@ -197,7 +208,7 @@ class _Composer:
 
     def _ended(self, n: int) -> int:
         stretch = self._selection.stretches[n]
-        return stretch.last.table.wall_us(_shown_until(stretch), self._scale)
+        return stretch.last.table.wall_us(shown_until(stretch), self._scale)
 
 
 def _shifts(stretches: Sequence[Stretch]) -> list[int]:
@@ -207,12 +218,13 @@ def _shifts(stretches: Sequence[Stretch]) -> list[int]:
     shifts = [stretches[0].start_dts]
     for before, stretch in pairwise(stretches):
         decoded = before.end_dts - shifts[-1]
-        shown = _shown_until(before) - shifts[-1] - (_first_pts(stretch) - stretch.start_dts)
+        shown = shown_until(before) - shifts[-1] - (first_pts(stretch) - stretch.start_dts)
         shifts.append(stretch.start_dts - max(decoded, shown))
     return shifts
 
 
-def _shown_until(stretch: Stretch) -> int:
+def shown_until(stretch: Stretch) -> int:
+    """When its last picture gives way."""
     latest, duration, left = -1, 0, _REORDERED
     for part in reversed(stretch.parts):
         a = max(part.a, part.b - left)
@@ -225,7 +237,8 @@ def _shown_until(stretch: Stretch) -> int:
     return latest + duration
 
 
-def _first_pts(stretch: Stretch) -> int:
+def first_pts(stretch: Stretch) -> int:
+    """When its first picture is shown."""
     first = stretch.first
     return min(first.video.window(first.a, min(first.b, first.a + _REORDERED)))
 

@@ -18,6 +18,7 @@ from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.pictures import confine
 from longwatch.pictures.decoding import Decoder
 from longwatch.pictures.encoding import Encoder, Quality
+from longwatch.pictures.form import Form
 from longwatch.playback.lapse_wire import CODECS, HEAD, MADE, MAX_BYTES, TICKS
 
 _MEMORY_BYTES = 2 << 30
@@ -48,7 +49,7 @@ class Lapse:
         if self._encoder is None:
             height = min(frame.height, self._max_height)
             width = max(2, frame.width * height // frame.height // 2 * 2)
-            self._encoder = Encoder(width, max(2, height // 2 * 2), _FPS, _QUALITY)
+            self._encoder = Encoder(Form(Codec.H264, width, max(2, height // 2 * 2), fps=_FPS), _QUALITY)
         width, height = self._encoder.size
         picture = frame.reformat(width=width, height=height, format="yuv420p")
         (made,) = self._encoder.encode(picture, sample)

@@ -1,7 +1,8 @@
-"""Parts of playlists as H.264, for browsers that do not play what was stored: made by a child when they are asked for.
+"""Parts of playlists as H.264, for browsers that do not play what was stored, and the begin of files that are to begin exactly: made by a child when they are asked for.
 
 A part is whole groups of pictures, so each is decoded and encoded by itself; all parts of one format have the same parameters, and so
-one initialization segment. Pictures are at most 720 lines high; sound is as it was. What was made is kept for a while, in memory.
+one initialization segment. Pictures are at most 720 lines high; sound is as it was. The begin of a file (`exact`) has the form that is stored. What was made is kept
+for a while, in memory: made again, it is the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from longwatch.base.errors import LongwatchError
 from longwatch.base.tasks import Tasks
@@ -22,8 +24,10 @@ from longwatch.formats.media import Codec, Kind, Sample, TrackFormat
 from longwatch.model.areas import Area
 from longwatch.model.sessions import StreamKey
 from longwatch.model.stores import SegmentSource
-from longwatch.pictures import Slot, Slots, fitted
-from longwatch.pictures.recoding import Recoding, job_frame
+from longwatch.pictures import Slot, Slots, SlotsFullError, fitted
+from longwatch.pictures.form import beside, form_of
+from longwatch.pictures.recoding import CHILD, Recoding, child_for, job_frame
+from longwatch.playback.exact import Anew, Made, Picture
 from longwatch.playback.hls_view import init_tracks, part_tables
 from longwatch.playback.selection import NoVideoError
 from longwatch.playback.tables import SegmentTable, TableCache, TrackTable
@@ -37,6 +41,10 @@ _IDLE_S = 60.0
 _KEPT_BYTES = 48 << 20
 _SENT_AT_ONCE = 16
 _MOST_PART_BYTES = 256 << 20
+_MOST_MADE_BYTES = 96 << 20
+_EXACT_PRESETS = {Codec.H264: "superfast", Codec.H265: "ultrafast"}
+_EXACT = {"crf": "18", "bits_a_pixel": 0.64}
+"""So fine that nobody tells where it ends: its pictures were encoded once before."""
 _SCALE = 90_000
 _DECODABLE = frozenset({Codec.H264, Codec.H265, Codec.MJPEG})
 _T = TypeVar("_T")
@@ -81,8 +89,9 @@ class Recoder:
     def __init__(self, slots: Slots, cache: TableCache | None = None) -> None:
         self.slots = slots
         self._cache = cache or TableCache()
-        self._kept: OrderedDict[tuple[object, ...], HeldBytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], HeldBytes | Made] = OrderedDict()
         self._kept_bytes = 0
+        self._turns: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
         self._idle: list[tuple[Recoding, asyncio.TimerHandle]] = []
         self._freed = asyncio.Event()
         self._tasks = Tasks("transcode")
@@ -98,9 +107,8 @@ class Recoder:
     async def part(self, source: SegmentSource, key: StreamKey, params: Mapping[str, str]) -> HeldBytes:
         """What a URL of the playlist names, as H.264. Raises as `open_part`, and SlotsFullError where all are in use."""
         name = (key, *sorted(params.items()))
-        known = self._kept.get(name)
-        if known is not None:
-            self._kept.move_to_end(name)
+        known = self._known(name)
+        if isinstance(known, HeldBytes):
             return known
         if params.get("part") == "init":
             made = await self._init(await asyncio.to_thread(init_tracks, source, key, params, self._cache), key)
@@ -108,12 +116,57 @@ class Recoder:
             footage = await asyncio.to_thread(footage_of, source, key, params, self._cache)
             made = await self._media(footage, key)
         part = HeldBytes.of(made)
+        self._keep(name, part)
+        return part
+
+    async def exact(self, source: SegmentSource, key: StreamKey, anew: Anew) -> Made:
+        """The pictures that a file is to begin with, encoded anew in their own codec and form. Who asks for the same at one time waits for it. Raises LongwatchError,
+        and SlotsFullError where all slots are in use.
+        """
+        name = ("exact", key, *anew.name)
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            known = self._known(name)
+            if isinstance(known, Made):
+                return known
+            try:
+                made = await self._begin(source, key, anew)
+            except SlotsFullError:
+                raise
+            except LongwatchError as error:
+                raise LongwatchError(
+                    "what comes before the first key picture could not be encoded anew",
+                    why=f"{error.what}: {error.why}" if error.why else error.what,
+                    remedy="ask without `exact`: the file then begins with the key picture before",
+                ) from error
+            self._keep(name, made)
+            return made
+
+    async def _begin(self, source: SegmentSource, key: StreamKey, anew: Anew) -> Made:
+        samples = await asyncio.to_thread(_fed, source, anew)
+        footage = Footage(anew.track, 0, samples, [], samples[0].dts)
+        form = form_of(anew.track)
+        output = {
+            "name": "exact", "preset": _EXACT_PRESETS[form.codec], **_EXACT, "form": form.told(),
+            "kept_90k": [anew.from_90k, anew.to_90k],
+        }  # fmt: skip
+        made = await self._worked(key, footage, b"", "exact", child_for(output))
+        if made.format is None:
+            raise LongwatchError("no picture of it can be decoded", why=str(anew.track.codec))
+        pictures = tuple(Picture(sample.dts, sample.sync, len(sample.data)) for sample in made.samples)
+        format_ = beside(made.format, anew.track) if form.sets else made.format
+        return Made(format_, pictures, b"".join(sample.data for sample in made.samples))
+
+    def _known(self, name: tuple[object, ...]) -> HeldBytes | Made | None:
+        if name in self._kept:
+            self._kept.move_to_end(name)
+        return self._kept.get(name)
+
+    def _keep(self, name: tuple[object, ...], made: HeldBytes | Made) -> None:
         before = self._kept.pop(name, None)  # two who asked at once
-        self._kept[name] = part
-        self._kept_bytes += part.size - (0 if before is None else before.size)
+        self._kept[name] = made
+        self._kept_bytes += made.size - (0 if before is None else before.size)
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
             self._kept_bytes -= self._kept.popitem(last=False)[1].size
-        return part
 
     async def cost(self, footage: Footage, areas: Sequence[Area], outputs: Sequence[Mapping[str, Any]]) -> Cost:
         """What it takes to decode a stretch, paint areas over and encode it so. Raises as `part`."""
@@ -143,32 +196,46 @@ class Recoder:
         runs: list[tuple[int, Sequence[Stored]]] = [(footage.index, _stored(made.samples)), *footage.others]
         return b"".join(fragment(footage.start * 1000 // _SCALE & 0xFFFFFFFF, sorted(runs, key=_track_of)))
 
-    async def _worked(self, key: StreamKey, footage: Footage, job: bytes, kind: str) -> _Worked:
+    async def _worked(
+        self, key: StreamKey, footage: Footage, job: bytes, kind: str, command: Sequence[str] = CHILD
+    ) -> _Worked:
         async def ask(child: Recoding) -> _Worked:
             sending = self._tasks.start("samples", _send(child, job, footage))
             made: list[Sample] = []
+            format_: TrackFormat | None = None
+            size = 0
             try:
                 async for frame in child.until_done():
-                    if frame.type == "live_sample":
+                    if frame.type == "live_format":
+                        format_ = decode_format(frame)[2][0]
+                    elif frame.type == "live_sample":
                         made.append(decode_sample(frame)[2])
-                return _Worked(made, int(frame.header["pictures"]), int(frame.header["cpu_us"]))
+                        size += len(made[-1].data)
+                        if size > _MOST_MADE_BYTES:
+                            raise LongwatchError(
+                                "that part becomes too large", why=f"more than {_MOST_MADE_BYTES} bytes"
+                            )
+                return _Worked(made, format_, int(frame.header["pictures"]), int(frame.header["cpu_us"]))
             finally:
                 sending.cancel()
 
-        return await self._with_child(key, kind, ask)
+        return await self._with_child(key, kind, ask, command)
 
-    async def _with_child(self, key: StreamKey, kind: str, ask: Callable[[Recoding], Awaitable[_T]]) -> _T:
-        """One question to a child that is free, or a new one; a child that failed or took too long is ended."""
+    async def _with_child(
+        self, key: StreamKey, kind: str, ask: Callable[[Recoding], Awaitable[_T]], command: Sequence[str] = CHILD
+    ) -> _T:
+        """One question to a child that is free, or a new one; a child that failed or took too long is ended, and one of another command once it has answered."""
         slot = await self._slot(key, kind)
         child: Recoding | None = None
         spent_us = 0
         try:
-            child = await self._child()
+            child = await self._child() if command is CHILD else await Recoding.start(command)
             async with asyncio.timeout(SECONDS_A_PART):
                 result = await ask(child)
             spent_us = result.cpu_us if isinstance(result, _Worked) else 0
-            self._rest(child)
-            child = None
+            if command is CHILD:
+                self._rest(child)
+                child = None
         except TimeoutError as error:
             raise LongwatchError("that part takes too long to make", why=f"{SECONDS_A_PART:g} s") from error
         finally:
@@ -217,7 +284,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class _Worked:
+    """format: the last one that was told."""
+
     samples: list[Sample]
+    format: TrackFormat | None
     pictures: int
     cpu_us: int
 
@@ -266,19 +336,12 @@ def read_footage(source: SegmentSource, tables: Sequence[SegmentTable], start: i
         for n, track in enumerate(table.tracks):
             if track is None:
                 continue
-            for x, data in _read(source, table, track, start, end):
-                size += len(data)
-                if size > _MOST_PART_BYTES:
-                    raise LongwatchError(
-                        "that part is too large to be made anew", why=f"more than {_MOST_PART_BYTES} bytes"
-                    )
+            t = track.format.timescale
+            a, b = (bisect_left(track.dts, -(-time * t // _SCALE)) for time in (start, end))
+            for x, data in _read(source, table, track, a, b):
+                size = _within(size + len(data))
                 if n == first.video_index:
-                    flags = track.flags[x]
-                    samples.append(
-                        Sample(
-                            0, track.dts[x], track.cts_offsets[x], bool(flags & SYNC), data, 0, bool(flags & DAMAGED)
-                        )
-                    )
+                    samples.append(_sample(track, x, data))
                 else:
                     stored = (track.dts[x], track.cts_offsets[x], track.durations[x], True, data, False)
                     others.setdefault(n, []).append(stored)
@@ -287,11 +350,29 @@ def read_footage(source: SegmentSource, tables: Sequence[SegmentTable], start: i
     return Footage(video, first.video_index, samples, sorted(others.items()), start)
 
 
-def _read(
-    source: SegmentSource, table: SegmentTable, track: TrackTable, start: int, end: int
-) -> Iterator[tuple[int, bytes]]:
-    t = track.format.timescale
-    a, b = bisect_left(track.dts, -(-start * t // _SCALE)), bisect_left(track.dts, -(-end * t // _SCALE))
+def _fed(source: SegmentSource, anew: Anew) -> list[Sample]:
+    """What is decoded for it. Blocks. Raises LongwatchError."""
+    samples: list[Sample] = []
+    size = 0
+    for part in anew.fed:
+        for x, data in _read(source, part.table, part.video, part.a, part.b):
+            size = _within(size + len(data))
+            samples.append(_sample(part.video, x, data))
+    return samples
+
+
+def _within(size: int) -> int:
+    if size > _MOST_PART_BYTES:
+        raise LongwatchError("that part is too large to be made anew", why=f"more than {_MOST_PART_BYTES} bytes")
+    return size
+
+
+def _sample(track: TrackTable, n: int, data: bytes) -> Sample:
+    flags = track.flags[n]
+    return Sample(0, track.dts[n], track.cts_offsets[n], bool(flags & SYNC), data, 0, bool(flags & DAMAGED))
+
+
+def _read(source: SegmentSource, table: SegmentTable, track: TrackTable, a: int, b: int) -> Iterator[tuple[int, bytes]]:
     x = a
     for offset, count, size in track.chunks(a, b):
         data = source.read(table.row, offset, size)

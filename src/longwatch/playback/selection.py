@@ -6,7 +6,7 @@ What two placements both claim goes to the better one (lower provenance, then hi
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -20,6 +20,7 @@ MAX_SPAN_US = 25 * 3600 * 1_000_000
 _RASL = (8, 9)
 _CRA = 21
 _NAL_READ_BYTES = 4096
+_H265_PICTURES = (0x7E, range(64))
 _LEAD_IN_SEGMENTS = 8
 
 
@@ -53,15 +54,19 @@ class VideoRequest:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Samples [a, b) of the video track of one segment, not empty."""
+    """Samples [a, b) of the video track of one segment, not empty. made: pictures that stand for samples of that segment, of which [a, b) are then (`exact`).
+    beside: segments before it of whose video nothing is taken, and of whose other tracks something may be.
+    """
 
     table: SegmentTable
     a: int
     b: int
+    made: TrackTable | None = None
+    beside: tuple[SegmentTable, ...] = ()
 
     @property
     def video(self) -> TrackTable:
-        track = self.table.video
+        track = self.made or self.table.video
         assert track is not None  # parts are made of segments with video only
         return track
 
@@ -93,12 +98,15 @@ class Stretch:
 @dataclass(slots=True)
 class Selection:
     """stretches: in order. shown: (index of the stretch, presentation time) of the first sample that is shown; what comes
-    before is only decoded. end_pts: presentation end, in the last stretch's own time.
+    before is only decoded. end_pts: presentation end, in the last stretch's own time. made: the bytes of what is no stored sample.
+    exact: nothing from before what is shown belongs to it, of the other tracks neither.
     """
 
     stretches: list[Stretch]
     shown: tuple[int, int]
     end_pts: int
+    made: bytes = field(default=b"", repr=False)
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,14 +361,17 @@ def _skipped(source: SegmentSource, table: SegmentTable, a: int, b: int) -> tupl
 
 def _nal_type(source: SegmentSource, row: SegmentRow, video: TrackTable, n: int) -> int:
     """The type of the first slice in a sample; -1 where none stands in its first 4 KiB."""
+    head = first_slice(source, row, video, n, _H265_PICTURES)
+    return head >> 1 if head >= 0 else -1
+
+
+def first_slice(source: SegmentSource, row: SegmentRow, video: TrackTable, n: int, pictures: tuple[int, range]) -> int:
+    """The first byte of the first slice in a sample; -1 where none stands in its first 4 KiB. pictures: the bits of a NAL unit's type, and those that are slices. Blocks."""
     data = source.read(row, video.offset(n), min(video.sizes[n], _NAL_READ_BYTES))
-    return next(_slice_types(data), -1)
-
-
-def _slice_types(data: bytes) -> Iterator[int]:
+    mask, kinds = pictures
     at = 0
     while at + 5 < len(data):
-        kind = data[at + 4] >> 1 & 0x3F
-        if kind < 32:
-            yield kind
+        if data[at + 4] & mask in kinds:
+            return data[at + 4]
         at += 4 + int.from_bytes(data[at : at + 4], "big")
+    return -1

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, repeat
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from longwatch.base.errors import LongwatchError
 from longwatch.formats.bmff import (
@@ -244,10 +244,9 @@ class TableCache:
 
     def made(self, key: Hashable, make: Callable[[], _T], *, keep: Callable[[_T], bool]) -> _T:
         """What `make` makes, or made lately for the same key, and was to be kept: a player asks for one file in many ranges."""
-        with self._lock:
-            if key in self._made:
-                self._made.move_to_end(key)
-                return cast("_T", self._made[key])
+        known: _T | None = self.lately(key)
+        if known is not None:
+            return known
         thing = make()
         if not keep(thing):
             return thing
@@ -256,6 +255,13 @@ class TableCache:
             while len(self._made) > _KEPT_FILES:
                 self._made.popitem(last=False)
         return thing
+
+    def lately(self, key: Hashable) -> Any:
+        """What was `made` for this key and is kept yet; None where nothing is."""
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+            return self._made.get(key)
 
     def fetch(self, source: SegmentSource, rows: Sequence[SegmentRow]) -> None:
         """Read those tables of `rows` that are not known, side by side: of each file a folder or two, its inode, its begin and its end lie on the

@@ -6,7 +6,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from longwatch.base.errors import LongwatchError
@@ -22,7 +22,7 @@ from longwatch.playback.tables import TableCache
 CHUNK_BYTES = 256 << 10
 _HOLE_BYTES = 8 << 10
 _MAX_LISTED_GAPS = 64
-_KEPT_HEAD_BYTES = 2 << 20
+KEPT_HEAD_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class VideoFile(StoredBytes):
         for track in made.tracks:
             track.tables.shift_chunks(len(text))
         header = progressive_header([*made.tracks, captions], len(text) + made.mdat_bytes)
-        super().__init__(source, header + text, made.pieces)
+        super().__init__(source, header + text + made.made, made.pieces)
         self.start_wall_us = made.first_wall_us
         self.shown_from_wall_us = made.joints[0].wall_us
         self.to_us = to_us
@@ -179,21 +179,34 @@ def open_video(
     gaps: the timeline's, of that stream and span, for their names. Raises NoVideoError where there is no sample,
     LongwatchError where a file is gone.
     """
+    asked = asked_for(source, request, accounted_until_us, gaps)
+    cache = cache or TableCache()
+
+    def make() -> VideoFile:
+        selection = select(source, cache, request, asked.to_us, asked.rows)
+        return VideoFile(source, request, asked.to_us, compose(selection), gaps)
+
+    return cache.made((id(source), request, asked), make, keep=lambda video: video.head_bytes <= KEPT_HEAD_BYTES)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request comes down to; equal where the answer is. to_us: `to`, clipped. rows: segments of the span. gaps: of the timeline."""
+
+    to_us: int
+    rows: Sequence[SegmentRow] = field(compare=False)
+    gaps: Sequence[GapSpan] = field(compare=False)
+    known: tuple[object, ...]
+
+
+def asked_for(source: SegmentSource, request: VideoRequest, accounted_until_us: int, gaps: Sequence[GapSpan]) -> Asked:
+    """Raises NoVideoError where nothing of the span is accounted for yet."""
     to_us = min(request.to_us, accounted_until_us)
     if request.from_us >= to_us:
         raise NoVideoError("nothing is known of that span yet", why=f"it lies after {format_us(accounted_until_us)}")
-    cache = cache or TableCache()
     rows = source.segments(request.key, request.from_us - BEFORE_US, to_us, request.run)
-    known = (
-        *(_identity(row) for row in rows), *((gap.from_us, gap.to_us, gap.cause) for gap in gaps),
-    )  # fmt: skip
-
-    def make() -> VideoFile:
-        return VideoFile(source, request, to_us, compose(select(source, cache, request, to_us, rows)), gaps)
-
-    return cache.made(
-        (id(source), request, to_us, known), make, keep=lambda video: video.head_bytes <= _KEPT_HEAD_BYTES
-    )
+    known = (*(_identity(row) for row in rows), *((gap.from_us, gap.to_us, gap.cause) for gap in gaps))
+    return Asked(to_us, rows, gaps, known)
 
 
 def _identity(row: SegmentRow) -> tuple[object, ...]:

@@ -160,13 +160,14 @@ class Gaps(Model):
 
 
 class SignedUrlRequest(Model):
-    """What a player that sends no header is to fetch."""
+    """What a player that sends no header is to fetch. exact: a file that begins at `from`, with nothing in it from before that."""
 
     model_config = ConfigDict(populate_by_name=True)
     what: Literal["video.mp4", "playlist.m3u8"] = "video.mp4"
     from_: str = Field(alias="from", max_length=40, json_schema_extra={"format": "date-time"})
     to: str = Field(max_length=40, json_schema_extra={"format": "date-time"})
     stream: str | None = Field(default=None, max_length=40)
+    exact: bool = False
 
 
 class SignedUrl(Model):

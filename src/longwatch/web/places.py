@@ -44,9 +44,11 @@ async def check_camera(deps: Deps, principal: Principal, camera: str) -> None:
         raise RefusedError(404, f"there is no camera {camera[:80]!r}", remedy="see /api/v1/cameras")
 
 
-def check_grant(connection: HTTPConnection, from_us: int, to_us: int) -> None:
-    """Raises RefusedError 403 where a signed URL was made for another span."""
+def check_grant(connection: HTTPConnection, from_us: int, to_us: int, *, exact: bool = False) -> None:
+    """Raises RefusedError 403 where a signed URL was made for another span, or for less than what is asked for. exact: nothing from before the span is asked for."""
     grant = grant_of(connection)
+    if grant is not None and grant.exact and not exact:
+        raise RefusedError(403, "this signed URL is for video.mp4 with exact=1", remedy="use it as it is")
     if grant is not None and (grant.part or not grant.from_us <= from_us < to_us <= grant.to_us):
         raise RefusedError(403, "this signed URL is for another span", remedy="ask for a new one")
 

@@ -20,6 +20,19 @@ def unescape(nal: bytes) -> bytes:
     return bytes(out)
 
 
+def escape(rbsp: bytes) -> bytes:
+    """The other way: 00 00 is never followed by anything less than 4."""
+    out = bytearray()
+    zeros = 0
+    for byte in rbsp:
+        if zeros == 2 and byte <= 3:
+            out.append(3)
+            zeros = 0
+        out.append(byte)
+        zeros = zeros + 1 if byte == 0 else 0
+    return bytes(out)
+
+
 class BitReader:
     """Reads from the most significant bit on. Raises CodecError beyond the end."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from longwatch.formats.codecs.bits import BitReader, CodecError, unescape
 from longwatch.formats.codecs.boxes import ASPECTS, box, pixel_aspect, visual_entry
+from longwatch.formats.codecs.colour import Colour, read_colour
 from longwatch.formats.media import Codec, Kind, TrackFormat
 
 NAL_SLICE, NAL_DATA_A, NAL_IDR, NAL_SEI, NAL_SPS, NAL_PPS, NAL_AUD = 1, 2, 5, 6, 7, 8, 9
@@ -44,6 +45,7 @@ class Sps:
     chroma_format: int
     luma_depth: int
     chroma_depth: int
+    colour: Colour
 
 
 def _skip_scaling_list(bits: BitReader, size: int) -> None:
@@ -66,8 +68,8 @@ def _skip_hrd(bits: BitReader) -> None:
     bits.skip(20)
 
 
-def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, int | None]:
-    """Aspect, frames a second, max_num_reorder_frames. What comes after broken timing is not trusted (E.1.1)."""
+def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, int | None, Colour]:
+    """Aspect, frames a second, max_num_reorder_frames, colour. What comes after broken timing is not trusted (E.1.1)."""
     aspect, fps, reorder = (1, 1), None, None
     if bits.flag():
         idc = bits.u(8)
@@ -77,10 +79,7 @@ def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, int | None]:
             aspect = ASPECTS[idc]
     if bits.flag():
         bits.skip(1)
-    if bits.flag():
-        bits.skip(4)
-        if bits.flag():
-            bits.skip(24)
+    colour = read_colour(bits)
     if bits.flag():
         bits.ue()
         bits.ue()
@@ -105,7 +104,7 @@ def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, int | None]:
         reorder = bits.ue()
         if bits.ue() < reorder or reorder > 16:
             reorder = None
-    return aspect, fps, reorder
+    return aspect, fps, reorder, colour
 
 
 def parse_sps(nal: bytes) -> Sps:
@@ -171,19 +170,19 @@ def parse_sps(nal: bytes) -> Sps:
         height -= unit_y * (top + bottom)
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise CodecError("picture size out of range")
-    aspect, fps, reorder = (1, 1), None, None
+    aspect, fps, reorder, colour = (1, 1), None, None, Colour()
     try:
         if bits.flag():
-            aspect, fps, reorder = _vui(bits)
+            aspect, fps, reorder, colour = _vui(bits)
     except CodecError:
-        aspect, fps, reorder = (1, 1), None, None
+        aspect, fps, reorder, colour = (1, 1), None, None, Colour()
     if poc_type == 2 or profile == 66 or (profile in _INTRA_WITH_SET3 and constraints & 0x10):
         reorder = 0
     return Sps(
         id=sps_id, profile=profile, constraints=constraints, level=level, width=width, height=height, fps=fps,
         aspect=aspect, reorder=reorder, max_ref_frames=max_ref_frames, frame_mbs_only=frame_mbs_only,
         separate_planes=separate, log2_frame_num=log2_frame_num, poc_type=poc_type, log2_poc=log2_poc,
-        chroma_format=chroma, luma_depth=luma_depth, chroma_depth=chroma_depth,
+        chroma_format=chroma, luma_depth=luma_depth, chroma_depth=chroma_depth, colour=colour,
     )  # fmt: skip
 
 

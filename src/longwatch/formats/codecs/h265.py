@@ -6,13 +6,17 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from longwatch.formats.codecs.bits import BitReader, CodecError, unescape
+from longwatch.formats.codecs.bits import BitReader, CodecError, escape, unescape
 from longwatch.formats.codecs.boxes import ASPECTS, box, pixel_aspect, visual_entry
+from longwatch.formats.codecs.colour import Colour, read_colour
 from longwatch.formats.media import Codec, Kind, TrackFormat
 
 NAL_VPS, NAL_SPS, NAL_PPS = 32, 33, 34
 MAX_PARAMETER_SET = 4096
 MAX_SIDE = 16_384
+RENUMBERED = 15
+_IRAP = range(16, 24)
+_SPS_ID_AT = 104
 
 
 def nal_type(nal: bytes) -> int:
@@ -40,6 +44,7 @@ class Sps:
     reorder: int
     fps: float | None
     aspect: tuple[int, int]
+    colour: Colour
 
 
 def _profile_tier_level(bits: BitReader, sub_layers: int) -> bytes:
@@ -92,7 +97,7 @@ def _rate(units: int, scale: int) -> float | None:
     return scale / units if units and scale and 0.01 <= scale / units <= 1000 else None
 
 
-def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None]:
+def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None, Colour]:
     aspect = (1, 1)
     if bits.flag():
         idc = bits.u(8)
@@ -102,10 +107,7 @@ def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None]:
             aspect = ASPECTS[idc]
     if bits.flag():
         bits.skip(1)
-    if bits.flag():
-        bits.skip(4)
-        if bits.flag():
-            bits.skip(24)
+    colour = read_colour(bits)
     if bits.flag():
         bits.ue()
         bits.ue()
@@ -113,10 +115,10 @@ def _vui(bits: BitReader) -> tuple[tuple[int, int], float | None]:
     if bits.flag():
         for _ in range(4):
             bits.ue()
-    return aspect, _rate(bits.u(32), bits.u(32)) if bits.flag() else None
+    return aspect, _rate(bits.u(32), bits.u(32)) if bits.flag() else None, colour
 
 
-def _behind_ordering(bits: BitReader, log2_poc: int) -> tuple[tuple[int, int], float | None]:
+def _behind_ordering(bits: BitReader, log2_poc: int) -> tuple[tuple[int, int], float | None, Colour]:
     """Everything between the ordering information and the VUI, then the VUI."""
     for _ in range(6):
         bits.ue()
@@ -135,11 +137,11 @@ def _behind_ordering(bits: BitReader, log2_poc: int) -> tuple[tuple[int, int], f
             raise CodecError("too many long-term reference pictures")
         bits.skip(count * (log2_poc + 1))
     bits.skip(2)
-    return _vui(bits) if bits.flag() else ((1, 1), None)
+    return _vui(bits) if bits.flag() else ((1, 1), None, Colour())
 
 
 def parse_sps(nal: bytes) -> Sps:
-    """Read an SPS with its NAL header. What is broken behind the picture's size costs only rate and aspect.
+    """Read an SPS with its NAL header. What is broken behind the picture's size costs only rate, aspect and colour.
 
     Raises CodecError.
     """
@@ -175,14 +177,15 @@ def parse_sps(nal: bytes) -> Sps:
     if reorder > 16:
         raise CodecError("pictures are reordered too far")
     aspect: tuple[int, int] = (1, 1)
-    fps = None
+    fps, colour = None, Colour()
     try:
-        aspect, fps = _behind_ordering(bits, log2_poc)
+        aspect, fps, colour = _behind_ordering(bits, log2_poc)
     except CodecError:
-        aspect, fps = (1, 1), None
+        aspect, fps, colour = (1, 1), None, Colour()
     return Sps(
         id=sps_id, profile=profile, width=width, height=height, chroma_format=chroma, luma_depth=luma_depth,
         chroma_depth=chroma_depth, sub_layers=sub_layers, nested=nested, reorder=reorder, fps=fps, aspect=aspect,
+        colour=colour,
     )  # fmt: skip
 
 
@@ -257,3 +260,33 @@ def track_format(vps_nals: Sequence[bytes], sps_nals: Sequence[bytes], pps_nals:
         sample_entry=sample_entry(sps, vps_nals, sps_nals, pps_nals), codec_string=codec_string(sps),
         width=sps.width, height=sps.height, fps=sps.fps or parse_vps(vps_nals[0])[1], reorder_depth=sps.reorder,
     )  # fmt: skip
+
+
+def renumbered(nal: bytes) -> bytes:
+    """A parameter set or slice of an encoder that numbers its sets 0, with the number 15: so that they can stand beside those of another. In Exp-Golomb 15 takes
+    a byte more than 0, so whatever follows stays aligned. Raises CodecError where it is none of these.
+    """
+    kind = nal_type(nal)
+    rbsp = unescape(nal[2:])
+    if kind == NAL_PPS:
+        rbsp = _instead_of_0(_instead_of_0(rbsp, 1), 0)
+    elif kind in {NAL_VPS, NAL_SPS}:
+        if kind == NAL_SPS:
+            if rbsp[0] >> 1 & 7:
+                raise CodecError("an SPS of several sub-layers")
+            rbsp = _instead_of_0(rbsp, _SPS_ID_AT)
+        rbsp = bytes([RENUMBERED << 4 | rbsp[0] & 0x0F]) + rbsp[1:]
+    elif kind < NAL_VPS:
+        rbsp = _instead_of_0(rbsp, 2 if kind in _IRAP else 1)
+    else:
+        raise CodecError("neither a parameter set nor a slice")
+    return nal[:2] + escape(rbsp)
+
+
+def _instead_of_0(rbsp: bytes, bit: int) -> bytes:
+    at, before = divmod(bit, 8)
+    if at >= len(rbsp) or not rbsp[at] >> (7 - before) & 1:
+        raise CodecError("a parameter set of another number than 0")
+    first, rest = rbsp[at] >> (8 - before), rbsp[at] & (1 << (7 - before)) - 1
+    both = first << (16 - before) | (RENUMBERED + 1) << (7 - before) | rest
+    return rbsp[:at] + both.to_bytes(2, "big") + rbsp[at + 1 :]

@@ -22,6 +22,7 @@ from longwatch.playback import (
     HeldBytes,
     StoredBytes,
     TableCache,
+    VideoFile,
     VideoRequest,
     open_part,
     open_playlist,
@@ -31,7 +32,7 @@ from longwatch.strips.distant import DistantStrips
 from longwatch.web.api import Api, Problem
 from longwatch.web.deps import Deps
 from longwatch.web.errors import RefusedError
-from longwatch.web.footage import open_footage
+from longwatch.web.footage import open_exact_footage, open_footage
 from longwatch.web.guard import grant_of, principal_of
 from longwatch.web.models import SignedUrl, SignedUrlRequest
 from longwatch.web.people import enter_look, enter_part, enter_video
@@ -49,6 +50,7 @@ _MP4: dict[int | str, dict[str, Any]] = {
     304: {},
     416: {},
     429: {"model": Problem},
+    503: {"model": Problem},
 }
 _STRIP_FROM_US = 60_000_000
 _HLS = "application/vnd.apple.mpegurl"
@@ -56,6 +58,13 @@ Run = Annotated[int | None, Query(ge=0, lt=1 << 62, description="a run that is s
 
 
 Transcode = Annotated[Literal["h264"] | None, Query(description="for a browser that does not play what was stored")]
+Exact = Annotated[
+    bool,
+    Query(
+        description="the pictures from `from` up to the next key picture are encoded anew, which takes one of the transcodes of the server and some seconds; "
+        "503 where all are in use, or it cannot be done"
+    ),
+]
 
 
 def register(api: Api, deps: Deps) -> None:
@@ -64,13 +73,25 @@ def register(api: Api, deps: Deps) -> None:
 
     @api.get("/api/v1/cameras/{id}/video.mp4", PLAY_CAMERA, head=True, response_class=Response, responses=_MP4)
     async def video(
-        request: Request, camera: CameraId, from_: From, to: To, stream: StreamName = "main", run: Run = None
+        request: Request,
+        camera: CameraId,
+        from_: From,
+        to: To,
+        stream: StreamName = "main",
+        run: Run = None,
+        exact: Exact = False,
     ) -> Response:
-        """One mp4 of the stretch, moov first, from the stored bytes."""
+        """One mp4 of the stretch, moov first, from the stored bytes. It begins at the last key picture at or before `from`; what comes before `from` is hidden by an edit
+        list. exact: it begins with the first picture at or after `from`, and nothing from before that is in it; see `X-Longwatch-Start`.
+        """
         from_us, to_us = span_us(from_, to)
-        check_grant(request, from_us, to_us)
+        check_grant(request, from_us, to_us, exact=exact)
         key = await stream_key(deps, camera, stream)
-        file = await deps.read(open_footage, deps.index, cache, VideoRequest(key, from_us, to_us, run))
+        asked = VideoRequest(key, from_us, to_us, run)
+        if exact:
+            file = await _exact(deps, cache, asked)
+        else:
+            file = await deps.read(open_footage, deps.index, cache, asked)
         headers = {"X-Longwatch-Start": format_us(file.start_wall_us), "X-Longwatch-Gaps": file.gaps_header}
         answer = serve(deps, request, file, headers, camera, ahead=file)
         await enter_video(deps, request, answer, key, from_us, to_us)
@@ -182,19 +203,32 @@ def register(api: Api, deps: Deps) -> None:
 
     @api.post("/api/v1/cameras/{id}/signed-url", VIEW_CAMERA, responses={200: {"model": SignedUrl}})
     async def signed_url(request: Request, camera: CameraId, body: SignedUrlRequest) -> Response:
-        """A URL for a player that sends no header: ten minutes, this camera and span."""
+        """A URL for a player that sends no header: ten minutes, this camera and span. exact: and it opens nothing from before the span, which playlists and files without
+        `exact` have in them.
+        """
         from_us, to_us = span_us(body.from_, body.to)
+        if body.exact and body.what != "video.mp4":
+            raise RefusedError(422, "a playlist cannot begin exactly", remedy="ask for video.mp4")
         await stream_key(deps, camera, body.stream or "main")
         principal = principal_of(request)
         assert principal is not None
         expires_us = deps.clock.wall_us() + VALID_US
-        grant = Grant(camera, from_us, to_us, f"{principal.kind}:{principal.name}", expires_us)
+        grant = Grant(camera, from_us, to_us, f"{principal.kind}:{principal.name}", expires_us, exact=body.exact)
         query = {"from": format_us(from_us), "to": format_us(to_us)}
+        if body.exact:
+            query["exact"] = "1"
         if body.stream is not None:
             query["stream"] = body.stream
         query["sig"] = deps.accounts.signer.sign(grant)
         url = f"/api/v1/cameras/{camera}/{body.what}?{urlencode(query)}"
         return JSONResponse({"url": url, "expires": format_us(expires_us)})
+
+
+async def _exact(deps: Deps, cache: TableCache, asked: VideoRequest) -> VideoFile:
+    """Raises LongwatchError: RefusedError where this server encodes nothing, SlotsFullError where all its transcodes are in use."""
+    opened = await deps.read(open_exact_footage, deps.index, cache, asked)
+    made = None if opened.anew is None else await recoder_of(deps).exact(deps.index, asked.key, opened.anew)
+    return await deps.read(opened.file, made)
 
 
 async def _fresh(deps: Deps, remote: RemoteLive, request: Request, key: StreamKey, width: int | None) -> Response:
