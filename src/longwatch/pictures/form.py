@@ -94,7 +94,9 @@ def parameter_sets(track: TrackFormat) -> list[bytes]:
     elif track.codec is Codec.H265:
         at = _H265_ARRAYS_AT + 1
         for _ in range(config[_H265_ARRAYS_AT]):
-            at = _take(config, at + 3, int.from_bytes(config[at + 1 : at + 3], "big"), sets)
+            others: list[bytes] = []
+            kept = sets if config[at] & 0x3F in _H265_SETS else others
+            at = _take(config, at + 3, int.from_bytes(config[at + 1 : at + 3], "big"), kept)
     if any(len(nal) < _LEAST_SET for nal in sets):
         raise IndexError("a parameter set is cut short")
     return sets

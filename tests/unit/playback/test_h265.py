@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import io
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import pytest
-from tests.support.played import picture, play
+from tests.support.moving import moving_clip
+from tests.support.played import play
 from tests.support.shelf import KEY, WALL_US, Clip, Shelf
-from tests.support.tracks import VIDEO
 
-from longwatch.formats.bmff import Mp4File
-from longwatch.formats.media import Codec
 from longwatch.playback import Stills, VideoRequest, open_video
 
 pytestmark = pytest.mark.slow
-
-_FRAMES = 60
 
 
 @pytest.fixture(scope="module")
 def clip() -> tuple[Clip, list[str]]:
     """Samples as a camera would send them, and every picture in order of display."""
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        stream = container.add_stream("libx265", rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.time_base = 160, 128, "yuv420p", Fraction(1, 90_000)
-        stream.codec_tag = "hvc1"
-        stream.options = {
-            "x265-params": "open-gop=1:keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0:log-level=none"
-        }
-        for n in range(_FRAMES):
-            frame = av.VideoFrame(160, 128, "yuv420p")
-            for index, plane in enumerate(frame.planes):
-                plane.update(
-                    bytes(
-                        (n * 3 + x * (index + 1) + y) & 255 for y in range(plane.height) for x in range(plane.line_size)
-                    )
-                )
-            frame.pts, frame.time_base = n * 3600, Fraction(1, 90_000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    data = out.getvalue()
-    track = Mp4File.from_bytes(data).tracks[0]
-    file = Mp4File.from_bytes(data)
-    ratio = 90_000 / track.timescale
-    samples = [
-        (round(s.dts * ratio), round(s.cts_offset * ratio), 3600, s.sync, file.data(s), False) for s in track.samples
-    ]
-    format_ = dataclasses.replace(
-        VIDEO, codec=Codec.H265, sample_entry=track.sample_entry, codec_string="hvc1.1.6.L30.90", width=160, height=128
-    )
-    with av.open(io.BytesIO(data)) as container:
-        pictures = [picture(frame) for frame in container.decode(video=0)]
-    assert len(pictures) == _FRAMES
-    return Clip((format_,), (samples,)), pictures
+    return moving_clip("libx265")
 
 
 def test_it_has_pictures_that_refer_over_a_sync_sample(clip: tuple[Clip, list[str]]) -> None:

@@ -7,9 +7,12 @@ from fractions import Fraction
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.rtp import Clip, encoded
 
 from longwatch.formats.codecs import CodecError, h265
+from longwatch.formats.codecs.bits import escape, unescape
 from longwatch.formats.media import Codec, TrackFormat
 
 
@@ -97,3 +100,10 @@ def test_parameter_sets_that_are_missing() -> None:
         h265.parse_vps(sps)
     with pytest.raises(CodecError):
         h265.parse_pps_ids(sps)
+
+
+@given(st.lists(st.sampled_from([0, 0, 1, 2, 3, 4, 255]), max_size=24).map(bytes))
+def test_what_is_escaped_begins_nothing_and_reads_back(rbsp: bytes) -> None:
+    escaped = escape(rbsp)
+    assert not any(bytes([0, 0, last]) in escaped for last in (0, 1, 2))
+    assert unescape(escaped) == rbsp
