@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import av
 import pytest
 from playwright.sync_api import Browser, Page
 from tests.support.file_server import served
 from tests.support.shelf import KEY, WALL_US, Shelf, load_clip
 
+from longwatch.base.clock import SystemClock
 from longwatch.formats.bmff import live_chunk, live_init, mime_type
-from longwatch.playback import VideoRequest, open_part, open_playlist, open_video
+from longwatch.pictures import Slots
+from longwatch.playback import Recoder, VideoRequest, open_exact, open_part, open_playlist, open_video
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("e2e-files")]
 
@@ -101,6 +107,56 @@ def test_video_mp4(
         played = page.evaluate(_PLAY)
         assert played["frames"] >= 10
         assert played["at"] >= 8 * frame_s
+
+
+_PIXELS = """() => {
+    const v = document.getElementById('v');
+    const canvas = document.createElement('canvas');
+    canvas.width = v.videoWidth;
+    canvas.height = v.videoHeight;
+    const context = canvas.getContext('2d');
+    context.drawImage(v, 0, 0);
+    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    return Array.from({ length: data.length / 388 | 0 }, (_, n) => data[388 * n + 1]);
+}"""
+
+
+def test_video_mp4_that_begins_exactly(tmp_path: Path, page: Page) -> None:
+    """Its begin was encoded anew, with parameter sets of its own; Chromium plays over the joint and seeks over it, both ways."""
+    shelf = Shelf(tmp_path)
+    shelf.write_run(load_clip("lot"))
+    request = VideoRequest(KEY, WALL_US + 7_330_000, WALL_US + 13_000_000)
+
+    async def made() -> bytes:
+        recoder = Recoder(Slots(1, SystemClock()))
+        try:
+            opened = open_exact(shelf, request, accounted_until_us=_LATER_US)
+            assert opened.anew is not None
+            return b"".join(opened.file(await recoder.exact(shelf, KEY, opened.anew)).chunks())
+        finally:
+            await recoder.aclose()
+
+    with ThreadPoolExecutor(1) as elsewhere:  # the synchronous half of Playwright runs a loop in this thread
+        data = elsewhere.submit(asyncio.run, made()).result()
+    with av.open(io.BytesIO(data)) as container:
+        pictures = [frame.to_ndarray(format="rgb24")[:, :, 1].reshape(-1)[::97] for frame in container.decode(video=0)]
+    joint_s = 9.6 - 7.36
+    with served({"/": _PAGE, "/video.mp4": ("video/mp4", data)}) as address:
+        page.goto(address)
+        opened = page.evaluate(_OPEN, "/video.mp4")
+        assert opened["first"] == pytest.approx(0, abs=0.001)
+        assert opened["duration"] == pytest.approx(len(pictures) * 0.08, abs=0.03)
+        for at in (1.0, joint_s - 0.16, joint_s + 0.16, 4.0, joint_s, 0.48):
+            shown = page.evaluate(_SEEK, at + 0.04)
+            assert at - 0.041 <= shown <= at + 0.041
+            pixels, wanted = page.evaluate(_PIXELS), pictures[round(shown / 0.08)]
+            unlike = sum(abs(int(a) - int(b)) for a, b in zip(pixels, wanted, strict=False)) / len(wanted)
+            assert unlike < 4, f"at {shown}"
+        assert page.evaluate(_PLAY)["frames"] >= 10
+        page.evaluate(_SEEK, joint_s - 0.4)
+        page.evaluate("() => document.getElementById('v').play()")
+        page.wait_for_function(f"() => document.getElementById('v').currentTime > {joint_s + 0.4}")
+        assert page.evaluate("() => document.getElementById('v').error") is None
 
 
 def test_hls_parts_in_media_source(tmp_path: Path, page: Page) -> None:
