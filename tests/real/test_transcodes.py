@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.base.tasks import ended
+from longwatch.formats.bmff import Mp4File
 from longwatch.simulate.camera import SimulatedCamera
 
 pytestmark = pytest.mark.slow
@@ -181,6 +182,43 @@ def test_a_playlist_plays_as_h264_at_the_same_times(post: Post, tmp_path: Path) 
         assert abs(brightest(a, 0.4, 0.4, 0.6, 0.6)[0] - brightest(b, 0.4, 0.4, 0.6, 0.6)[0]) < 20
     again = _get(post, parts[0])
     assert again.content == bodies[0], "what was made is kept"
+
+
+def test_a_file_that_begins_exactly_is_of_the_codec_that_is_stored(post: Post, tmp_path: Path) -> None:
+    until_now(lambda: _running(post)["used"] == 0, "nobody watches")
+    from_us, to_us = _span(post)
+    from_us += 130_000  # whatever it falls on: groups of pictures are a second long
+    span = {"from": format_us(from_us), "to": format_us(to_us)}
+    answer = post.get("/api/v1/cameras/gate/video.mp4", **span, exact="1")
+    assert answer.status_code == 200, answer.text
+    assert from_us <= parse_us(answer.headers["x-longwatch-start"]) < from_us + 45_000
+    plain = post.get("/api/v1/cameras/gate/video.mp4", **span)
+    assert parse_us(plain.headers["x-longwatch-start"]) <= from_us
+    file, stored = Mp4File.from_bytes(answer.content), Mp4File.from_bytes(plain.content)
+    assert {entry[4:8] for entry in file.tracks[0].sample_entries} == {b"hvc1"}
+    last = [file.data(sample) for sample in file.tracks[0].samples[-30:]]
+    assert last == [stored.data(sample) for sample in stored.tracks[0].samples[-30:]]
+    (tmp_path / "exact.mp4").write_bytes(answer.content)
+    pictures = list(decoded(tmp_path / "exact.mp4"))
+    assert pictures[0].pts == 0
+    assert 0 <= len(file.tracks[0].samples) - len(pictures) <= 2, (
+        "hidden is what the last ones refer to, and nothing else"
+    )
+    assert all(brightest(frame, 0, 0, 1, 1)[0] > 180 for frame in pictures)
+    assert _running(post)["used"] == 0
+
+
+def test_what_is_masked_stays_so_where_it_is_encoded_anew(post: Post, tmp_path: Path) -> None:
+    until_us = parse_us(post.recorded_until("yard"))
+    span = {"from": format_us(until_us - 3_870_000), "to": format_us(until_us - 500_000)}
+    answer = post.get("/api/v1/cameras/yard/video.mp4", **span, exact="1")
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "exact.mp4").write_bytes(answer.content)
+    frames = list(decoded(tmp_path / "exact.mp4"))
+    assert len(frames) > 50
+    for frame in frames:
+        assert brightest(frame, 0.25, 0.25, 0.75, 0.75)[0] <= 45
+        assert brightest(frame, 0, 0, 0.2, 0.2)[0] > 150
 
 
 def test_the_cost_of_masks_is_measured_before_they_are_there(post: Post) -> None:

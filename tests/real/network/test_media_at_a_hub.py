@@ -25,6 +25,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from longwatch.base.rfc3339 import format_us, parse_us
 from longwatch.evidence import verify_package
+from longwatch.formats.bmff import Mp4File
 from longwatch.ledger.findings import Kind
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("media")]
@@ -133,6 +134,17 @@ def test_a_stretch_that_is_asked_for_comes_plays_and_is_entered_on_both_sides(si
     assert played.status_code == 200
     same = ridge.request("GET", "/api/v1/cameras/gate/video.mp4", params={"from": body["from"], "to": body["to"]})
     assert len(played.content) == len(same.content) > 10_000
+    exact = {"from": format_us(parse_us(body["from"]) + 1_330_000), "to": body["to"], "exact": "1"}
+    files = [
+        site.request("GET", f"/api/v1/cameras/{camera}/video.mp4", params=exact)
+        for site, camera in ((hub, CAMERA), (ridge, "gate"))
+    ]
+    assert [file.status_code for file in files] == [200, 200]
+    assert files[0].headers["x-longwatch-start"] == files[1].headers["x-longwatch-start"] >= exact["from"]
+    at_hub, at_post = (Mp4File.from_bytes(file.content) for file in files)
+    assert len(at_hub.tracks[0].sample_entries) == 2, "its begin was encoded anew, here and there"
+    first, again = ([file.data(sample) for sample in file.tracks[0].samples] for file in (at_hub, at_post))
+    assert first == again
     assert len(until_now(lambda: audit(hub, "request_made"), "it is entered at the hub", 180)) == 1
     asked = until_now(lambda: audit(ridge, "footage_asked"), "the post's ledger says so too", 180)
     assert "test at hq" in json.dumps(asked)
