@@ -149,7 +149,7 @@ class Web(Section):
     tls: Tls = Field(default="off", description="`self-signed`, `{cert: FILE, key: FILE}`, or `off`.")
     transcodes: int = Field(
         default=2, ge=0, le=16, strict=True,
-        description="How many streams may be made H.264 at one time for browsers that do not play what the camera sends. Each takes a part of a core.",
+        description="How many streams may be made H.264 at one time for browsers that do not play what the camera sends; also begins of files with `exact=1`. Each takes a part of a core.",
     )  # fmt: skip
     behind_proxy: list[Network] = Field(
         default_factory=list, description="Networks of the reverse proxy, which speaks TLS and whose word is taken."

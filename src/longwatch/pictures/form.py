@@ -70,10 +70,12 @@ def form_of(track: TrackFormat) -> Form:
 
 
 def beside(made: TrackFormat, track: TrackFormat) -> TrackFormat:
-    """The format of what was made in the form of `track`, with its parameter sets beside its own. Chromium knows but the first sample entry of a file: so it finds
-    there what it needs for all of it. Raises LongwatchError.
+    """The format of what was made in the form of `track`, with its parameter sets beside its own, unless two have one number. Chromium knows but the first sample
+    entry of a file: so it finds there what it needs for all of it. Raises LongwatchError.
     """
     try:
+        if _numbers(made) & _numbers(track):
+            return made
         sets = [*parameter_sets(made), *parameter_sets(track)]
         if made.codec is Codec.H265:
             return h265.track_format(*([nal for nal in sets if h265.nal_type(nal) == kind] for kind in _H265_SETS))
@@ -122,18 +124,23 @@ def _sps(track: TrackFormat) -> h264.Sps | h265.Sps:
 
 def _free_number(track: TrackFormat) -> int:
     """A number that none of its parameter sets has, and others can have beside them; 0 where there is none. Raises CodecError and IndexError."""
-    taken: set[int] = set()
-    for nal in parameter_sets(track):
-        if track.codec is Codec.H264:
-            taken |= {h264.parse_sps(nal).id} if nal[0] & 0x1F == h264.NAL_SPS else set(h264.parse_pps_ids(nal))
-        elif h265.nal_type(nal) == h265.NAL_VPS:
-            taken.add(h265.parse_vps(nal)[0])
-        elif h265.nal_type(nal) == h265.NAL_SPS:
-            taken.add(h265.parse_sps(nal).id)
-        elif h265.nal_type(nal) == h265.NAL_PPS:
-            taken |= set(h265.parse_pps_ids(nal))
+    taken = _numbers(track)
     free = (h265.RENUMBERED,) if track.codec is Codec.H265 else range(31, 0, -1)
     return next((number for number in free if number not in taken), 0)
+
+
+def _numbers(track: TrackFormat) -> set[int]:
+    numbers: set[int] = set()
+    for nal in parameter_sets(track):
+        if track.codec is Codec.H264:
+            numbers |= {h264.parse_sps(nal).id} if nal[0] & 0x1F == h264.NAL_SPS else set(h264.parse_pps_ids(nal))
+        elif h265.nal_type(nal) == h265.NAL_VPS:
+            numbers.add(h265.parse_vps(nal)[0])
+        elif h265.nal_type(nal) == h265.NAL_SPS:
+            numbers.add(h265.parse_sps(nal).id)
+        else:
+            numbers |= set(h265.parse_pps_ids(nal))
+    return numbers
 
 
 def decoder_config(track: TrackFormat) -> bytes:

@@ -153,8 +153,7 @@ class Recoder:
         if made.format is None:
             raise LongwatchError("no picture of it can be decoded", why=str(anew.track.codec))
         pictures = tuple(Picture(sample.dts, sample.sync, len(sample.data)) for sample in made.samples)
-        format_ = beside(made.format, anew.track) if form.sets else made.format
-        return Made(format_, pictures, b"".join(sample.data for sample in made.samples))
+        return Made(beside(made.format, anew.track), pictures, b"".join(sample.data for sample in made.samples))
 
     def _known(self, name: tuple[object, ...]) -> HeldBytes | Made | None:
         if name in self._kept:

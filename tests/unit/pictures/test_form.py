@@ -38,12 +38,14 @@ def test_of_what_encoders_write(encoder: str, parameters: str, pixels: str, form
     assert Form.of_message(found.told()) == found
 
 
+@pytest.mark.slow
 def test_others_stand_behind_its_own() -> None:
     track = load_clip("lot").tracks[0]
-    other = load_clip("room").tracks[0]
+    other = moving_clip("libx264", "sps-id=31")[0].tracks[0]
     both = beside(other, track)
     assert parameter_sets(both)[0] == parameter_sets(other)[0]
     assert sorted(parameter_sets(both)) == sorted([*parameter_sets(other), *parameter_sets(track)])
+    assert beside(other, other) == other, "of one number each means something else"
 
 
 def test_what_says_nothing_is_refused() -> None:
