@@ -193,7 +193,7 @@ def cut_at(source: SegmentSource, selection: Selection, from_us: int, to_us: int
     """
     samples = list(islice(_samples(selection), _MOST_SAMPLES))
     for n, sample in enumerate(samples):
-        is_other = n > 0 and _run(sample) != _run(samples[0])
+        is_other = _origin(sample) != _origin(samples[0])
         if not is_other and not (sample.part.video.flags[sample.n] & SYNC and _is_from(sample, from_us)):
             continue
         leading = list(takewhile(partial(_leads, sample), samples[n + 1 :]))
@@ -252,12 +252,10 @@ def _samples(selection: Selection) -> Iterator[_Sample]:
                 yield _Sample(stretch, part, n)
 
 
-def _run(sample: _Sample) -> tuple[str, int]:
-    return sample.part.table.row.boot, sample.part.table.row.run
-
-
 def _origin(sample: _Sample) -> tuple[object, ...]:
-    return *_run(sample), sample.part.video.format.sample_entry
+    """Its run and format: what has others cannot be decoded with it."""
+    row = sample.part.table.row
+    return row.boot, row.run, sample.part.video.format.sample_entry
 
 
 def _is_from(sample: _Sample, wall_us: int) -> bool:

@@ -331,6 +331,38 @@ async def test_a_child_that_is_killed_is_told_and_leaves_nothing(
     assert made is not None
 
 
+async def test_a_child_that_takes_too_long_is_ended(
+    tmp_path: Path, recoder: Recoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longwatch.playback.recoded.SECONDS_A_PART", 0.001)
+    shelf = Shelf(tmp_path)
+    shelf.write_run(load_clip("lot"))
+    with pytest.raises(LongwatchError, match="could not be encoded anew") as told:
+        await _exact(recoder, shelf, 7.33, 12)
+    assert "takes too long" in told.value.why
+    assert recoder.slots.running == ()
+
+
+async def test_where_parameters_change_the_rest_is_as_it_was_stored(tmp_path: Path, recoder: Recoder) -> None:
+    """Within a run, at a key picture that is shown long after `from`; and in another run."""
+    lot, room = load_clip("lot", audio=False), load_clip("room", audio=False)
+    later = [(720_000 + s[0], *s[1:]) for s in room.samples[0][:40]]
+    shelf = Shelf(tmp_path)
+    before = [s for s in lot.samples[0] if s[0] < 720_000]
+    shelf.write(lot.tracks, [before], run=1, sequence=0, wall_us=WALL_US)
+    shelf.write(room.tracks, [later], run=1, sequence=1, wall_us=WALL_US + 8_000_000)
+    shelf.write_run(lot, run=2, wall_us=WALL_US + 20_000_000)
+    video, made = await _exact(recoder, shelf, 7.33, 22)
+    assert made is not None
+    assert len(made.pictures) == 8
+    file = Mp4File.from_bytes(_bytes(video))
+    samples = file.tracks[0].samples
+    assert [file.data(s) for s in samples[8:48]] == [s[4] for s in later]
+    assert [file.data(s) for s in samples[48:]] == [s[4] for s in lot.samples[0][: len(samples) - 48]]
+    assert [s.entry for s in samples] == [0] * 8 + [1] * 40 + [2] * (len(samples) - 48)
+    assert len(_pictures(_bytes(video))) == len(_pictures(_bytes(_plain(shelf, 7.33, 22)))) - 1
+
+
 async def test_what_cannot_be_decoded_is_told(tmp_path: Path, recoder: Recoder) -> None:
     lot = load_clip("lot", audio=False)
     shelf = Shelf(tmp_path)
