@@ -122,6 +122,7 @@ class Product:
             if frame.type == "live_format":
                 _, generation, tracks = decode_format(frame)
                 self.camera.format(generation, tracks[0])
+                self.look.between_us = self.camera.between_us
                 self._take(encode_format((CAMERA, "look"), generation, (tracks[0],)))
             else:
                 rows, begin = decode_rows(frame)
@@ -156,7 +157,7 @@ class Product:
         sure = any(one.on and not one.kind.startswith("tamper.") for one in sightings)
         self.camera.watch.done(
             pictures=told["pictures"], decoded=told["decoded"], failed=told["failed"], cpu_us=told["cpu_us"],
-            something=told["curious"] is True, sure=sure, follows=told["follows"] is True,
+            something=told["curious"] is True, sure=sure, follows=told["follows"] is True, stirs=told.get("stirs", ()),
         )  # fmt: skip
         if told["why"]:
             raise RuntimeError(told["why"])

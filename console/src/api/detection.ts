@@ -16,6 +16,7 @@ export interface CameraDetection {
   skipped: number
   missed: number
   samples: number
+  vectors_asked: number
   objects_asked: number
   objects_skipped: number
   cpu_s: number

@@ -1,11 +1,12 @@
-"""Whether an access unit is worth decoding, told from its size and type alone. Pure.
+"""Whether an access unit is worth decoding, told from its size and type, and from the motion vectors of one now and then. Pure.
 
 An encoder spends bits where pictures change: while nothing moves, pictures between two sync samples are small and alike. The gate learns what they usually are
 (one level, an offset for each place in the group of pictures, how far they stray, and what each hour of the day is like) and *opens* where they are larger for a
 moment, or far smaller: covered, frozen. While it is open all is decoded from the last sync sample on; while it is closed one sync sample in a few seconds is.
 
-Sizes are one sense of two. What looks find (`found`) opens it as well; where a look finds what sizes did not tell, the gate becomes more wary, and where it opened
-and nothing was found, less. Where sizes tell nothing (all of them alike to a hair), it stays open and says so: `Why.UNTOLD`.
+Sizes are one sense of three. What looks find (`found`) opens it as well; where a look finds what sizes did not tell, the gate becomes more wary, and where it opened
+and nothing was found, less. The third are motion vectors of single pictures (`stirs`), which tell where in noise something goes by; while they are to be had, no more pictures than key frames are decoded on suspicion.
+Where sizes tell nothing (all of them alike to a hair), it stays open and says so: `Why.UNTOLD`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import math
 from dataclasses import dataclass
 
+from longwatch.detection.heed import Heed
 from longwatch.model.watching import Attention
 
 _HOUR_US = 3_600_000_000
@@ -40,6 +42,8 @@ class Why(enum.StrEnum):
     """A sync sample of a quiet scene: it is decoded alone."""
     MORE = "more"
     LESS = "less"
+    STIRS = "stirs"
+    """Motion vectors say that something goes by."""
     FOUND = "found"
     UNTOLD = "untold"
     FULL = "full"
@@ -63,7 +67,7 @@ _ATTENDS_AFTER_US = 30_000_000
 """What a camera shows that has just begun may be a ghost of a background that is young."""
 _SHUT = Why.QUIET
 _QUIET, _KEY = Verdict(False, Why.QUIET), Verdict(True, Why.KEY)
-_OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.FOUND, Why.UNTOLD, Why.FULL)}
+_OPEN = {why: Verdict(True, why) for why in (Why.MORE, Why.LESS, Why.STIRS, Why.FOUND, Why.UNTOLD, Why.FULL)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,10 @@ class GateOptions:
     *peeks* into groups that last for peek_us or longer, once they are half over, for peeks_us. keen: how far beyond what
     strays that is, at first and at least; it settles where glances that find nothing come each glance_each_us. odd: how far a sync sample's size must be from the middle of the five before to be
     looked at, at first, at least and at most, and odd_least of the logarithm; it settles where such come each odd_each_us.
+
+    ask_us: how long after the last look or question, at the earliest, a picture between is asked for its motion vectors: where nothing speaks for it; and where the gate is attentive, or sizes averaged are larger than usual by
+    raised times what strays. stirs_us: how long what stirs opens it, once the recorder can be asked. heard_us: so long after vectors last answered they are taken to go on doing so: glances, peeks, odd sync samples and
+    those twice as often are for who has none.
     """
 
     key_us: int = 4_000_000
@@ -105,6 +113,10 @@ class GateOptions:
     odd: tuple[float, float, float] = (4.0, 3.0, 12.0)
     odd_least: float = 0.02
     odd_each_us: int = 30_000_000
+    ask_us: tuple[int, int] = (1_950_000, 660_000)
+    raised: float = 1.5
+    stirs_us: int = 500_000
+    heard_us: int = 60_000_000
     deaf: float = 0.12
     wary: float = 4.5
     most_wary: float = 3.6
@@ -150,6 +162,8 @@ class Gate:
         self._keen = self.options.keen[0]
         self._glancing, self._glanced_us = False, -(1 << 62)
         self._peeking, self._peek_us = False, _NEVER
+        self._heed, self._heard_us, self._asked_us = Heed(), -_NEVER, -_NEVER
+        self._opened_by_stir = False
         self._syncs: list[float] = []  # sizes of the last few
         self._sync_stray, self._syncs_known = 0.0, 0
         self._odd = self.options.odd[0]
@@ -157,7 +171,7 @@ class Gate:
         """Up to when sizes came at once: what opens it in the midst of them is asked for after them."""
         self.missed = 0
         self.in_vain = 0
-        self.glances = self.peeks = 0
+        self.glances = self.peeks = self.stirred = 0
         self.opened = 0
 
     def attend(self, attention: Attention) -> None:
@@ -239,7 +253,7 @@ class Gate:
                 return _OPEN[self._why]
         if wall_us >= self._peek_us and self._peeks(wall_us):
             return _OPEN[self._why]
-        if odd and not here and wall_us < self._attentive_until_us:
+        if odd and not here and self._gropes(wall_us):
             self._glance(wall_us)  # with the group that it begins it can be had
             return _OPEN[self._why]
         if sync and here and (odd or self._is_due(wall_us)):
@@ -265,6 +279,29 @@ class Gate:
         long = sure or self._attends(wall_us)
         self._until_us = max(self._until_us, wall_us + (self.options.found_us if long else self.options.wonder_us))
 
+    def asks(self, wall_us: int) -> bool:
+        """Whether the picture of that time is to be asked for its motion vectors; only while all is shut."""
+        if self._why is not _SHUT or self._learnt_us == 0:
+            return False
+        close = self._attends(wall_us) or any(
+            smooth > self.options.raised * stray for smooth, stray in zip(self._smooth, self._stray, strict=True)
+        )
+        return not 0 <= wall_us - max(self._asked_us, self._key_us or -_NEVER) < self.options.ask_us[close]
+
+    def asked(self, wall_us: int) -> None:
+        """The picture of that time was."""
+        self._asked_us = wall_us
+
+    def stirs(self, much: float, wall_us: int) -> None:
+        """What the motion vectors of the picture of that time say (`stirring`)."""
+        self._heard_us = wall_us
+        if not self._heed.look(much, attentive=self._attends(wall_us)) or self._why is not _SHUT:
+            return
+        self._open(Why.STIRS, wall_us, by_size=False)
+        self._opened_by_stir = True
+        self._until_us = max(wall_us, self.told_until_us) + self.options.stirs_us
+        self.stirred += 1
+
     def doubted(self, until_us: int) -> None:
         """Until then all is looked at: another camera may be behind the stream."""
         if self._why is _SHUT and self._last_us is not None:
@@ -277,6 +314,10 @@ class Gate:
     def _attends(self, wall_us: int) -> bool:
         """Whether something was confirmed lately: activity comes in clusters."""
         return wall_us < self._attentive_until_us
+
+    def _gropes(self, wall_us: int) -> bool:
+        """Whether it looks closer where sizes say a little: it attends, and no vectors tell more of it for less."""
+        return wall_us < self._attentive_until_us and not 0 <= wall_us - self._heard_us < self.options.heard_us
 
     def _step(self, wall_us: int) -> int:
         last, self._last_us = self._last_us, wall_us
@@ -304,6 +345,8 @@ class Gate:
         if step_us < 0:  # else it attends until the clock is there again, which may be years
             self._attentive_until_us += step_us
             self._glanced_us += step_us
+            self._heard_us += step_us
+            self._asked_us = -_NEVER
             self._peek_us = _NEVER
 
     def _begin_hour(self, hour: int, *, fresh: bool) -> None:
@@ -347,7 +390,7 @@ class Gate:
         if self._key_us is None or wall_us < self._key_us:
             return True
         each_us = self.options.key_us
-        if self._attends(wall_us) and self.is_deaf:
+        if self._gropes(wall_us) and self.is_deaf:
             each_us //= 2
         return wall_us - self._key_us >= each_us - min(self._group_us, each_us) // 2
 
@@ -403,7 +446,7 @@ class Gate:
             slow > least_up and slow > factor * self._stray[1]
         ):
             self._told(Why.MORE, wall_us)
-        elif wall_us < self._attentive_until_us and self._why is _SHUT and self._is_keen(quick, slow, wall_us):
+        elif self._why is _SHUT and self._gropes(wall_us) and self._is_keen(quick, slow, wall_us):
             self._glance(wall_us)
         elif quick < -options.least_down and quick < -2 * factor * self._stray[0]:
             self._lull_us = self._lull_us or wall_us
@@ -426,7 +469,7 @@ class Gate:
     def _peeks(self, wall_us: int) -> bool:
         """Whether it opens for a moment because a long group is half over: sizes hide who passes by, and the next sync sample may come too late for him."""
         self._peek_us = _NEVER
-        if not self._attends(wall_us) or not self.is_deaf or wall_us - self._glanced_us <= _PEEK_APART_US:
+        if not self._gropes(wall_us) or not self.is_deaf or wall_us - self._glanced_us <= _PEEK_APART_US:
             return False
         self._open_for(wall_us, self.options.peeks_us)
         self._peeking = True
@@ -500,7 +543,7 @@ class Gate:
         self._why = why
         self._glancing = self._peeking = False
         self._opened_us = wall_us
-        self._opened_by_size = by_size
+        self._opened_by_size, self._opened_by_stir = by_size, False
         self._found_since_open = False
         wonders = why is Why.FOUND and not self._attends(wall_us)
         self._until_us = wall_us + (self.options.wonder_us if wonders else self.options.hold_us)
@@ -511,6 +554,8 @@ class Gate:
             if not self._peeking:
                 self._keen = min(self._factor, self._keen * (1 + _LESS_VAIN))
             self._glancing, self._peeking, self._glanced_us = False, False, wall_us
+        if self._opened_by_stir and not self._found_since_open:
+            self._heed.vain()
         if self._opened_by_size:
             if self._found_since_open:
                 self._factor += 0.02 * (self.options.wary - self._factor)

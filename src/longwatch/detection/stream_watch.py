@@ -46,13 +46,14 @@ _SOUND_AFTER_US = 60_000_000
 
 
 class Piece(NamedTuple):
-    """Samples one after another, with their bytes. fresh: it begins with a sync sample. times: of CLOCK_BOOTTIME. came_us: when it came here, as far as that is known."""
+    """Samples one after another, with their bytes. fresh: it begins with a sync sample, or with what needs none. times: of CLOCK_BOOTTIME. came_us: when it came here, as far as that is known. vectors: each is asked by itself for its motion vectors."""
 
     rows: Sequence[Row]
     data: bytes
     fresh: bool
     whole_group: bool
     came_us: int
+    vectors: bool = False
 
     @property
     def first_us(self) -> int:
@@ -67,7 +68,7 @@ class Piece(NamedTuple):
 class Job:
     """What a child is to decode and look at. fresh: forget what was decoded before. single: nothing follows that builds on it.
     fps: pictures a second that are looked at. offset_us: from the samples' times to wall time. again: what the stream sends now it has sent before, to the byte.
-    from_us: of the samples' times; of what is older sync samples alone are looked at. anew: the stream has just begun anew. exact: so many pictures build on each other that what is cheap to decode would stray.
+    from_us: of the samples' times; of what is older sync samples alone are looked at. anew: the stream has just begun anew. exact: so many pictures build on each other that what is cheap to decode would stray. vectors: nothing is looked at: each sample is asked by itself for its motion vectors.
     """
 
     rows: Sequence[Row]
@@ -80,16 +81,18 @@ class Job:
     from_us: int = 0
     anew: bool = False
     exact: bool = False
+    vectors: bool = False
 
 
 @dataclass(slots=True)
 class Counts:
-    """Since it is watched. told: samples whose size was seen. pictures: that were looked at. skipped: samples that the gate would have had looked at. failed:
+    """Since it is watched. told: samples whose size was seen. pictures: that were looked at. vectors_asked: that were asked for their motion vectors. skipped: samples that the gate would have had looked at. failed:
     samples that could not be decoded. missed: samples that the recorder had to drop on the way here. deaths: of children with its job. objects_asked, objects_skipped: crops that the model for objects was asked
     about, and those that were due and for which there was no room.
     """
 
     told: int = 0
+    vectors_asked: int = 0
     pictures: int = 0
     decoded: int = 0
     skipped: int = 0
@@ -136,7 +139,7 @@ class Spans:
 
 
 class StreamWatch:
-    """Owner of its state. level: how closely it is looked at, as the scheduler says. coarse: reads the quantizer from the head of a slice."""
+    """Owner of its state. level: how closely it is looked at, as the scheduler says. coarse: reads the quantizer from the head of a slice. has_vectors: motion vectors can be had of its pictures."""
 
     def __init__(self, fps: float, gate: Gate | None = None, options: GateOptions | None = None) -> None:
         self.gate = gate or Gate(options)
@@ -144,6 +147,7 @@ class StreamWatch:
         self.level = Level.ALL
         self.repeats = Repeats()
         self.coarse: Callable[[bytes], int | None] | None = None
+        self.has_vectors = False
         self.counts = Counts()
         self.spans = Spans()
         self._queue: deque[Piece] = deque()
@@ -262,9 +266,12 @@ class StreamWatch:
                 if not taken:
                     taken_at = at
                 taken.append(row)
-            elif taken:
-                self._put(taken, body[taken_at:at])
-                taken = []
+            else:
+                if taken:
+                    self._put(taken, body[taken_at:at])
+                    taken = []
+                if self.has_vectors and given and not flags:  # no sync sample, and whole
+                    self._ask(row, body[at : at + given])
             at += given
         if taken:
             self._put(taken, body[taken_at:at])
@@ -327,6 +334,15 @@ class StreamWatch:
         if self._awaits_group_us is not None:
             self._awaits_group_us = None
             self._lost(0, to_us)
+
+    def _ask(self, row: Row, data: bytes) -> None:
+        """A picture that is not decoded, to be asked for its motion vectors where that is due."""
+        wall_us = row.arrival_us + self._offset_us
+        if self.level >= Level.KEYS or self._resting or not self.gate.asks(wall_us):
+            return
+        self.gate.asked(wall_us)
+        self._queue.append(Piece((row,), data, True, False, self._came_us, vectors=True))
+        self._queued_bytes += len(data)
 
     def _passes(self, row: Row, coarse: int | None) -> bool:
         """Whether this sample is to be decoded, and can be."""
@@ -443,6 +459,8 @@ class StreamWatch:
             return None
         first = self._queue.popleft()
         self._job_came_us = first.came_us
+        if first.vectors:
+            return self._vectors_of(first)
         rows, pieces = list(first.rows), [first.data]
         size = len(first.data)
         while (
@@ -467,6 +485,17 @@ class StreamWatch:
         self._job = Job(tuple(rows), data, first.fresh, single, fps, self._offset_us, again, from_us, anew, exact)
         return self._job
 
+    def _vectors_of(self, first: Piece) -> Job:
+        """With those that wait behind it."""
+        asked = [first]
+        while self._queue and self._queue[0].vectors:
+            asked.append(self._queue.popleft())
+        data = b"".join([piece.data for piece in asked])
+        self._queued_bytes -= len(data)
+        rows = tuple(piece.rows[0] for piece in asked)
+        self._job = Job(rows, data, False, False, self.fps, self._offset_us, vectors=True)
+        return self._job
+
     def _chain_goes_on(self) -> bool:
         return self._chain if not self._queue else not self._queue[0].fresh
 
@@ -481,12 +510,22 @@ class StreamWatch:
         sure: bool = False,
         blind: bool = False,
         follows: bool = False,
+        stirs: Sequence[float] = (),
     ) -> None:
-        """The job was done. something: it found what is worth a closer look; sure: what is worth saying. follows: all that is new is known for a thing that moves. blind: no picture came of it, or what was seen could not be told."""
+        """The job was done. something: it found what is worth a closer look; sure: what is worth saying. follows: all that is new is known for a thing that moves. blind: no picture came of it, or what was seen could not be told.
+        stirs: of each sample that was asked for its vectors (`stirring`).
+        """
         job, self._job = self._job, None
         if job is None:
             return
         counts = self.counts
+        if job.vectors:
+            counts.vectors_asked += len(job.rows)
+            counts.cpu_us += cpu_us
+            for row, much in zip(job.rows, stirs, strict=False):
+                self.gate.stirs(much, row.arrival_us + job.offset_us)
+            self._reached()
+            return
         counts.pictures += pictures
         counts.decoded += decoded
         counts.failed += failed
@@ -513,7 +552,7 @@ class StreamWatch:
             while self._queue and (rest_us or not self._queue[0].fresh):
                 self.drop_oldest()
             return False
-        if job is not None:
+        if job is not None and not job.vectors:
             self._queue.appendleft(Piece(job.rows, job.data, job.fresh, not job.single, self._job_came_us))
             self._queued_bytes += len(job.data)
         if self._queue and not self._queue[0].fresh:

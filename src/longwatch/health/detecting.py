@@ -19,6 +19,11 @@ _COUNTERS = (
     ("missed", "longwatch_detection_missed", "Samples that were lost on the way from the recorder"),
     ("failed", "longwatch_detection_failed", "Samples that could not be decoded"),
     (
+        "vectors_asked",
+        "longwatch_detection_vectors_asked",
+        "Pictures that were asked for their motion vectors alone",
+    ),
+    (
         "objects_asked",
         "longwatch_detection_objects_asked",
         "Crops of what moves that the model for objects was asked about",

@@ -118,7 +118,7 @@ class WatcherState:
 class DetectionState:
     """gate: why all is decoded now; `quiet` where it is not. sizes_tell: False where the encoder pads, and the gate stays open. level: how closely it is
     looked at. behind_us: age of the oldest sample that waits. looked_until_us: wall time; 0 where nothing was looked at. skipped: samples that were to be looked at
-    and were not. missed: that were lost on the way from the recorder. open_us, closed_us: how long the gate was. objects_asked, objects_skipped: crops of what moves
+    and were not. missed: that were lost on the way from the recorder. open_us, closed_us: how long the gate was. vectors_asked: pictures that were asked for their motion vectors, and not looked at. objects_asked, objects_skipped: crops of what moves
     that the model was asked about, and those that were due and for which there was no room. All counts since the watcher was started.
     """
 
@@ -132,6 +132,7 @@ class DetectionState:
     behind_us: int = 0
     looked_until_us: int = 0
     told: int = 0
+    vectors_asked: int = 0
     pictures: int = 0
     decoded: int = 0
     skipped: int = 0
@@ -145,7 +146,7 @@ class DetectionState:
     objects_skipped: int = 0
 
 
-_COUNTS = ("objects_asked", "objects_skipped", "told", "pictures", "decoded", "skipped", "failed", "missed", "deaths", "cpu_us", "open_us", "closed_us", "behind_us")  # fmt: skip
+_COUNTS = ("vectors_asked", "objects_asked", "objects_skipped", "told", "pictures", "decoded", "skipped", "failed", "missed", "deaths", "cpu_us", "open_us", "closed_us", "behind_us")  # fmt: skip
 
 
 def state_of(camera: str, told: Mapping[str, Any], looked_until_us: int) -> DetectionState:

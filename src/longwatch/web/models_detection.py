@@ -18,7 +18,7 @@ class CameraDetection(Model):
     doing: Literal["off", "not_installed", "starting", "waiting", "no_pictures", "looking", "resting", "failing"]
     stream: str = Field(description="Which of its streams is looked at; empty where none is.")
     why: str = Field(description="In words, where something is wrong.")
-    gate: Literal["quiet", "key", "more", "less", "found", "untold", "full"] = Field(
+    gate: Literal["quiet", "key", "more", "less", "stirs", "found", "untold", "full"] = Field(
         description="Why all is decoded now; `quiet`: only a key frame in some seconds is; `full`: its settings say so."
     )
     sizes_tell: bool = Field(description="False where the encoder pads: the gate then stays open.")
@@ -34,6 +34,9 @@ class CameraDetection(Model):
     missed: int = Field(description="Samples that were lost on the way from the recorder.")
     failed: int = Field(description="Samples that could not be decoded.")
     child_deaths: int
+    vectors_asked: int = Field(
+        description="Pictures that were asked for their motion vectors alone, to tell whether something goes by."
+    )
     objects_asked: int = Field(description="Crops of what moves that the model for objects was asked about.")
     objects_skipped: int = Field(description="Crops that were due and for which there was no room.")
     cpu_s: float

@@ -491,3 +491,99 @@ def test_a_clock_that_is_set_back_keeps_nobody_from_a_peek():
     for sample in stream(40, noise=0.3, gop_s=4.0, seed=11, from_us=back_us):
         gate.sample(*sample)
     assert gate.peeks - before >= 3
+
+
+def hears(gate: Gate, samples: Iterator[Sample], much: float = 0.5) -> list[int]:
+    """Of which pictures vectors are asked, from the last sample but one on; each says so much."""
+    asked = []
+    for sample in samples:
+        verdict = gate.sample(*sample)
+        if not verdict.decode and not sample[1] and gate.asks(sample[2]):
+            gate.asked(sample[2])
+            gate.stirs(much, sample[2])
+            asked.append(sample[2])
+    return asked
+
+
+def test_a_picture_between_key_frames_is_asked_for_its_vectors_and_four_times_as_many_where_something_was():
+    calm, keen = Gate(), attentive(300, 20, noise=0.03)
+    run(calm, stream(300, noise=0.03))
+    each = {}
+    for name, gate in (("calm", calm), ("keen", keen)):
+        samples = stream(60, noise=0.001, gop_s=4.0, seed=5, from_us=BEGIN_US + 300_000_000)
+        each[name] = hears(gate, samples)
+    assert 14 <= len(each["calm"]) <= 16, "one half way between two key frames four seconds apart"
+    assert 65 <= len(each["keen"]) <= 80
+    steps = [b - a for a, b in itertools.pairwise(each["keen"])]
+    assert min(steps) >= 640_000
+
+
+def test_where_sizes_say_a_little_vectors_are_asked_more_often():
+    gate = Gate()
+    run(gate, stream(300, noise=0.08))
+    before = len(hears(gate, stream(6, noise=0.001, gop_s=6.0, from_us=BEGIN_US + 300_000_000)))
+    raised = len(hears(gate, stream(6, noise=0.001, gop_s=6.0, bumps=((0.0, 6.0, 1.035),), from_us=BEGIN_US + 306_000_000)))  # fmt: skip
+    assert raised >= before + 2
+    assert gate.opened == 0, "it is less than opens it"
+
+
+def test_what_stirs_opens_it_for_a_moment_and_what_is_found_then_for_longer():
+    for finds, least, most in ((False, 400_000, 700_000), (True, 2_300_000, 2_700_000)):
+        gate = Gate()
+        run(gate, stream(60, noise=0.05))
+        hears(gate, stream(40, noise=0.05, from_us=BEGIN_US + 60_000_000))
+        at_us = BEGIN_US + 100_000_000
+        gate.told_until_us = at_us + 700_000  # sizes came at once up to then
+        gate.stirs(9.0, at_us)
+        assert (gate.why, gate.stirred, gate.opened_us) == (Why.STIRS, 1, at_us)
+        assert not gate.asks(at_us + 80_000), "what is looked at need not be asked"
+        if finds:
+            gate.found(gate.told_until_us, something=True, sure=True)
+        last_us = 0
+        for sample in stream(6, noise=0.001, from_us=at_us + 80_000):
+            if gate.sample(*sample).decode and gate.is_open:
+                last_us = sample[2]
+        assert least <= last_us - gate.told_until_us <= most
+
+
+def test_what_stirs_for_nothing_again_and_again_is_heeded_seldom():
+    gate = Gate()
+    opened, asked = [], 0
+    for minute in range(12):
+        from_us = BEGIN_US + minute * 60_000_000
+        before = gate.stirred
+        asked += len(hears(gate, stream(60, noise=0.05, seed=minute, from_us=from_us), much=2.5))
+        opened.append(gate.stirred - before)
+    assert opened[0] >= 2
+    assert 4 <= sum(opened[1:]) <= 0.06 * asked
+    assert not gate.missed
+
+
+def test_while_vectors_answer_it_does_not_grope_and_where_they_end_it_does_again():
+    """Glances, peeks, odd sync samples and those twice as often are for who has nothing better."""
+    deaf = attentive(300, 20, noise=0.4, gop_s=4.0)
+    blind = attentive(300, 20, noise=0.4, gop_s=4.0)
+    before = deaf.glances + deaf.peeks
+    hears(deaf, stream(60, noise=0.4, gop_s=4.0, seed=2, from_us=BEGIN_US + 300_000_000))
+    run(blind, stream(60, noise=0.4, gop_s=4.0, seed=2, from_us=BEGIN_US + 300_000_000))
+    heard, unheard = (gate.glances + gate.peeks for gate in (deaf, blind))
+    assert heard == before < unheard - 3
+    run(deaf, stream(120, noise=0.4, gop_s=4.0, seed=3, from_us=BEGIN_US + 360_000_000))
+    assert deaf.glances + deaf.peeks > heard + 1, "they have not answered for a minute"
+
+
+@pytest.mark.parametrize("step_s", [-3_600, 3_600])
+def test_a_clock_that_is_set_leaves_vectors_asked(step_s: int):
+    gate = Gate()
+    run(gate, stream(60, noise=0.05))
+    hears(gate, stream(20, noise=0.05, from_us=BEGIN_US + 60_000_000))
+    asked = hears(gate, stream(20, noise=0.05, from_us=BEGIN_US + (80 + step_s) * 1_000_000))
+    assert len(asked) >= 4
+
+
+def test_no_vectors_are_asked_before_anything_is_known_nor_of_one_that_is_looked_at_all_the_time():
+    gate = Gate()
+    assert not gate.asks(BEGIN_US)
+    run(gate, stream(60, noise=0.05))
+    gate.attend(Attention.FULL)
+    assert hears(gate, stream(20, noise=0.05, from_us=BEGIN_US + 60_000_000)) == []

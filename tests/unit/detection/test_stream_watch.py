@@ -655,3 +655,109 @@ def test_what_is_held_against_kept_sync_samples_is_decoded_as_they_were():
     jobs = do(camera.watch)
     assert any(job.anew and not job.single for job in jobs)
     assert not any(job.exact for job in jobs)
+
+
+def asking(camera: Camera) -> list[Job]:
+    """With bytes of each second picture between, as the recorder gives them: all jobs of vectors of thirty seconds."""
+    jobs = []
+    for _ in range(150):
+        rows = camera.rows(1)
+        rows = [row._replace(given=8) if camera.number % 2 else row for row in rows]
+        camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+        jobs += [job for job in do(camera.watch) if job.vectors]
+    return jobs
+
+
+def test_pictures_between_key_frames_are_asked_for_their_vectors_one_by_one_and_are_no_looks():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.watch.has_vectors = True
+    camera.send(100)
+    do(camera.watch)
+    spans, looked = len(camera.watch.spans.all()), camera.watch.counts.pictures
+    jobs = asking(camera)
+    assert 7 <= len(jobs) <= 15
+    assert all(not job.rows[0].sync and len(job.rows) == 1 for job in jobs)
+    assert camera.watch.counts.vectors_asked == len(jobs)
+    assert camera.watch.counts.pictures - looked in {7, 8}, "key frames"
+    assert len(camera.watch.spans.all()) == spans, "and no hole"
+    assert camera.watch.waiting_bytes == 0
+
+
+def test_of_a_stream_without_vectors_none_are_asked():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.send(100)
+    do(camera.watch)
+    assert asking(camera) == []
+
+
+def test_those_that_wait_are_asked_in_one_job_and_what_each_says_is_of_its_own_time():
+    camera = Camera(StreamWatch(5.0), 30)
+    camera.watch.has_vectors = True
+    camera.send(90)
+    do(camera.watch)
+    rows = [row if row.sync else row._replace(given=8) for row in camera.rows(30, whole=False)]
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    key, vectors = camera.watch.next_job(), None
+    assert key is not None
+    camera.watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False)
+    vectors = camera.watch.next_job()
+    assert vectors is not None
+    assert vectors.vectors
+    assert len(vectors.rows) >= 2
+    heard: list[tuple[float, int]] = []
+    camera.watch.gate.stirs = lambda much, wall_us: heard.append((much, wall_us))  # type: ignore[method-assign]
+    camera.watch.done(pictures=0, decoded=0, failed=0, cpu_us=7, something=False, stirs=[0.25, 0.5])
+    assert heard == [(0.25, vectors.rows[0].arrival_us + OFFSET_US), (0.5, vectors.rows[1].arrival_us + OFFSET_US)]
+
+
+def test_what_stirs_has_the_open_group_looked_at():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.watch.has_vectors = True
+    camera.send(100)
+    do(camera.watch)
+    for _ in range(10):
+        camera.watch.gate.stirs(0.5, camera.now_us() + OFFSET_US)
+    camera.send((20 - camera.number) % 20)
+    do(camera.watch)
+    rows = [row._replace(given=8) for row in camera.rows(15)]
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    key, job = camera.watch.next_job(), None
+    assert key is not None
+    camera.watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False)
+    job = camera.watch.next_job()
+    assert job is not None
+    assert job.vectors
+    camera.watch.done(pictures=0, decoded=0, failed=0, cpu_us=1, something=False, stirs=[20.0] * len(job.rows))
+    assert camera.watch.gate.why is Why.STIRS
+    assert camera.watch.wants_whole
+    camera.watch.group(camera.group, bytes_of(camera.group), 0, OFFSET_US)
+    assert any(len(job.rows) > 5 and not job.vectors for job in do(camera.watch))
+
+
+def test_a_child_that_dies_over_vectors_costs_these_and_no_chain():
+    for by_it in (True, False):
+        camera = Camera(StreamWatch(5.0), 20)
+        camera.watch.has_vectors = True
+        camera.send(100)
+        do(camera.watch)
+        job = None
+        while job is None or not job.vectors:
+            rows = [row if row.sync else row._replace(given=8) for row in camera.rows(1)]
+            camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+            job = camera.watch.next_job()
+            if job is not None and not job.vectors:
+                camera.watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False)
+        assert camera.watch.died(by_it=by_it) is False
+        assert camera.watch.next_job() is None
+        assert camera.watch.counts.deaths == int(by_it)
+        camera.send(60)
+        assert any(job.rows[0].sync for job in do(camera.watch))
+
+
+def test_who_is_behind_asks_for_no_vectors():
+    camera = Camera(StreamWatch(5.0), 20)
+    camera.watch.has_vectors = True
+    camera.send(100)
+    do(camera.watch)
+    camera.watch.level = Level.KEYS
+    assert asking(camera) == []

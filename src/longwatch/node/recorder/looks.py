@@ -58,11 +58,12 @@ class Round:
 
 
 class Look:
-    """One neighbour's look at one stream. key_us: of sync samples, one in about so long comes with its bytes. whole: all do. beside: all of that neighbour's looks."""
+    """One neighbour's look at one stream. key_us: of sync samples, one in about so long comes with its bytes. between_us: of the others, one in about so long; 0: none. whole: all do. beside: all of that neighbour's looks."""
 
     def __init__(self, peer: Peer, key: StreamKey, tap: LiveTap, key_us: int, beside: Round | None = None) -> None:
         self.key = key
         self.key_us = key_us
+        self.between_us = 0
         self.dropped = 0
         self._peer = peer
         self._round = beside or Round(peer)
@@ -83,6 +84,7 @@ class Look:
         self._group_us = 0  # how long the last group was
         self._large, self._large_us = 0.0, 0
         self._last_key_us: int | None = None
+        self._given_us = 0  # of the last that came with its bytes
         self._sync_us = 0
         self._broken = False
         self._group: Sequence[Sample] = ()
@@ -204,11 +206,14 @@ class Look:
                     self._due_us, self._wanted = min(self._due_us, arrival_us + KEY_US), True
                 whole = True
                 self._last_key_us = arrival_us
-        elif self._broken:
-            whole = False  # of no use without what it builds on
+        elif whole:
+            whole = not self._broken  # of no use without what it builds on
+        else:
+            whole = self._is_between(sample)
         row = row_of(sample, self._codec, whole=whole)
         self._rows.append(row)
         if whole:
+            self._given_us = arrival_us
             self._given.append(sample.data)
             self._room -= len(sample.data)
         if not sample.sync and self._is_unusual(len(sample.data), arrival_us):
@@ -217,6 +222,19 @@ class Look:
             self._flush()
         else:
             self._plain_us, self._holds_whole = self._due_us, self._whole and not self._broken
+            if self._asks_between and not self._whole:
+                self._plain_us = min(self._plain_us, self._given_us + self.between_us)
+
+    @property
+    def _asks_between(self) -> bool:
+        """Whether motion vectors can be had of single samples."""
+        return self.between_us > 0 and self._codec is Codec.H264
+
+    def _is_between(self, sample: Sample) -> bool:
+        """Whether its motion vectors may be asked: of what is shown in the order in which it comes, it builds on what was before it alone."""
+        if not self._asks_between or sample.damaged or sample.cts_offset:
+            return False
+        return not 0 <= sample.arrival_boot_us - self._given_us < self.between_us
 
     def _batch_us(self, now_us: int) -> int:
         """How long the one that begins now may be."""

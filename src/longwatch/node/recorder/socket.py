@@ -125,7 +125,7 @@ class RecorderSocket:
 
     def _look(self, peer: Peer, key: StreamKey, fields: dict[str, Any]) -> dict[str, Any]:
         """Begin, or go on otherwise: `whole` says whether all samples come with their bytes."""
-        key_us, whole = fields.get("key_us"), fields.get("whole") is True
+        key_us, between_us, whole = fields.get("key_us"), fields.get("between_us"), fields.get("whole") is True
         look, tap = self._looks.get((peer, key)), self._taps(key)
         if tap is None:
             raise UsageError(f"there is no stream {key.camera}/{key.stream}")
@@ -141,6 +141,8 @@ class RecorderSocket:
             look.begin()
         if isinstance(key_us, int):
             look.key_us = key_us
+        if isinstance(between_us, int):
+            look.between_us = between_us
         look.give_all(on=whole, again=fields.get("again") is True)
         return {"dropped": look.dropped}
 

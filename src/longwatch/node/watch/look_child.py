@@ -1,7 +1,7 @@
 """The child that decodes and looks: `python -m longwatch.node.watch.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew, exact} with rows and bytes as in `wire.looking`, answered by `looked`; `save` {camera, learnt},
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew, exact} with rows and bytes as in `wire.looking`, answered by `looked` (with {vectors} nothing is looked at: {stirs} says of each sample what its motion vectors do); `save` {camera, learnt},
 answered by `saved` (what moved since, and with `learnt` what was learnt); `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
@@ -26,11 +26,13 @@ from longwatch.base.errors import LongwatchError
 from longwatch.detection.looker import Looker
 from longwatch.detection.pace import Pace
 from longwatch.detection.pictures import LEAST_SIDE, Picture
+from longwatch.detection.stirring import Stirring
 from longwatch.detection.told import told_sighting, watched_of
 from longwatch.formats.media import Sample, TrackFormat
 from longwatch.model.events import Line, Sighting, Watched
 from longwatch.pictures.limits import confine
 from longwatch.pictures.small import SmallPictures
+from longwatch.pictures.vectors import Vectors
 from longwatch.wire.frames import Decoder, Frame, check_hello, encode, hello
 from longwatch.wire.looking import Row, decode_rows
 from longwatch.wire.media import decode_format
@@ -56,7 +58,7 @@ class LostError(LongwatchError):
 
 
 class Eye:
-    """One camera's looker and decoder. Owner of both."""
+    """One camera's looker and decoders. Owner of all."""
 
     def __init__(self, watched: Watched, saved: bytes, objects: Objects | None = None) -> None:
         self.watched = watched
@@ -70,6 +72,8 @@ class Eye:
             self.why_fresh = str(error)
         self.format: TrackFormat | None = None
         self.small: SmallPictures | None = None
+        self._vectors: Vectors | None = None
+        self._stirring = Stirring()
         self._arrived_us = 0  # of the last that was looked at: what is decoded again is not looked at again
         self._pace = Pace()
         self.pictures = 0
@@ -77,7 +81,21 @@ class Eye:
 
     def begin(self, track: TrackFormat) -> None:
         """What follows has this format."""
-        self.format, self.small, self._arrived_us = track, None, 0
+        self.format, self._arrived_us = track, 0
+        self.rest()
+
+    def rest(self) -> None:
+        """Its decoders are given up: what comes next begins with a sync sample."""
+        self.small = self._vectors = None
+
+    def stirs(self, sample: Sample) -> float:
+        """How far the motion vectors of this one sample are from what is usual; 0 where it tells none."""
+        if self._vectors is None:
+            if self.format is None:
+                raise LostError("what it is was not told")
+            self._vectors = Vectors(self.format)
+        field = self._vectors.field(sample)
+        return 0.0 if field is None else self._stirring.look(*field)
 
     def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
         """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed or nothing is there, and each that came of a sync sample."""
@@ -161,7 +179,10 @@ class Looks:
             objects.grants, objects.asked, objects.passed = int(header.get("asks", 0)), 0, 0
         found: list[Sighting] = []
         try:
-            found = self._decoded(eye, frame)
+            if header.get("vectors") is True:
+                told["stirs"] = self._stirs(eye, frame)
+            else:
+                found = self._decoded(eye, frame)
         except LostError:
             told["lost"] = True
         except LongwatchError as error:
@@ -205,11 +226,24 @@ class Looks:
             sample = _sample(row, frame.body[at : at + row.given])
             found += eye.look(sample, offset_us, every_us, last=single, from_us=from_us)
             at += row.given
-            now = time.monotonic()
-            if now - self._said > _BEAT_S:
-                self._said = now
-                self._beat(header["job"])
+            self._lives(header["job"])
         return found
+
+    def _stirs(self, eye: Eye, frame: Frame) -> list[float]:
+        rows, at = decode_rows(frame)
+        told = []
+        for row in rows:
+            told.append(round(eye.stirs(_sample(row, frame.body[at : at + row.given])), 3))
+            at += row.given
+            self._lives(frame.header["job"])
+        return told
+
+    def _lives(self, job: int) -> None:
+        """While a job takes long."""
+        now = time.monotonic()
+        if now - self._said > _BEAT_S:
+            self._said = now
+            self._beat(job)
 
     def _use(self, camera: str) -> None:
         """Decoders hold pictures: only those used last are kept. One that is gone needs a sync sample, with which each job after a pause begins."""
@@ -219,7 +253,7 @@ class Looks:
             oldest = next(iter(self._recent))
             del self._recent[oldest]
             if oldest in self._eyes:
-                self._eyes[oldest].small = None
+                self._eyes[oldest].rest()
 
 
 def _learnt(eye: Eye) -> bytes:

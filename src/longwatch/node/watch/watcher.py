@@ -55,6 +55,7 @@ _MOST_UNREAD_BYTES = 4 << 20
 _MOST_JOB_US = 20_000_000
 _MOST_OF_A_JOB = 10_000
 _MOST_SIGHTINGS = 10_000
+_MOST_STIRS = 1e6
 _log = structlog.get_logger(__name__)
 
 
@@ -193,7 +194,7 @@ class Watcher:
 
     def _ask(self, camera: Watching, *, again: bool = False) -> None:
         """Have the recorder send what is needed now."""
-        camera.asked_whole = camera.watch.wants_whole
+        camera.asked_whole, camera.asked_between_us = camera.watch.wants_whole, camera.between_us
         camera.asked_us = self._clock.boottime_us()
         self._tasks.start("ask", self._asking(camera, camera.asked_whole, again))
 
@@ -203,7 +204,12 @@ class Watcher:
         key_us = camera.watch.gate.options.key_us // 2
         try:
             await self._link.request(
-                "look", stream=[camera.camera, camera.stream], key_us=key_us, whole=whole, again=again
+                "look",
+                stream=[camera.camera, camera.stream],
+                key_us=key_us,
+                between_us=camera.asked_between_us,
+                whole=whole,
+                again=again,
             )
             camera.problem = ""
         except (LongwatchError, OSError) as error:
@@ -234,7 +240,7 @@ class Watcher:
                 camera.watch.batch(rows, frame.body, begin, int(frame.header.get("missed", 0)), offset_us)
             if camera.watch.waiting_bytes:
                 self._bound()
-        if camera.watch.wants_whole is not camera.asked_whole:
+        if camera.watch.wants_whole is not camera.asked_whole or camera.between_us != camera.asked_between_us:
             self._ask(camera)
         if camera.watch.has_work:
             self._turn()
@@ -313,16 +319,18 @@ class Watcher:
             cpu_us, sightings = _number(told["cpu_us"], _MOST_JOB_US), list(told["sightings"])[:_MOST_SIGHTINGS]
             something, sure = told["curious"] is True, any(_keeps_open(one) for one in sightings)
             follows = told.get("follows") is True
+            stirs = [_amount(each) for each in list(told.get("stirs", []))[:_MOST_OF_A_JOB]]
             counts: dict[str, Any] = {
                 name: _number(told[name], _MOST_OF_A_JOB) for name in ("pictures", "decoded", "failed")
             }
         except (LookupError, TypeError, ValueError, AttributeError):
-            cpu_us, sightings, something, sure, follows, counts = (
+            cpu_us, sightings, something, sure, follows, stirs, counts = (
                 0,
                 [],
                 False,
                 False,
                 False,
+                [],
                 {"pictures": 0, "decoded": 0, "failed": 1},
             )
         said = not sightings or self._say(
@@ -341,7 +349,9 @@ class Watcher:
                 self._ask(camera, again=True)
         else:
             blind = told.get("blind") is not False or not said
-            camera.watch.done(**counts, cpu_us=cpu_us, something=something, sure=sure, blind=blind, follows=follows)
+            camera.watch.done(
+                **counts, cpu_us=cpu_us, something=something, sure=sure, blind=blind, follows=follows, stirs=stirs
+            )
         camera.unsaved = True
         if camera.watch.wants_whole is not camera.asked_whole:
             self._ask(camera)
@@ -460,6 +470,13 @@ def _number(value: object, most: int) -> int:
     if type(value) is not int:
         raise TypeError("no number")
     return min(most, max(0, value))
+
+
+def _amount(value: object) -> float:
+    """What a child says of vectors, as far as it can be. Raises TypeError for what is no number."""
+    if type(value) not in {int, float}:
+        raise TypeError("no number")
+    return min(_MOST_STIRS, max(0.0, float(value)))  # type: ignore[arg-type]
 
 
 def _keeps_open(sighting: dict[str, Any]) -> bool:

@@ -16,6 +16,8 @@ from longwatch.wire.looking import ROW
 
 _SPANS_TOLD = 4
 _SILENT_US = 10_000_000
+_MOST_PIXELS = 1 << 20
+"""Of a picture whose vectors are asked: a larger one takes longer, and its decoder holds some 15 MB and more."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Watching:
     track: TrackFormat | None = None
     generation: int = -1
     asked_whole: bool = False
+    asked_between_us: int = 0
     asked_us: int = 0
     saved_us: int = 0
     learnt_us: int = 0
@@ -54,15 +57,26 @@ class Watching:
             self.watch.drop_all()
         self.generation, self.track = generation, track
         self.watch.coarse = coarse_of(track)
+        self.watch.has_vectors = has_vectors(track)
         self.watch.began()
+
+    @property
+    def between_us(self) -> int:
+        """How often the recorder is to give a picture between sync samples, so that one is at hand whenever its vectors are asked; 0: never."""
+        return min(self.watch.gate.options.ask_us) // 2 if self.watch.has_vectors else 0
 
     def job_frame(self, job: Job, number: int) -> bytes:
         """For the child."""
         header = {
             "type": "job", "job": number, "camera": self.camera, "samples": len(job.rows), "fresh": job.fresh,
-            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "less": self.watch.gate.why is Why.LESS, "from_us": job.from_us, "anew": job.anew, "exact": job.exact,
+            "single": job.single, "fps": job.fps, "offset_us": job.offset_us, "asks": self.granted, "again": job.again, "less": self.watch.gate.why is Why.LESS, "from_us": job.from_us, "anew": job.anew, "exact": job.exact, "vectors": job.vectors,
         }  # fmt: skip
         return encode(header, b"".join([*[ROW.pack(*row[:-1], 0) for row in job.rows], job.data]))
+
+
+def has_vectors(track: TrackFormat) -> bool:
+    """Whether motion vectors can be had of single pictures for less than the pictures are worth."""
+    return track.codec is Codec.H264 and 0 < track.width * track.height <= _MOST_PIXELS
 
 
 def coarse_of(track: TrackFormat) -> Callable[[bytes], int | None] | None:
@@ -90,6 +104,7 @@ def told_state(camera: Watching, now_boot_us: int, *, connected: bool) -> dict[s
         "behind_us": watch.behind_us(now_boot_us),
         "spans": [list(span) for span in spans[-_SPANS_TOLD:]],
         "told": counts.told,
+        "vectors_asked": counts.vectors_asked,
         "pictures": counts.pictures,
         "decoded": counts.decoded,
         "skipped": counts.skipped,

@@ -114,6 +114,7 @@ def _told(state: DetectionState) -> dict[str, Any]:
         "missed": state.missed,
         "failed": state.failed,
         "child_deaths": state.deaths,
+        "vectors_asked": state.vectors_asked,
         "objects_asked": state.objects_asked,
         "objects_skipped": state.objects_skipped,
         "cpu_s": round(state.cpu_us / 1e6, 3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any, cast
@@ -341,3 +342,42 @@ async def test_of_large_pictures_no_more_are_kept_until_they_are_told_than_were_
     rows = case.peer.rows()
     assert [row.dts for row in rows] == list(range(len(rows))), "and all are told"
     assert len(rows) >= 200
+
+
+async def test_a_picture_between_comes_with_its_bytes_now_and_then_where_its_vectors_may_be_asked(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, between_us=300_000, whole=False)
+    case.send(200)
+    rows = case.peer.rows()
+    assert [row.dts for row in rows] == list(range(len(rows))), "all of them, in order"
+    given = [row.dts for row in rows if row.given]
+    assert all(later - earlier <= 8 for earlier, later in itertools.pairwise(given))
+    between = [row for row in rows if row.given and not row.sync]
+    assert 15 <= len(between) <= 26, "8 s"
+    await case.ask(key_us=2_000_000, between_us=0, whole=False)
+    case.send(60)  # what waited before is told
+    case.peer.frames.clear()
+    case.send(100)
+    assert all(row.sync for row in case.peer.rows() if row.given)
+
+
+async def test_a_picture_that_is_shown_out_of_order_or_is_damaged_is_not_given_between(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, between_us=300_000, whole=False)
+    for number in range(200):
+        at_us = 1_000_000 + number * EACH_US
+        sync = number % 50 == 0
+        cts = 3_600 if number < 100 and not sync else 0
+        batch = [Sample(1, number, cts, sync, b"picture", at_us, damaged=number >= 100 and not sync)]
+        case.tap.samples(batch, 55, 0 if sync else -1)
+    assert all(row.sync for row in case.peer.rows() if row.given)
+
+
+async def test_while_all_is_given_nothing_is_given_between_and_what_was_held_goes_on(case: Case):
+    case.begin()
+    await case.ask(key_us=2_000_000, between_us=300_000, whole=False)
+    case.send(60)
+    await case.ask(key_us=2_000_000, between_us=300_000, whole=True)
+    case.peer.frames.clear()
+    case.send(50)
+    assert all(row.given for row in case.peer.rows())

@@ -142,6 +142,46 @@ def test_decoders_are_kept_of_the_cameras_that_were_used_last_alone():
     assert asked(looks, job_frame(3, "camera-0", track, samples[:1], fresh=True)).header["decoded"] == 1
 
 
+def vectors_job(number: int, track: TrackFormat, samples: list[Sample], camera: str = "gate") -> bytes:
+    frame = frame_of(job_frame(number, camera, track, samples, fresh=False))
+    return encode({**frame.header, "vectors": True}, frame.body)
+
+
+def test_vectors_of_single_pictures_are_told_and_are_no_looks():
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    quiet = [number for number in range(1, 150) if number % 10 in {3, 7}]
+    told = asked(looks, vectors_job(1, track, [samples[number] for number in quiet])).header
+    assert (told["pictures"], told["decoded"], told["sightings"], told["why"]) == (0, 0, [], "")
+    assert len(told["stirs"]) == len(quiet)
+    moving = asked(looks, vectors_job(2, track, [samples[156], samples[163]])).header["stirs"]
+    assert min(moving) > 2 * max(told["stirs"][8:])
+    assert told["cpu_us"] > 0
+
+
+def test_vectors_of_what_has_none_and_of_what_was_never_told():
+    track, samples = clip(1, codec="libx265")
+    looks = Looks()
+    begin(looks, track)
+    assert "motion vectors of" in asked(looks, vectors_job(1, track, samples[1:2])).header["why"]
+    looks.take(frame_of(camera_frame("yard")))
+    assert asked(looks, vectors_job(2, track, samples[1:2], "yard")).header["lost"] is True
+
+
+def test_vectors_come_between_looks_and_spoil_no_chain_of_pictures():
+    track, samples = MOVING
+    both, alone = Looks(), Looks()
+    for looks in (both, alone):
+        begin(looks, track)
+        asked(looks, job_frame(1, "gate", track, samples[140:150], fresh=True))
+    asked(both, vectors_job(2, track, samples[121:125]))
+    told = [asked(looks, job_frame(3, "gate", track, samples[150:180], fresh=False)).header for looks in (both, alone)]
+    for each in told:
+        del each["cpu_us"]
+    assert told[0] == told[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_malformed_streams_cost_pictures_and_nothing_else(codec: str):
@@ -154,6 +194,9 @@ def test_malformed_streams_cost_pictures_and_nothing_else(codec: str):
         told = asked(looks, job_frame(number, "gate", track, bad, fresh=True)).header
         assert "looking failed" not in told["why"]
         assert told["decoded"] == len(bad)
+        told = asked(looks, vectors_job(number, track, bad)).header
+        assert "looking failed" not in told["why"]
+        assert all(0 <= each < 1e6 for each in told.get("stirs", []))
     assert asked(looks, job_frame(99, "gate", track, later(samples, 900.0), fresh=True)).header["pictures"] > 0
 
 

@@ -52,7 +52,7 @@ while data := os.read(0, 65536):
             if os.path.exists(folder + "/end"):
                 os.remove(folder + "/end"); sys.exit(1)
 """
-COUNTS = {name: 0 for name in ("told", "pictures", "decoded", "skipped", "failed", "missed", "deaths", "cpu_us", "open_us", "closed_us", "behind_us", "objects_asked", "objects_skipped")}  # fmt: skip
+COUNTS = {name: 0 for name in ("told", "pictures", "decoded", "skipped", "failed", "missed", "deaths", "cpu_us", "open_us", "closed_us", "behind_us", "vectors_asked", "objects_asked", "objects_skipped")}  # fmt: skip
 MODEL = {"doing": "none", "why": "", "name": "", "version": "", "licence": "", "finds": [], "ask_us": 0, "deaths": 0}
 
 

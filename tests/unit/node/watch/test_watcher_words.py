@@ -114,3 +114,18 @@ def test_nobody_waits_for_what_a_child_says_it_used(cpu_us: object) -> None:
     used_us = made._scheduler._account("gate").used_us
     assert 0 <= used_us <= 20_000_000
     assert made._cameras["gate"].watch.counts.pictures <= 10_000
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [([0.5, 2], [0.5, 2.0]), ([-3.0, 1e300], [0.0, 1e6]), ([float("nan")], [0.0]), (["9"], []), ([True], []), (7, []), (None, [])],
+)  # fmt: skip
+def test_what_a_child_says_of_vectors_is_bounded_or_not_taken(said: Any, taken: list[float]) -> None:
+    made = watcher(Out())
+    watch = made._cameras["gate"].watch
+    heard: list[dict[str, Any]] = []
+    watch.done = lambda **told: heard.append(told)
+    told = {"cpu_us": 5, "sightings": [], "curious": False, "pictures": 0, "decoded": 0, "failed": 0, "stirs": said}
+    made._looked(made._cameras["gate"], told)
+    assert heard[0]["stirs"] == taken
+    assert heard[0]["failed"] == (0 if taken else 1)
