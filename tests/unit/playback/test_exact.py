@@ -196,13 +196,18 @@ async def test_a_gap_behind_from_is_closed_up_as_ever(tmp_path: Path, recoder: R
     assert shown == pytest.approx([n * 0.08 for n in range(len(shown))])
 
 
-async def test_a_span_within_a_group_is_all_made_and_ends_at_to(tmp_path: Path, recoder: Recoder) -> None:
+@pytest.mark.parametrize(("name", "to_s", "count", "frame_us"), [("lot", 8, 8, 80_000), ("room", 7.62, 3, 100_000)])
+async def test_a_span_within_a_group_is_all_made_and_ends_at_to(
+    tmp_path: Path, recoder: Recoder, name: str, to_s: float, count: int, frame_us: int
+) -> None:
+    """Also where what is shown before `to` refers to a picture behind it."""
     shelf = Shelf(tmp_path)
-    shelf.write_run(load_clip("lot"))
-    video, made = await _exact(recoder, shelf, 7.33, 8)
+    shelf.write_run(load_clip(name))
+    video, made = await _exact(recoder, shelf, 7.33, to_s)
     assert made is not None
-    assert (len(made.pictures), video.duration_us) == (8, 640_000)
-    assert len(Mp4File.from_bytes(_bytes(video)).tracks[0].samples) == 8
+    assert (len(made.pictures), video.duration_us) == (count, count * frame_us)
+    assert len(Mp4File.from_bytes(_bytes(video)).tracks[0].samples) == count
+    assert not video.pieces or name == "lot", "what is copied is sound"
     with pytest.raises(NoVideoError):
         await _exact(recoder, shelf, 7.33, 7.35)
 
@@ -256,6 +261,8 @@ async def test_h265_stays_h265_and_its_open_groups_go_on(
     data = _bytes(video)
     track = Mp4File.from_bytes(data).tracks[0]
     assert [entry[4:8] for entry in track.sample_entries] == [b"hvc1", b"hvc1"]
+    shown_at = [sample.dts + sample.cts_offset for sample in track.samples]
+    assert len(set(shown_at)) == len(shown_at) == FRAMES - shown, "none of an open group is there twice"
     played, plain = _pictures(data), _pictures(_bytes(_plain(shelf, from_s, 10)))[1:]
     likeness = [_db(*pair) for pair in zip(played, plain, strict=True)]
     assert len(played) == FRAMES - shown
