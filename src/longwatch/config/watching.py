@@ -128,7 +128,7 @@ class Detect(Section):
     )
     attention: Attention = Field(
         default=Attention.SPARING,
-        description="What is spent on a quiet camera. `sparing`: sizes of pictures say when to look, and more closely for four minutes after something was found; `close`: so closely at all times; `full`: all the time, whatever sizes say. Figures: docs/detection.md.",
+        description="What is spent on a quiet camera. `sparing`: sizes and motion vectors of pictures say when to look, and more closely for four minutes after something was found; `close`: so closely at all times; `full`: all the time, whatever sizes say. Figures: docs/detection.md.",
     )
     sensitivity: float = Field(default=0.5, ge=0, le=1, description="From 0 to 1, by day.")
     night_sensitivity: float = Field(default=0.5, ge=0, le=1, description="From 0 to 1, by night.")

@@ -34,11 +34,11 @@ class Attention(enum.StrEnum):
     """How much is spent on a quiet camera."""
 
     SPARING = "sparing"
-    """Sizes of pictures decide; for some minutes after something was found less is enough."""
+    """Sizes and motion vectors of pictures decide; for some minutes after something was found less is enough."""
     CLOSE = "close"
     """Less is enough at all times."""
     FULL = "full"
-    """Sizes decide nothing: it is looked at all the time."""
+    """They decide nothing: it is looked at all the time."""
 
 
 @dataclass(frozen=True, slots=True)
