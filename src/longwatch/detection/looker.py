@@ -26,6 +26,7 @@ from longwatch.detection.replay import Replay
 from longwatch.detection.sameness import Sameness
 from longwatch.detection.settling import Settling
 from longwatch.detection.state import StateError, packed, unpacked
+from longwatch.detection.steadiness import Shift, Swing
 from longwatch.detection.tracking import CROWD, Track, Tracker
 from longwatch.model.events import MOTION, TAMPERS, Sighting, Watched
 
@@ -104,7 +105,7 @@ class Looker:
         self._curiosity, self._wonders = Curiosity(), False
         self._edges: steadiness.Edges | None = None
         self._edges_us = 0
-        self._shaking, self._steadied_us = FIRST_SHAKING, -(1 << 62)
+        self._shaking, self._steadied_us, self._swing = FIRST_SHAKING, -(1 << 62), Swing()
         self._grey: bool | None = None
         self._grey_us = -(1 << 62)
         self._settling, self._relit = Settling(), False
@@ -312,6 +313,7 @@ class Looker:
         self._background.begin(planes.shrunk(self._levels(picture), self._shape[1], self._shape[0]))
         self._blindness = Blindness(self._shape)
         self._settling, self._lines = Settling(), Lines()  # what they hold has the size of before
+        self._swing = Swing()
         self._stands = self._covered = None  # and these
         self._last_us = self._since_us = picture.wall_us
         self._upset = 0
@@ -333,7 +335,7 @@ class Looker:
             rested = self._settling.rested()
             background.begin(cells if rested is None else rested)
             self._since_us = picture.wall_us + round((RESTED_S - SETTLE_S) * 1e6)
-            self._edges, self._relit = None, True
+            self._edges, self._swing, self._relit = None, Swing(), True
             self._tracker.count_anew()
         return on
 
@@ -343,21 +345,25 @@ class Looker:
         night = self._is_night(cells)
         sensitivity = self.watched.night_sensitivity if night else self.watched.sensitivity
         shakes, plain = self._shaking > SHAKY, cells
-        if shakes:
-            cells = self._steadied(plain, background, picture.wall_us)
+        shift = self._shift(plain, background, picture.wall_us) if shakes else None
+        if shift is not None:
+            cells = steadiness.steadied(plain, shift)
         factor = 2.0 ** (1.0 - 2.0 * sensitivity)
-        lit, level, new = self._compared(cells, background, factor)
-        other, before = cells, planes.count(new)
-        if shakes and before > UNREST * new.size:
-            other = plain
+        lit, level, new = self._compared(cells, background, factor, shift)
+        before, asked = planes.count(new), shift
+        if shift is not None and before > UNREST * new.size:
+            asked = None
         elif (
             not shakes and before > FEW_NEW * new.size and not 0 <= picture.wall_us - self._steadied_us < STEADY_S * 1e6
         ):
-            other = self._steadied(plain, background, picture.wall_us)
-        if other is not cells:
-            compared = self._compared(other, background, factor)
-            if planes.count(compared[2]) < before:  # edges of light and shadow feign a shift, which makes more new
-                cells, (lit, level, new) = other, compared
+            asked = self._shift(plain, background, picture.wall_us)
+        if asked is not shift:
+            other = plain if asked is None else steadiness.steadied(plain, asked)
+            compared = self._compared(other, background, factor, asked)
+            shown = planes.not_of(steadiness.unseen(self._shape, asked or shift or Shift()))
+            # edges of light and shadow feign a shift, which makes more new
+            if planes.count(planes.both(compared[2], shown)) < planes.count(planes.both(new, shown)):
+                cells, shift, (lit, level, new) = other, asked, compared
         mask = motion.cleaned(new)
         doubtful = silent or self._sameness.frozen or self._blindness is None or self._blindness.doubts
         if (picture.key or self.anew) and self.watched.tamper and not doubtful:
@@ -378,6 +384,7 @@ class Looker:
         ]
         if self._is_unrest(new, picture.wall_us):
             self._unrest_us = picture.wall_us
+        self._tracker.night, self._tracker.silent = night, picture.wall_us - self._since_us < SETTLE_S * 1e6
         self._tracker.unrest = 0 <= picture.wall_us - self._unrest_us < UNREST_S * 1e6
         seen, over = self._tracker.follow(found, picture.wall_us, passed_s)
         self._wonders = self._curiosity.look(
@@ -394,10 +401,10 @@ class Looker:
         )
         held = self._held(picture.wall_us)
         self._covered = None if held is None else planes.both(mask, held)
-        background.learn(level, new, passed_s, held)
+        background.learn(level, new, passed_s, self._unlearnt(held, shift))
         if lit.changed and lit.explained > 0.5:
             background.relight(1 + 0.3 * (lit.gain - 1), 0.3 * lit.offset)
-        if picture.wall_us - self._since_us < SETTLE_S * 1e6 or silent:
+        if self._tracker.silent or silent:
             return self._end(over, picture.wall_us)
         moving = [
             track
@@ -444,8 +451,17 @@ class Looker:
         young = background.age_s <= SETTLED_S
         return self._tracker.outdoes(track, young=young) and self._curiosity.is_worth(track, self._shape)
 
-    def _compared(self, cells: F32, background: Background, factor: float) -> tuple[light.Light, F32, U8]:
-        """(how light has changed, the picture in the background's light, what is new in it)."""
+    def _unlearnt(self, held: U8 | None, shift: Shift | None) -> U8 | None:
+        """Where nothing is to be learnt: what is held, and what the picture did not show."""
+        if shift is None:
+            return held
+        unseen = steadiness.unseen(self._shape, shift)
+        return unseen if held is None else unseen | held
+
+    def _compared(
+        self, cells: F32, background: Background, factor: float, shift: Shift | None
+    ) -> tuple[light.Light, F32, U8]:
+        """(how light has changed, the picture in the background's light, what is new in it). shift: by which it was shifted back: nothing is new where nothing was seen."""
         apart = cells - background.usual
         lit = light.between(background.usual, cells, apart, self._stands_before())
         level = cells
@@ -454,17 +470,19 @@ class Looker:
             apart = level - background.usual
         level = level - light.local(apart)
         new = background.compare(level, factor)
+        if shift is not None:
+            new = planes.both(new, planes.not_of(steadiness.unseen(self._shape, shift)))
         return lit, level, new if self._counted is None else planes.both(new, self._counted)
 
-    def _steadied(self, cells: F32, background: Background, now_us: int) -> F32:
-        """Shifted back by as much as the mast shakes; the very same where it does not."""
-        self._steadied_us = now_us
+    def _shift(self, cells: F32, background: Background, now_us: int) -> Shift | None:
+        """By which the mast shakes; None where it does not."""
+        passed_s, self._steadied_us = (now_us - self._steadied_us) / 1e6, now_us
         shift = steadiness.between(self._usual_edges(background, now_us), steadiness.edges(cells))
+        if self._shaking > SHAKY:
+            shift = self._swing.about(shift, passed_s)
         shaken = steadiness.is_shake(shift)
         self._shaking += SHAKY_PART * (shaken - self._shaking)
-        if not shaken:
-            return cells
-        return steadiness.steadied(cells, shift)
+        return shift if shaken else None
 
     def _usual_edges(self, background: Background, now_us: int) -> steadiness.Edges:
         """Of the background, as it was at most EDGES_S ago."""
@@ -482,6 +500,7 @@ class Looker:
 
     def _begin_anew(self, picture: Picture, background: Background, cells: F32) -> list[Sighting]:
         background.begin(cells)
+        self._swing = Swing()
         self._upset, self._upset_s, self._stands = 0, 0.0, None
         return self._end(self._tracker.drop(), picture.wall_us)
 

@@ -69,6 +69,9 @@ CROWD_STEPS, SMALL_STEPS, SMALL_OVER, FALLING = 5, 6, 0.5, 6.0
 not seen twice, and a flake falls. Where so many pass that one is taken for the next he must still be half as large as it takes to be none of them."""
 SMALL_LENGTHS_S = 6.0
 """Of its own lengths a second, that whoever is no larger than flakes may go: nobody who runs and no car is faster, and of drops that are taken one for the next the line is."""
+DENSE_LENGTHS_S, OVER_DARTS, DARTS_STEPS = 2.5, 2.0, 8
+"""The same from first to last of so many steps, where so many pass that there is always one a little farther on; and how much larger than it takes to be none of them he is of whom that is not asked. Who runs
+goes two and a half of his lengths a second. Of seen scenes drops that were told went 2.4 to 6.3, and things at most 2.3."""
 LEFT, LEFT_HITS, LEFT_US, LEFT_CELLS, LEFT_PART = 6, 2, 5_000_000, 2.0, 0.5
 """So many that were seen so often before, began so lately, and are no further from where they began than so many cells, or that part of their longer side, are what a lamp left: nothing is confirmed meanwhile."""
 BURST = 8
@@ -83,6 +86,11 @@ SOLID_EDGE, SOLID_TEXTURE = 1.5, 0.45
 """unless it ends sharply all around and hides the ground: a lorry before the lens is gone in two seconds;"""
 SOFT_EDGE = 0.6
 """What ends more softly, on average over all that was seen of it, is the shade of a cloud, or what light leaves where it goes."""
+GLOWING, OUT_OF_FOCUS, LEAST_GLOW, MOST_GLOW = 0.97, 0.5, 20, 1000
+"""By night: what is everywhere brighter, and bends by less than this part of its contrast on average over all looks, is a glow, though single looks of it are sharper (`motion.Blob.is_glow`);
+cells. Of seen scenes spiders that were told had 0.39 to 0.49, and things 0.6 and more."""
+POOL, POOL_EDGE = 0.03, 1.0
+"""Part of the picture: what is larger, everywhere brighter and ends no more sharply than this, on average, is the pool of headlights. Things so large had 1.27 and more."""
 SHINING, BURNING = 0.9, 0.1
 """Parts of it: what is lighter nearly everywhere and burnt out in more than so much is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
 HARD_EDGE = 4.0
@@ -126,6 +134,8 @@ class Track:
     """The part of it that is lighter than the ground, on average."""
     burnt: float = 0.0
     """The part of it that is burnt out, on average."""
+    sharp: float = 1.0
+    """How much it bends, in its contrast, on average (`motion.Blob`)."""
     vx: float = 0.0
     vy: float = 0.0
     hits: int = 1
@@ -185,8 +195,9 @@ class Tracker:
         self.height = width
         self._is_worth = is_worth
         self.tracks: list[Track] = []
-        self.unrest = False
-        """Set by whoever looks: much of the picture is new, or was a moment ago."""
+        self.unrest = self.night = self.silent = False
+        """Set by whoever looks: much of the picture is new, or was a moment ago; infra-red may light what is on the lens; the background was begun a moment ago, and nothing is said
+        yet: what it was begun with may have gone since, and would be held for a minute."""
         self.crowd = 0.0
         self.crowd_cells = 0.0
         self._clear, self._lit = 0, False
@@ -291,7 +302,7 @@ class Tracker:
         cells = max(track.cells, track.first_cells)
         if track.hits == 1:
             return cells >= least_cells
-        if sum(other.first_us == track.first_us for other in self.tracks) > BURST:
+        if sum(other.first_us == track.first_us for other in self.tracks) > BURST or self._darts_by(track):
             return False
         return track.hits == 2 and cells >= WENT_ON * least_cells and going.goes(track.steps, WAY_CELLS, self._size)
 
@@ -315,7 +326,8 @@ class Tracker:
             track
             for track in self.tracks
             if not track.missed and not track.confirmed and track.texture <= SAME_TEXTURE and not self.is_all(track)
-        ]
+            and not self._is_lit_up(track)
+        ]  # fmt: skip
 
     def outdoes(self, track: Track, *, young: bool) -> bool:
         """Whether it is larger than what passes. Where that is much, a close look tells nothing else from it. young: it is little known yet what comes to nothing; then what the first
@@ -376,7 +388,7 @@ class Tracker:
         box = _box(blob)
         track = Track(
             self._next, now_us, now_us, box, blob.x, blob.y, blob.cells, blob.contrast, box, blob.x, blob.y, blob.cells,
-            texture=blob.texture, edge=blob.edge, brighter=blob.brighter, burnt=blob.burnt, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
+            texture=blob.texture, edge=blob.edge, brighter=blob.brighter, burnt=blob.burnt, sharp=blob.sharp, moved_us=now_us, anchor_x=blob.x, anchor_y=blob.y, anchor=box, steps=[_step(blob, now_us)],
         )  # fmt: skip
         self._next += 1
         return track
@@ -393,6 +405,7 @@ class Tracker:
         track.edge += (blob.edge - track.edge) / min(track.hits + 1, 8)
         track.brighter += (blob.brighter - track.brighter) / min(track.hits + 1, 8)
         track.burnt += (blob.burnt - track.burnt) / min(track.hits + 1, 8)
+        track.sharp += (blob.sharp - track.sharp) / min(track.hits + 1, 8)
         track.contrast = max(track.contrast, blob.contrast)
         track.hits += 1
         track.missed = 0
@@ -449,7 +462,11 @@ class Tracker:
         return max(self._over_crowd(), LEAST_IN_CROWD) * (OVER_DENSE if self.crowd >= DENSE else 1.0)
 
     def _has_gone(self, track: Track, passed_s: float) -> bool:
-        if track.texture > SAME_TEXTURE or track.edge < SOFT_EDGE or track.hits < 2 or self.is_all(track) or self._lit:
+        if self._lit or self.silent:
+            return False
+        if track.texture > SAME_TEXTURE or track.edge < SOFT_EDGE or track.hits < 2 or self.is_all(track):
+            return False
+        if self._is_lit_up(track):
             return False
         if math.hypot(track.vx, 2 * track.vy) > HURRY * self.width and self._is_small(track):
             return False
@@ -480,6 +497,23 @@ class Tracker:
         ]
         return sum(track.far < max(LEFT_CELLS, LEFT_PART * max(track.first_box[2:])) for track in lately) >= LEFT
 
+    def _is_lit_up(self, track: Track) -> bool:
+        """Whether it is a glow on the lens or a pool of light, by all that was seen of it: single looks of both are sharper."""
+        if track.brighter <= GLOWING:
+            return False
+        if track.cells > POOL * self.width * self.height:
+            return track.edge < POOL_EDGE
+        return self.night and track.sharp < OUT_OF_FOCUS and LEAST_GLOW <= track.cells <= MOST_GLOW
+
+    def _darts_by(self, track: Track) -> bool:
+        """Whether two looks saw an insect: it is small, and went faster between them than anybody goes."""
+        if len(track.steps) < 2:
+            return False
+        before, last = track.steps[-2:]
+        passed = max((last[0] - before[0]) / 1e6, 0.02)
+        far = math.hypot(last[1] - before[1], 2 * (last[3] - before[3]))
+        return far > HURRY * self.width * passed and self._is_small(track)
+
     def _is_small(self, track: Track) -> bool:
         """As an insect is: what leaves at the border is small at last, and was not."""
         side = SMALL * self.width
@@ -503,6 +537,8 @@ class Tracker:
             close, down = _since_gap(track.steps), track.vy > abs(track.vx)
             if down and track.vy > PLUNGE * self.height and over < OVER_PLUNGE:
                 return False
+            if over < OVER_DARTS and self.dense and _lengths_s(track.steps[-DARTS_STEPS:]) > DENSE_LENGTHS_S:
+                return False
             if over >= 1.0:
                 return track.hits >= 3 if surely else close >= CROWD_STEPS
             known = self.crowd < DENSE or over >= SMALL_OVER
@@ -523,6 +559,14 @@ class Tracker:
         self._next = int(saved["next"])
         self.crowd, self.crowd_cells = (float(value) for value in saved["crowd"])
         self.tracks = [_track(each) for each in list(saved["tracks"])[:MOST_TRACKS]]
+
+
+def _lengths_s(steps: Sequence[Step]) -> float:
+    """How many of its own lengths a second it got on, from the first to the last of them."""
+    first, last = steps[0], steps[-1]
+    sides = sorted(max(right - left, foot - top) for _, _, foot, _, left, right, top in steps)
+    far = math.hypot(last[1] - first[1], last[3] - first[3])
+    return far / max(sides[len(sides) // 2], 1.0) / max((last[0] - first[0]) / 1e6, 0.02)
 
 
 def _since_gap(steps: Sequence[Step]) -> int:

@@ -27,10 +27,15 @@ def boxed(left: float, top: float, width: int, height: int, cells: int | None = 
 
 
 def looked_at(
-    *looks: Blob, step_us: int = 200_000, crowd: tuple[float, float] = (0.0, 0.0), unrest: bool = False
+    *looks: Blob,
+    step_us: int = 200_000,
+    crowd: tuple[float, float] = (0.0, 0.0),
+    unrest: bool = False,
+    night: bool = False,
+    silent: bool = False,
 ) -> Tracker:
     tracker = Tracker(SIZE[0])
-    tracker.height, tracker.unrest = SIZE[1], unrest
+    tracker.height, tracker.unrest, tracker.night, tracker.silent = SIZE[1], unrest, night, silent
     for n, each in enumerate(looks):
         if crowd[0]:
             tracker.crowd, tracker.crowd_cells = crowd
@@ -90,6 +95,37 @@ def test_what_a_flash_left_all_over_the_view_has_not_passed(others: int, told: b
     tracker.follow([boxed(60, 31, 30, 14, edge=2.0)], START + 200_000, 0.2)
     tracker.follow([], START + 400_000, 0.2)
     assert bool(tracker.passed(300, START + 400_000)) is told
+
+
+@pytest.mark.parametrize(("night", "sharp", "told"), [(True, 0.45, False), (True, 0.7, True), (False, 0.45, True)])
+def test_a_glow_on_the_lens_is_one_by_all_its_looks_though_each_is_sharper(*, night: bool, sharp: float, told: bool):
+    crawls = [boxed(20 + n, 30 + n, 14, 14, 120, brighter=1.0, edge=1.9, sharp=sharp) for n in range(10)]
+    assert known(looked_at(*crawls, night=night)) is told
+
+
+@pytest.mark.parametrize(("edge", "brighter", "told"), [(0.8, 1.0, False), (1.4, 1.0, True), (0.8, 0.6, True)])
+def test_a_large_light_that_ends_softly_is_the_pool_of_headlights(edge: float, brighter: float, *, told: bool):
+    pool = [boxed(10 + 12 * n, 50, 52, 25, 1000, edge=edge, brighter=brighter, sharp=0.6) for n in range(6)]
+    assert known(looked_at(*pool)) is told
+
+
+@pytest.mark.parametrize(("side", "step", "told"), [(5, 2, True), (5, 3, False), (8, 6, True)])
+def test_where_drops_are_dense_nobody_as_small_runs_three_of_his_lengths_a_second(side: int, step: int, *, told: bool):
+    runs = [boxed(10 + step * n, 40, side, side) for n in range(10)]
+    assert known(looked_at(*runs, crowd=(4.0, 20.0))) is told
+
+
+@pytest.mark.parametrize(("far", "told"), [(10, True), (32, False)])
+def test_an_insect_that_two_looks_saw_has_not_passed(far: int, *, told: bool):
+    tracker = looked_at(boxed(20, 30, 20, 14, edge=2.0), boxed(20 + far, 31, 20, 14, edge=2.0))
+    tracker.follow([], START + 400_000, 0.2)
+    assert bool(tracker.passed(300, START + 400_000)) is told
+
+
+def test_while_nothing_is_said_nobody_is_known_or_what_has_gone_since_would_be_held():
+    walks = [boxed(20 + 2 * n, 40, 8, 16) for n in range(8)]
+    assert known(looked_at(*walks))
+    assert not known(looked_at(*walks, silent=True))
 
 
 def test_where_many_flakes_pass_it_takes_a_straighter_line():

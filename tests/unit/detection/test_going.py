@@ -366,7 +366,7 @@ def test_parts_of_a_lorry_do_not_teach_how_large_flakes_are():
 @pytest.mark.parametrize(("missed", "said"), [(0, True), (3, False)])
 def test_four_flakes_in_a_row_where_something_was_seen_before_are_nobody(missed: int, said: bool):
     tracker = Tracker(SIZE[0])
-    looks = [boxed(20, 40, 4, 5)] * 2 + [None] * missed + [boxed(24 + 4 * n, 40, 4, 5) for n in range(4 - bool(missed))]
+    looks = [boxed(20, 40, 4, 5)] * 2 + [None] * missed + [boxed(24 + 2 * n, 40, 4, 5) for n in range(4 - bool(missed))]
     for n, each in enumerate(looks):
         tracker.crowd, tracker.crowd_cells = 4.0, 10.0
         tracker.follow([] if each is None else [each], START + n * 200_000, 0.2)

@@ -298,6 +298,23 @@ def test_a_spider_on_the_lens_by_infra_red_is_nothing_and_a_person_there_is():
     assert "motion" in kinds(looked(learnt(base=dark), pictures(person, 6, from_s=20)))
 
 
+@pytest.mark.parametrize("level", [0.25, 1.0], ids=["night", "day"])
+def test_who_judges_tracks_is_told_whether_it_is_night(level: float):
+    looker = learnt(base=PLACE * np.float32(level))
+    assert looker._tracker.night is (level < 1.0)
+
+
+def test_nobody_is_known_while_nothing_is_said_and_who_still_walks_then_is_told():
+    def walks(at: float) -> NDArray[np.float32]:
+        return boxed(PLACE, 20 + 20 * at, 90)
+
+    looker = Looker(Watched("yard"))
+    early = looked(looker, pictures(walks, 3.5))
+    assert not any(track.confirmed for track in looker._tracker.tracks)
+    assert not early
+    assert "motion" in kinds(looked(looker, pictures(walks, 4.0, from_s=3.5)))
+
+
 @pytest.mark.parametrize(("drops", "told"), [(3, False), (60, True)])
 def test_a_spider_behind_rain_is_nothing_though_each_drop_before_it_is_sharp(drops: int, *, told: bool):
     """drops: before its glow. As many as make it sharp all over are a thing."""

@@ -41,10 +41,29 @@ def test_a_shift_is_found_in_any_light_and_undone(dx: int, dy: int, gain: float)
     shift = steadiness.between(steadiness.edges(CELLS), steadiness.edges(moved))
     assert shift.clear > steadiness.CLEAR
     assert (shift.dx * 160, shift.dy * 90) == (pytest.approx(dx, abs=0.7), pytest.approx(dy, abs=0.7))
-    inner = np.abs(steadiness.steadied(moved, steadiness.Shift(dx / 160, dy / 90)) - CELLS * np.float32(gain))[
+    inner = np.abs(steadiness.steadied(moved, steadiness.Shift(dx / 160, dy / 88)) - CELLS * np.float32(gain))[
         8:-8, 8:-8
     ]
     assert float(inner.max()) < 0.01
+
+
+def test_what_lies_outside_of_a_picture_shifted_back_was_not_seen():
+    unseen = steadiness.unseen((90, 160), steadiness.Shift(3 / 160, -5 / 88, 1.0))
+    assert unseen[:5].all()
+    assert unseen[:, -3:].all()
+    assert not unseen[5:, :-3].any()
+    assert not steadiness.unseen((90, 160), steadiness.Shift(0.4 / 160, 0.0, 1.0)).any(), "half of it was"
+
+
+def test_what_all_shifts_have_in_common_is_left_in_the_pictures():
+    swing = steadiness.Swing()
+    left = [swing.about(steadiness.Shift(0.01, 0.02 * (-1) ** n, 0.5), 2.0) for n in range(600)]
+    assert left[0].dx == pytest.approx(0.01, rel=0.02)
+    assert abs(left[-1].dx) < 0.001
+    assert abs(left[-1].dy) == pytest.approx(0.02, rel=0.05), "it swings"
+    faint = steadiness.Shift(0.03, 0.0, 0.2)
+    assert swing.about(faint, 4.0) is faint, "its peak does not stand out, and teaches nothing"
+    assert steadiness.Swing().about(steadiness.Shift(0.03, 0.0, 0.5), 3600.0).dx > 0.02, "nobody asked for an hour"
 
 
 def test_no_shift_is_no_shake_nor_is_one_that_a_lamp_feigns():

@@ -88,3 +88,47 @@ def test_what_stands_where_the_background_was_just_begun_is_the_background(waits
     usual = looker._background.usual
     there = shown(23.0 + waits_s)[::2, ::2]
     assert (float(np.median(np.abs(usual - there)[:, 100:125])) < 5) is known
+
+
+def test_a_background_does_not_walk_off_by_what_each_shift_errs(monkeypatch: pytest.MonkeyPatch):
+    between = steadiness.between
+
+    def errs(reference: steadiness.Edges, current: steadiness.Edges) -> Shift:
+        shift = between(reference, current)
+        return Shift(shift.dx, shift.dy + 0.006, shift.clear)
+
+    monkeypatch.setattr(steadiness, "between", errs)
+    looker: Looker = learnt()
+    looker._shaking = 1.0
+
+    def shaken(at: float) -> F32:
+        return np.roll(PLACE, round(5 * np.sin(at)), 0)
+
+    said = looked(looker, pictures(shaken, 150.0, step_s=0.25, from_s=20.0))
+    usual, cells = looker._background.usual, PLACE.reshape(90, 2, 160, 2).mean((1, 3))  # type: ignore[union-attr]
+    apart = [np.abs(np.roll(usual, off, 0) - cells)[12:-12].mean() for off in range(-8, 9)]
+    assert abs(int(np.argmin(apart)) - 8) <= 1
+    assert MOTION not in kinds(said)
+
+
+def test_nothing_is_new_nor_learnt_where_a_picture_shifted_back_shows_nothing(monkeypatch: pytest.MonkeyPatch):
+    looker: Looker = learnt()
+    looker._shaking = 1.0
+    background = looker._background
+    assert background is not None
+    known = background.usual.copy()
+    monkeypatch.setattr(steadiness, "between", lambda *_: Shift(0.0, -8 / 88, 0.9))
+    monkeypatch.setattr(steadiness.Swing, "about", lambda _, shift, __: shift)
+    new: list[np.ndarray] = []
+    learn = background.learn
+
+    def told(level: F32, changed: np.ndarray, *more: object) -> None:
+        new.append(changed.copy())
+        learn(level, changed, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(background, "learn", told)
+    up = np.roll(PLACE, -16, 0)
+    for n in range(60):
+        looker.look(Picture(noisy(up, np.random.default_rng(n)), START_US + 20_000_000 + n * 1_000_000))
+    assert not any(each[:8].any() for each in new)
+    assert np.abs(background.usual - known)[:8].max() < 1e-3
