@@ -21,6 +21,8 @@ LOOK_S, DOUBT_S = 0.9, 0.35
 BLACK = 20
 MOVED_CLEAR, MOVED_MOST = 0.25, 0.22
 """A shift of the view counts as moved where its peak stands out so far, and up to this part of the picture."""
+MOST_BEFORE = 0.5
+"""Part of the view: where more is hidden by what stands before it, no shift is asked for: the edges compared would be the thing's mostly, and feign one."""
 BURNT_OR_BLACK = 0.6
 """Part of the picture; where more is burnt out or black while the filter moves, it is the filter's doing. With less, three of five blocks kept their edges."""
 BLACK_S = 2.0
@@ -95,7 +97,8 @@ class Blindness:
         doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
         doubtful = doubtful or tamper.is_soft_shift(seen)
         lamp = self._lamp.is_one(seen, now_us)
-        said = tamper.judged(seen, self._moved(cells) if doubtful else 0.0, beside=hidden is not None, lamp=lamp)
+        asked = doubtful and (hidden is None or np.count_nonzero(hidden) <= MOST_BEFORE * hidden.size)
+        said = tamper.judged(seen, self._moved(cells) if asked else 0.0, beside=hidden is not None, lamp=lamp)
         if said == "blinded":
             self._lamp.dazzles()
         unlit = bool(said) and self._unlit.is_so(seen)

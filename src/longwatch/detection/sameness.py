@@ -50,8 +50,8 @@ COLLAPSES, AGAIN_S = 2, 1.0
 """So often in a row it must be so, and so far apart."""
 UNSTEADY, LESS_S = 0.6, 12.0
 """Where the sizes of the stream became far smaller at most so long ago, once is enough, and so much less where it was not steady before: they are another witness."""
-REFINED_S = 20.0
-"""After so long nothing is left to refine: what still differs is live, and its noise less than it was."""
+REFINED_S, SURELY_S = 20.0, 5.0
+"""After so long nothing is left to refine: what still differs is live, and its noise less than it was. So it is where the noise is nearly gone for so long and no more than nearly: it goes on going from a frozen picture."""
 KEPT_KEYS = 4
 SPAN_S, LONGEST_S = 3.4, 30.0
 KEPT = 5
@@ -126,6 +126,8 @@ class Sameness:
         if left >= gone:
             self._collapses = 0
             self._noise = [*self._noise[-(KEPT_NOISE - 1) :], (differ, made.light)]
+        elif self._collapses and not self._surely and left >= surely and now_us - self._since_us >= SURELY_S * 1e6:
+            self._collapses, self._noise = 0, [(differ, made.light)]
         elif not self._collapses or now_us - self._collapsed_us >= AGAIN_S * 1e6:
             if not self._collapses:
                 self._since_us, self._surely = now_us, False

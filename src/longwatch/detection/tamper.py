@@ -37,6 +37,8 @@ UNIFORM, UNIFORM_PART = 14.0, 0.4
 """Deviation of the broad shades of a picture that shows next to nothing: in levels, and of what is usual."""
 UNSHARP, UNSHARP_SURE = 0.6, 0.72
 """Strength of fine edges against that of broad shades, below which it is out of focus: in any light, and where light and edges are otherwise as they were."""
+SAME_SHADES = 1.06
+"""A blur makes no shades stronger: where they are, the light is another, and not all is as it was."""
 UNSHARP_SAME, SHARP_SAME = 0.85, 0.78
 """Strength of the fine edges, and their energy, below which it is out of focus where nothing else whatever has changed: soft pictures, as thermal ones, have little left to lose. Live ones kept 0.93 and 0.91."""
 ELSEWHERE = 1.5
@@ -50,9 +52,9 @@ STRANGE = 0.25
 """With more blocks that show other edges than the reference, and a clear shift, it was moved, even where half of its blocks are like before by chance."""
 STRANGE_SOFT, FINE_SOFT, KEPT_SOFT = 0.15, 0.85, 0.8
 """The same of a soft view, whose few broad edges a small shift hardly leaves: a field in a thermal picture. Of 15,000 looks at live scenes four were so, and then the shift has to be clear."""
-STRANGE_BESIDE, FINE_BESIDE = 0.15, 0.3
+STRANGE_BESIDE, FINE_BESIDE, BROAD_BESIDE = 0.15, 0.3, 0.6
 """What is beside a thing is as before, or that is no thing: a view that turns comes in from one side as a lorry does, and of the few blocks beside it many are alike by chance. Of 4,500 looks
-past things of live scenes one had less of its fine edges there, for less than a second."""
+past things of live scenes one had less of its fine edges there, for less than a second. Shades are those of the thing mostly; exposure, which answers it, takes so much of the edges at most."""
 FOLDS, UNLIKE = 0.5, 0.2
 """Energy of fine edges, of what the reference has, and likeness of shades, below which other edges are the folds of a cover: another view has as many as this one, and its sky is above too."""
 WHOLE, STRAYED, CREEPS_S, CREEP_EACH_S, CREPT = 0.9, 0.2, 1.2, 3.0, 0.15
@@ -93,13 +95,13 @@ def judged(seen: Likeness, moved_cells: float, *, beside: bool = False, lamp: bo
         return "blinded"
     if seen.kept < GONE:
         return _lost(seen, moved_cells)
-    if beside and seen.strange > STRANGE_BESIDE and seen.fine < FINE_BESIDE * min(max(seen.broad, 0.3), 1.0):
+    if beside and seen.strange > STRANGE_BESIDE and seen.fine < FINE_BESIDE * min(max(seen.broad, BROAD_BESIDE), 1.0):
         return "turned"
     if moved_cells and seen.strange > max(seen.flat, STRANGE) and seen.fine < UNSHARP:
         return "moved"
     if moved_cells and is_soft_shift(seen):
         return "moved"
-    sure = seen.alike > 0.95 and 0.8 < seen.broad < 1.25 and seen.kept > 0.95
+    sure = seen.alike > 0.95 and 0.8 < seen.broad < SAME_SHADES and seen.kept > 0.95
     unsharp = UNSHARP_SURE if sure else float(np.interp(seen.broad, RELIT, (UNSHARP, UNSHARP_RELIT)))
     if seen.alike > 0.6 and seen.broad > 0.3 and seen.fine < unsharp * min(seen.broad, 1.2 if sure else 1.0):
         if seen.broad < VEILED:
@@ -144,7 +146,7 @@ def faint(seen: Likeness) -> bool:
 
 def _same_but_soft(seen: Likeness) -> bool:
     """Whether light, shades and the places of edges are just as they were, and the fine edges are not. A small shift weakens `fine` too, but leaves `sharp`."""
-    same = seen.alike > 0.99 and 0.94 < seen.broad < 1.06 and seen.kept > 0.98
+    same = seen.alike > 0.99 and 0.94 < seen.broad < SAME_SHADES and seen.kept > 0.98
     if not same or abs(seen.mean - (seen.mean - seen.raised) / seen.broad) > SAME_LIGHT:
         return False
     return seen.fine < UNSHARP_SAME and seen.sharp < SHARP_SAME

@@ -23,9 +23,9 @@ def dusk_into_a_lamp(at: float) -> F32:
 
 
 def web(at: float) -> F32:
-    """Threads across the lens, out of focus, that sway."""
+    """Threads across the lens, out of focus, that sway: by no beat that would bring all of them back, as a loop does."""
     threads = np.zeros((HEIGHT, WIDTH), np.float32)
-    sway = round(4 * np.sin(at * 2))
+    sway = round(3 * np.sin(at * 2) + 2 * np.sin(at * 1.13 + 1))
     for n in range(7):
         cv2.line(threads, (40 * n + sway, 0), (WIDTH - 30 * n + sway, HEIGHT), 60.0, 2)
     return np.clip(PLACE + cv2.GaussianBlur(threads, (0, 0), 2), 0, 252).astype(np.float32)

@@ -192,6 +192,34 @@ def test_what_is_beside_a_thing_is_as_before_or_it_is_no_thing():
     assert tamper.judged(beside(0.23, 0.4), 0.0, beside=True) == ""
 
 
+def test_beside_a_thing_the_shades_are_the_things_and_say_little_of_the_edges_there():
+    def left(fine: float) -> Likeness:
+        return Likeness(58, 0.5, 0.08, 0.42, fine, 0.26, 0.38, 75.0, 0.0, 0.0, 0.0, 27.0, 39.0, 101.0, 0.75)
+
+    assert tamper.judged(left(0.14), 0.0, beside=True) == "turned"
+    assert tamper.judged(left(0.3), 0.0, beside=True) == "", "a lorry that exposure answers"
+
+
+@pytest.mark.parametrize(("part", "asked"), [(0.4, True), (0.65, False)])
+def test_where_a_thing_hides_most_of_the_view_no_shift_is_asked_for(part: float, *, asked: bool, monkeypatch):
+    view = Blindness((90, 160))
+    cells = PLACE[::2, ::2].copy()
+    for n in range(1, 8):
+        view.look(PLACE.astype(np.uint8), cells, START_US + n * 1_000_000)
+    shifts: list[float] = []
+    monkeypatch.setattr(Blindness, "_moved", lambda *_: shifts.append(0.0) or 0.0)
+    hidden = np.zeros((90, 160), np.uint8)
+    hidden[:, : round(160 * part)] = 1
+    view.look(OTHER.astype(np.uint8), OTHER[::2, ::2].copy(), START_US + 9_000_000, hidden)
+    assert bool(shifts) is asked
+
+
+@pytest.mark.parametrize(("broad", "said"), [(1.0, "defocused"), (1.09, "")])
+def test_a_blur_makes_no_shades_stronger(broad: float, said: str):
+    seen = Likeness(144, 0.99, 0.01, 0.0, 0.7, broad, 0.96, -8.0, 0.0, 0.0, 0.0, 45.0, 42.0, 100.0, 0.67)
+    assert tamper.judged(seen, 0.0) == said
+
+
 FIELD = cv2.GaussianBlur(ground(9, 3.0), (0, 0), 6)
 """Broad shades and hardly an edge: a field, as a thermal camera shows it."""
 

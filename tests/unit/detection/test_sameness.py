@@ -66,6 +66,18 @@ def test_of_two_such_comparisons_one_may_be_a_little_less_of_a_collapse(sigmas: 
     assert said == [False, False, frozen]
 
 
+def test_noise_that_is_nearly_gone_for_some_seconds_and_no_more_than_nearly_is_live():
+    """Of a frozen picture it goes on going, and at once."""
+    camera = Camera()
+    camera.live(12)
+    assert not any(camera.refined(7, 2.3))
+    assert not any(camera.refined(4, 2.0)), "0.67 of the noise of before"
+    other = Camera()
+    other.live(12)
+    other.refined(3, 2.3)
+    assert any(other.refined(4, 2.0))
+
+
 def test_where_the_sizes_say_so_too_once_is_enough():
     camera, alone, little = Camera(), Camera(), Camera()
     for each in (camera, alone, little):
