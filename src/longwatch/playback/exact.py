@@ -47,7 +47,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Pictures encoded anew, in the order in which they are shown, and their bytes one after the other."""
+    """Pictures encoded anew, in the order in which they are shown, and their bytes one after the other; none where none could be decoded."""
 
     format: TrackFormat
     pictures: tuple[Picture, ...]
@@ -119,8 +119,8 @@ class Cut:
         return Anew(tuple(parts), self.wanted[0].pts, self.wanted[-1].pts + 1)
 
     def joined(self, made: Made | None) -> Selection:
-        """What the file is made of. made: of `anew`. Raises NoVideoError where that is nothing."""
-        stretches = [] if made is None else self._anew(made)
+        """What the file is made of. made: of `anew`; where nothing of that could be decoded, it begins at the cut. Raises NoVideoError where that is nothing."""
+        stretches = [] if made is None or not made.pictures else self._anew(made)
         if self.at is not None:
             cut, copied = self.at, self._copied(self.at)
             if stretches and stretches[-1][0] == cut.stretch:
@@ -141,7 +141,6 @@ class Cut:
 
     def _anew(self, made: Made) -> list[tuple[int, Stretch]]:
         """The pictures that were made, each in the stretch and beside the segment of the sample whose place it takes."""
-        delay = max(0, min(self.delay, made.pictures[0].pts))
         times = [sample.pts for sample in self.wanted]
         order = {id(table): n for n, table in enumerate(_tables(self.fed))}
         groups: list[tuple[_Sample, list[Picture]]] = []
@@ -154,7 +153,7 @@ class Cut:
                 before = place
             groups[-1][1].append(picture)
         stretches: list[tuple[int, Stretch]] = []
-        offset = 0
+        offset = count = 0
         for n, (own, pictures) in enumerate(groups):
             if not stretches or stretches[-1][0] != own.stretch:
                 stretches.append((own.stretch, Stretch()))
@@ -162,7 +161,10 @@ class Cut:
             end = last + self.wanted[max(0, bisect_right(times, last) - 1)].duration
             if n + 1 < len(groups) and groups[n + 1][0].stretch == own.stretch:
                 end = groups[n + 1][1][0].pts
-            track = _track(made.format, pictures, offset, end, delay)
+            # Decoded as long before they are shown as the cut is, so that they are decoded before it; and none before its run began.
+            decoded = [max(m, picture.pts - self.delay) for m, picture in enumerate(pictures, count)]
+            track = _track(made.format, pictures, decoded, offset, end)
+            count += len(pictures)
             stretches[-1][1].parts.append(Part(own.part.table, 0, len(pictures), track))
             offset += sum(picture.size for picture in pictures)
         return stretches
@@ -283,14 +285,15 @@ def _place(parts: Sequence[Part], sample: _Sample) -> int:
     return next(n for n, part in enumerate(parts) if part is sample.part)
 
 
-def _track(format_: TrackFormat, pictures: Sequence[Picture], offset: int, end: int, delay: int) -> TrackTable:
-    """Pictures as a track, decoded in the order in which they are shown, `delay` before that."""
-    times = [picture.pts for picture in pictures]
+def _track(format_: TrackFormat, pictures: Sequence[Picture], decoded: list[int], offset: int, end: int) -> TrackTable:
+    """Pictures as a track. decoded: when each is. end: when the last one gives way."""
+    lasts = max(0, end - pictures[-1].pts)
     index = TrackIndex(
-        _SCALE, array("Q", [offset]), array("Q", [times[0] - delay]), array("I", [len(pictures)]),
+        _SCALE, array("Q", [offset]), array("Q", decoded[:1]), array("I", [len(pictures)]),
         array("I", [picture.size for picture in pictures]),
-        array("I", [b - a for a, b in zip(times, [*times[1:], max(end, times[-1])], strict=True)]),
-        array("i", [delay] * len(pictures)), bytearray(SYNC if picture.sync else 0 for picture in pictures),
+        array("I", [b - a for a, b in zip(decoded, [*decoded[1:], decoded[-1] + lasts], strict=True)]),
+        array("i", [picture.pts - dts for picture, dts in zip(pictures, decoded, strict=True)]),
+        bytearray(SYNC if picture.sync else 0 for picture in pictures),
     )  # fmt: skip
     return TrackTable(format_, index)
 

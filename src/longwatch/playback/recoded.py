@@ -120,7 +120,7 @@ class Recoder:
         return part
 
     async def exact(self, source: SegmentSource, key: StreamKey, anew: Anew) -> Made:
-        """The pictures that a file is to begin with, encoded anew in their own codec and form. Who asks for the same at one time waits for it. Raises LongwatchError,
+        """The pictures that a file is to begin with, encoded anew in their own codec and form; those that cannot be decoded are missing, as they are for players. Who asks for the same at one time waits for it. Raises LongwatchError,
         and SlotsFullError where all slots are in use.
         """
         name = ("exact", key, *anew.name)
@@ -150,10 +150,9 @@ class Recoder:
             "kept_90k": [anew.from_90k, anew.to_90k],
         }  # fmt: skip
         made = await self._worked(key, footage, b"", "exact", child_for(output))
-        if made.format is None:
-            raise LongwatchError("no picture of it can be decoded", why=str(anew.track.codec))
+        format_ = anew.track if made.format is None else beside(made.format, anew.track)
         pictures = tuple(Picture(sample.dts, sample.sync, len(sample.data)) for sample in made.samples)
-        return Made(beside(made.format, anew.track), pictures, b"".join(sample.data for sample in made.samples))
+        return Made(format_, pictures, b"".join(sample.data for sample in made.samples))
 
     def _known(self, name: tuple[object, ...]) -> HeldBytes | Made | None:
         if name in self._kept:

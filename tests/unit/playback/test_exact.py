@@ -370,10 +370,32 @@ async def test_where_parameters_change_the_rest_is_as_it_was_stored(tmp_path: Pa
     assert len(_pictures(_bytes(video))) == len(_pictures(_bytes(_plain(shelf, 7.33, 22)))) - 1
 
 
-async def test_what_cannot_be_decoded_is_told(tmp_path: Path, recoder: Recoder) -> None:
+async def test_what_cannot_be_decoded_is_left_out(tmp_path: Path, recoder: Recoder) -> None:
+    """As a player leaves it out. `start_wall_us` says where there is something."""
     lot = load_clip("lot", audio=False)
+    broken = [(*s[:4], b"\0\0\0\x04\x41nil", False) if s[0] < 9.5 * 90_000 else s for s in lot.samples[0]]
     shelf = Shelf(tmp_path)
-    shelf.write_run(Clip(lot.tracks, ([(*s[:4], b"\0\0\0\x04\x41nil", False) for s in lot.samples[0]],)))
-    with pytest.raises(LongwatchError, match="could not be encoded anew") as told:
-        await _exact(recoder, shelf, 7.33, 12)
-    assert "no picture of it can be decoded" in told.value.why
+    shelf.write_run(Clip(lot.tracks, (broken,)))
+    video, made = await _exact(recoder, shelf, 7.33, 12)
+    assert made is not None
+    assert made.pictures == ()
+    assert video.start_wall_us == WALL_US + 9_600_000
+    assert len(_pictures(_bytes(video))) == 30
+    with pytest.raises(NoVideoError, match="no picture begins"):
+        await _exact(recoder, shelf, 7.33, 9)
+
+
+async def test_at_the_begin_of_a_run_too_each_is_decoded_after_the_one_before(tmp_path: Path, recoder: Recoder) -> None:
+    """The key picture behind is shown longer after it is decoded than the run is old where the file begins."""
+    clip, _ = moving_clip("libx265")
+    shelf = Shelf(tmp_path)
+    shelf.write_run(clip)
+    cut = next(s for s in clip.samples[0][1:] if s[3])
+    from_s = clip.samples[0][0][1] / 90_000 + 0.035
+    assert cut[1] > from_s * 90_000 + 3600
+    video, made = await _exact(recoder, shelf, from_s, 10)
+    assert made is not None
+    samples = Mp4File.from_bytes(_bytes(video)).tracks[0].samples
+    assert all(a.dts < b.dts for a, b in itertools.pairwise(samples))
+    shown = sorted(s.dts + s.cts_offset for s in samples)
+    assert [b - a for a, b in itertools.pairwise(shown)] == [3600] * (FRAMES - 2)
