@@ -44,6 +44,8 @@ LEAST_KNOWN, KEPT_NOISE, STEADY, LEAST_NOISE = 6, 20, 1.3, 0.6
 """So many of the last comparisons in which nothing moved must have found the same noise, give or take so much, and none of the last twenty less than so many grey levels; what is gone is gone from the least of them, in
 whatever light: what falls since somebody walked there, or since a lamp swayed, is no noise that is gone.
 """
+EVEN = 1.1
+"""Where the least of them is less than the middle one by more than that, noise comes and goes by itself, as rain does: by as much less must be left of it."""
 OTHER_LIGHT = 10.0
 """Levels by which half of the blocks differ in another light: a lamp, infra-red. Its noise is another, and that of before says nothing of it: a frozen picture has the light of the last live one."""
 COLLAPSES, AGAIN_S = 2, 1.0
@@ -148,7 +150,9 @@ class Sameness:
         if len(lately) < LEAST_KNOWN:
             return 0.0, 0.0
         if max(lately) <= STEADY * min(lately):
-            return NEARLY, COLLAPSED
+            known = sorted(noise for noise, light in self._noise if not _is_other(made.light, light))
+            even = min(EVEN * min(noise for noise, _ in self._noise) / known[len(known) // 2], 1.0)
+            return NEARLY * even, COLLAPSED * even
         return (UNSTEADY, UNSTEADY) if self._is_told(now_us) else (0.0, 0.0)
 
     def _compare(self, made: _Apart, now_us: int, *, within: bool) -> None:

@@ -192,3 +192,13 @@ def test_pictures_of_one_group_that_are_alike_are_no_frozen_picture(syncs: bool,
     camera.look(shown)
     said = [camera.look(shown, step_s=0.9, key=syncs and n % 3 == 2, less=less) for n in range(9)]
     assert any(said) is (syncs or less)
+
+
+@pytest.mark.parametrize(("swings", "frozen"), [(0.0, True), (0.25, False)], ids=["noise", "rain"])
+def test_where_noise_comes_and_goes_by_itself_less_of_it_must_be_left(swings: float, *, frozen: bool):
+    """0.69 is left of the least, both times. Rain's noise swings by a third, though never within a dozen seconds."""
+    camera = Camera()
+    for n in range(30):
+        camera.live(1, LIVE * (1 + swings * np.cos((n - 29) / 5)))
+    least = LIVE * (1 - swings)
+    assert any(camera.refined(4, 0.69 * least)) is frozen
