@@ -85,7 +85,7 @@ class GateOptions:
     strays that is, at first and at least; it settles where glances that find nothing come each glance_each_us. odd: how far a sync sample's size must be from the middle of the five before to be
     looked at, at first, at least and at most, and odd_least of the logarithm; it settles where such come each odd_each_us.
 
-    ask_us: how long after the last look or question, at the earliest, a picture between is asked for its motion vectors: where nothing speaks for it; and where the gate is attentive, or sizes averaged are larger than usual by
+    ask_us: how long after the last look or question, at the earliest, a picture between is asked for its motion vectors: where nothing speaks for it and it is deaf; and where the gate is attentive, or sizes averaged are larger than usual by
     raised times what strays. stirs_us: how long what stirs opens it, once the recorder can be asked. heard_us: so long after vectors last answered they are taken to go on doing so: glances, peeks, odd sync samples and
     those twice as often are for who has none.
     """
@@ -286,6 +286,8 @@ class Gate:
         close = self._attends(wall_us) or any(
             smooth > self.options.raised * stray for smooth, stray in zip(self._smooth, self._stray, strict=True)
         )
+        if not close and self.knows and not self.is_deaf:
+            return False  # sizes would say it
         return not 0 <= wall_us - max(self._asked_us, self._key_us or -_NEVER) < self.options.ask_us[close]
 
     def asked(self, wall_us: int) -> None:

@@ -505,14 +505,17 @@ def hears(gate: Gate, samples: Iterator[Sample], much: float = 0.5) -> list[int]
     return asked
 
 
-def test_a_picture_between_key_frames_is_asked_for_its_vectors_and_four_times_as_many_where_something_was():
-    calm, keen = Gate(), attentive(300, 20, noise=0.03)
+def test_a_picture_between_key_frames_is_asked_for_its_vectors_where_noise_hides_it_and_four_times_as_many_where_something_was():
+    calm, deaf, keen = Gate(), Gate(), attentive(300, 20, noise=0.03)
     run(calm, stream(300, noise=0.03))
+    run(deaf, stream(300, noise=0.4))
+    assert (calm.is_deaf, deaf.is_deaf) == (False, True)
     each = {}
-    for name, gate in (("calm", calm), ("keen", keen)):
+    for name, gate in (("calm", calm), ("deaf", deaf), ("keen", keen)):
         samples = stream(60, noise=0.001, gop_s=4.0, seed=5, from_us=BEGIN_US + 300_000_000)
         each[name] = hears(gate, samples)
-    assert 14 <= len(each["calm"]) <= 16, "one half way between two key frames four seconds apart"
+    assert not each["calm"], "sizes would say it"
+    assert 10 <= len(each["deaf"]) <= 16, "one half way between two key frames four seconds apart"
     assert 65 <= len(each["keen"]) <= 80
     steps = [b - a for a, b in itertools.pairwise(each["keen"])]
     assert min(steps) >= 640_000
@@ -521,6 +524,7 @@ def test_a_picture_between_key_frames_is_asked_for_its_vectors_and_four_times_as
 def test_where_sizes_say_a_little_vectors_are_asked_more_often():
     gate = Gate()
     run(gate, stream(300, noise=0.08))
+    assert not gate.is_deaf
     before = len(hears(gate, stream(6, noise=0.001, gop_s=6.0, from_us=BEGIN_US + 300_000_000)))
     raised = len(hears(gate, stream(6, noise=0.001, gop_s=6.0, bumps=((0.0, 6.0, 1.035),), from_us=BEGIN_US + 306_000_000)))  # fmt: skip
     assert raised >= before + 2

@@ -657,6 +657,15 @@ def test_what_is_held_against_kept_sync_samples_is_decoded_as_they_were():
     assert not any(job.exact for job in jobs)
 
 
+def deaf(every: int = 20) -> Camera:
+    """Watched for twenty seconds; its sizes would tell nothing."""
+    camera = Camera(StreamWatch(5.0, options=GateOptions(deaf=-1.0)), every)
+    camera.watch.has_vectors = True
+    camera.send(100)
+    do(camera.watch)
+    return camera
+
+
 def asking(camera: Camera) -> list[Job]:
     """With bytes of each second picture between, as the recorder gives them: all jobs of vectors of thirty seconds."""
     jobs = []
@@ -669,10 +678,7 @@ def asking(camera: Camera) -> list[Job]:
 
 
 def test_pictures_between_key_frames_are_asked_for_their_vectors_one_by_one_and_are_no_looks():
-    camera = Camera(StreamWatch(5.0), 20)
-    camera.watch.has_vectors = True
-    camera.send(100)
-    do(camera.watch)
+    camera = deaf()
     spans, looked = len(camera.watch.spans.all()), camera.watch.counts.pictures
     jobs = asking(camera)
     assert 7 <= len(jobs) <= 15
@@ -684,16 +690,14 @@ def test_pictures_between_key_frames_are_asked_for_their_vectors_one_by_one_and_
 
 
 def test_of_a_stream_without_vectors_none_are_asked():
-    camera = Camera(StreamWatch(5.0), 20)
-    camera.send(100)
-    do(camera.watch)
+    camera = deaf()
+    camera.watch.has_vectors = False
     assert asking(camera) == []
 
 
 def test_those_that_wait_are_asked_in_one_job_and_what_each_says_is_of_its_own_time():
-    camera = Camera(StreamWatch(5.0), 30)
-    camera.watch.has_vectors = True
-    camera.send(90)
+    camera = deaf(30)
+    camera.send(20)
     do(camera.watch)
     rows = [row if row.sync else row._replace(given=8) for row in camera.rows(30, whole=False)]
     camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
@@ -711,10 +715,7 @@ def test_those_that_wait_are_asked_in_one_job_and_what_each_says_is_of_its_own_t
 
 
 def test_what_stirs_has_the_open_group_looked_at():
-    camera = Camera(StreamWatch(5.0), 20)
-    camera.watch.has_vectors = True
-    camera.send(100)
-    do(camera.watch)
+    camera = deaf()
     for _ in range(10):
         camera.watch.gate.stirs(0.5, camera.now_us() + OFFSET_US)
     camera.send((20 - camera.number) % 20)
@@ -736,10 +737,7 @@ def test_what_stirs_has_the_open_group_looked_at():
 
 def test_a_child_that_dies_over_vectors_costs_these_and_no_chain():
     for by_it in (True, False):
-        camera = Camera(StreamWatch(5.0), 20)
-        camera.watch.has_vectors = True
-        camera.send(100)
-        do(camera.watch)
+        camera = deaf()
         job = None
         while job is None or not job.vectors:
             rows = [row if row.sync else row._replace(given=8) for row in camera.rows(1)]
@@ -755,9 +753,6 @@ def test_a_child_that_dies_over_vectors_costs_these_and_no_chain():
 
 
 def test_who_is_behind_asks_for_no_vectors():
-    camera = Camera(StreamWatch(5.0), 20)
-    camera.watch.has_vectors = True
-    camera.send(100)
-    do(camera.watch)
+    camera = deaf()
     camera.watch.level = Level.KEYS
     assert asking(camera) == []
