@@ -146,7 +146,7 @@ def faint(seen: Likeness) -> bool:
 
 def _same_but_soft(seen: Likeness) -> bool:
     """Whether light, shades and the places of edges are just as they were, and the fine edges are not. A small shift weakens `fine` too, but leaves `sharp`."""
-    same = seen.alike > 0.99 and 0.94 < seen.broad < SAME_SHADES and seen.kept > 0.98
+    same = seen.alike > 0.99 and 0.94 < seen.broad < SAME_SHADES and seen.kept > 0.95
     if not same or abs(seen.mean - (seen.mean - seen.raised) / seen.broad) > SAME_LIGHT:
         return False
     return seen.fine < UNSHARP_SAME and seen.sharp < SHARP_SAME

@@ -243,6 +243,15 @@ def test_of_a_soft_view_less_need_be_strange_where_its_shift_is_clear():
     assert tamper.judged(soft(0.67, 0.2, 0.95), 5.5) == ""
 
 
+@pytest.mark.parametrize(("kept", "said"), [(0.99, "defocused"), (0.96, "defocused"), (0.94, "")])
+def test_a_soft_view_whose_edges_lose_strength_where_they_are_is_out_of_focus_though_a_few_are_lost_in_noise(
+    kept: float, said: str
+):
+    """A thermal view, of whose edges a blur takes those that stood least out of noise: from look to look 0.96 to 0.99 of them were where they had been."""
+    seen = Likeness(140, kept, 1 - kept, 0.0, 0.74, 0.99, 0.996, 0.0, 0.0, 0.0, 0.0, 18.0, 18.0, 100.0, 0.65)
+    assert tamper.judged(seen, 0.0) == said
+
+
 @pytest.mark.parametrize(("raised", "said"), [(54.0, "fogged"), (15.0, "")])
 def test_the_same_shades_but_weak_are_fog_where_they_are_lifted_and_else_a_room_whose_lamp_went_out(
     raised: float, said: str
