@@ -294,15 +294,16 @@ class Gate:
         """The picture of that time was."""
         self._asked_us = wall_us
 
-    def stirs(self, much: float, wall_us: int) -> None:
-        """What the motion vectors of the picture of that time say (`stirring`)."""
+    def stirs(self, much: float, wall_us: int) -> bool:
+        """What the motion vectors of the picture of that time say (`stirring`). Gives whether that opens it."""
         self._heard_us = wall_us
         if not self._heed.look(much, attentive=self._attends(wall_us)) or self._why is not _SHUT:
-            return
+            return False
         self._open(Why.STIRS, wall_us, by_size=False)
         self._opened_by_stir = True
         self._until_us = max(wall_us, self.told_until_us) + self.options.stirs_us
         self.stirred += 1
+        return True
 
     def doubted(self, until_us: int) -> None:
         """Until then all is looked at: another camera may be behind the stream."""

@@ -391,10 +391,7 @@ class StreamWatch:
             return self._skip(row)
         if not row.given and not row.damaged and not self._chain:
             if self._awaits_group_us is None:
-                self._awaits_group_us = self._reach_us = self._group_from_us
-                self._asked_us = self._came_us
-                if row.arrival_us - self._group_from_us < _TELLS_LATE_US and self._before_us:
-                    self._reach_us = self._before_us
+                self._await_group(row.arrival_us)
             return False
         if not row.given or row.damaged or not self._chain:
             self._chain = False  # until the next sync sample, or the open group, nothing can be decoded
@@ -408,6 +405,13 @@ class StreamWatch:
             self._chain, self._spared = False, True
             return False
         return True
+
+    def _await_group(self, opened_us: int) -> None:
+        """The open group is asked for; and the one before it, where what opened the gate then may lie in that."""
+        self._awaits_group_us = self._reach_us = self._group_from_us
+        self._asked_us = self._came_us
+        if opened_us - self._group_from_us < _TELLS_LATE_US and self._before_us:
+            self._reach_us = self._before_us
 
     def _is_spare(self, arrival_us: int) -> bool:
         """Whether it is of the end of its group, as far as groups are of one length: the next sync sample is near, and shows where what moves has gone."""
@@ -523,7 +527,8 @@ class StreamWatch:
             counts.vectors_asked += len(job.rows)
             counts.cpu_us += cpu_us
             for row, much in zip(job.rows, stirs, strict=False):
-                self.gate.stirs(much, row.arrival_us + job.offset_us)
+                if self.gate.stirs(much, row.arrival_us + job.offset_us) and self.wants_whole:
+                    self._await_group(row.arrival_us)  # other pictures came while it was asked: its group may be over
             self._reached()
             return
         counts.pictures += pictures

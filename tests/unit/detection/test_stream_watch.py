@@ -735,6 +735,33 @@ def test_what_stirs_has_the_open_group_looked_at():
     assert any(len(job.rows) > 5 and not job.vectors for job in do(camera.watch))
 
 
+def test_what_stirred_in_a_group_that_is_over_has_that_group_looked_at():
+    """The answer comes after the pictures that follow: of short groups after the next has begun."""
+    camera = deaf(10)
+    for _ in range(10):
+        camera.watch.gate.stirs(0.5, camera.now_us() + OFFSET_US)
+    camera.send(camera.number % 10)
+    do(camera.watch)
+    first = camera.number
+    rows = [
+        row._replace(given=8) for row in camera.rows(23)
+    ]  # of a second look, in which something stirs, and of the begin of the group after it
+    camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+    stirred = None
+    while (job := camera.watch.next_job()) is not None:
+        stirs = [20.0 if job.vectors and stirred is None else 0.5] * len(job.rows)
+        stirred = job.rows[0].arrival_us if job.vectors and stirred is None else stirred
+        camera.watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False, stirs=stirs)
+        if camera.watch.wants_whole:
+            break
+    assert stirred is not None
+    assert (first + 10) * EACH_US < stirred < (first + 20) * EACH_US
+    both = [Row(n * EACH_US + EACH_US, n * 18_000, 0, 900, 8, int(n % 10 == 0)) for n in range(first + 10, first + 23)]
+    camera.watch.group(both, bytes_of(both), 0, OFFSET_US)
+    looked = [number for job in do(camera.watch) if not job.vectors for number in numbers(job)]
+    assert looked == [*range(first + 10, first + 23)]
+
+
 def test_a_child_that_dies_over_vectors_costs_these_and_no_chain():
     for by_it in (True, False):
         camera = deaf()
