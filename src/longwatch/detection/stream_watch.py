@@ -514,10 +514,10 @@ class StreamWatch:
         sure: bool = False,
         blind: bool = False,
         follows: bool = False,
-        stirs: Sequence[float] = (),
+        stirs: Sequence[float | None] = (),
     ) -> None:
         """The job was done. something: it found what is worth a closer look; sure: what is worth saying. follows: all that is new is known for a thing that moves. blind: no picture came of it, or what was seen could not be told.
-        stirs: of each sample that was asked for its vectors (`stirring`).
+        stirs: of each sample that was asked for its vectors (`stirring`); None where it told none.
         """
         job, self._job = self._job, None
         if job is None:
@@ -527,7 +527,9 @@ class StreamWatch:
             counts.vectors_asked += len(job.rows)
             counts.cpu_us += cpu_us
             for row, much in zip(job.rows, stirs, strict=False):
-                if self.gate.stirs(much, row.arrival_us + job.offset_us) and self.wants_whole:
+                if much is None:  # the gate is to look closer by itself again where vectors never come
+                    continue
+                if self.gate.stirs(much, row.arrival_us + self._offset_us) and self.wants_whole:
                     self._await_group(row.arrival_us)  # other pictures came while it was asked: its group may be over
             self._reached()
             return
@@ -536,7 +538,8 @@ class StreamWatch:
         counts.failed += failed
         counts.cpu_us += cpu_us
         self._follows = follows and sure
-        self.gate.found(job.rows[-1].arrival_us + job.offset_us, something=something, sure=sure)
+        # in the gate's time of now: were the clock set back meanwhile, what was found would hold it open until it is there again
+        self.gate.found(job.rows[-1].arrival_us + self._offset_us, something=something, sure=sure)
         if failed or blind:
             self._lost(0, job.rows[-1].arrival_us)
         if self._failures and self._told_us - self._failed_us > _SOUND_AFTER_US:
@@ -553,6 +556,8 @@ class StreamWatch:
             rest_us = 0 if forgiven else _REST_US[min(self._failures, len(_REST_US) - 1)]
             self._failures += not forgiven
             self._failed_us = self._told_us
+            if job.vectors:  # it can do without: what is decoded as a whole may be sound, and is not to rest for them
+                self.has_vectors = False
             self._rest_until_us = self._told_us + rest_us
             while self._queue and (rest_us or not self._queue[0].fresh):
                 self.drop_oldest()

@@ -783,3 +783,68 @@ def test_who_is_behind_asks_for_no_vectors():
     camera = deaf()
     camera.watch.level = Level.KEYS
     assert asking(camera) == []
+
+
+def vectors_asked_of(camera: Camera) -> Job:
+    """The next job of vectors, in the midst of a look."""
+    while True:
+        rows = [row if row.sync else row._replace(given=8) for row in camera.rows(1)]
+        camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US)
+        job = camera.watch.next_job()
+        if job is not None and job.vectors:
+            return job
+        if job is not None:
+            camera.watch.done(pictures=1, decoded=1, failed=0, cpu_us=1, something=False)
+
+
+def test_where_vectors_kill_children_they_are_asked_no_more_until_it_begins_anew_and_the_rest_is_looked_at():
+    camera = deaf()
+    vectors_asked_of(camera)
+    camera.watch.died(by_it=True)
+    asked = camera.watch.counts.vectors_asked
+    assert asking(camera) == []
+    assert camera.watch.counts.vectors_asked == asked
+    assert not camera.watch.resting
+    assert not camera.watch.has_vectors
+    # where another camera's job killed it, nothing is known against them
+    camera = deaf()
+    vectors_asked_of(camera)
+    camera.watch.died(by_it=False)
+    assert camera.watch.has_vectors
+
+
+def test_a_gate_that_hears_no_vectors_is_not_told_that_nothing_stirs():
+    camera = deaf()
+    heard: list[float] = []
+    camera.watch.gate.stirs = lambda much, wall_us: bool(heard.append(much))  # type: ignore[method-assign, func-returns-value]
+    job = vectors_asked_of(camera)
+    camera.watch.done(pictures=0, decoded=0, failed=0, cpu_us=1, something=False, stirs=[None] * len(job.rows))
+    assert heard == []
+
+
+@pytest.mark.parametrize("vectors", [False, True])
+def test_what_was_asked_before_the_clock_was_set_back_holds_no_gate_open_until_it_is_there_again(vectors: bool):
+    camera, back_us = deaf(), 86_400_000_000
+    for _ in range(10):
+        camera.watch.gate.stirs(0.5, camera.now_us() + OFFSET_US)
+    if vectors:
+        job = vectors_asked_of(camera)
+    else:
+        camera.send((-camera.number) % 20 + 1)
+        found = camera.watch.next_job()
+        assert found is not None
+        job = found
+    assert job.vectors is vectors
+
+    def on(count: int) -> None:
+        for _ in range(count):
+            rows = camera.rows(1, whole=False)
+            camera.watch.batch(rows, bytes_of(rows), 0, 0, OFFSET_US - back_us)
+
+    on(2)
+    camera.watch.done(
+        pictures=1, decoded=1, failed=0, cpu_us=1, something=not vectors, sure=not vectors, stirs=[20.0] * vectors
+    )
+    assert camera.watch.gate.is_open
+    on(100)
+    assert not camera.watch.gate.is_open

@@ -1,7 +1,7 @@
 """The child that decodes and looks: `python -m longwatch.node.watch.look_child`, started by the watcher alone (docs/design/watching.md).
 
 It reads frames from its standard input and writes frames to its standard output: `camera` {camera, watched} with what a looker saved as body, `live_format`
-of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew, exact} with rows and bytes as in `wire.looking`, answered by `looked` (with {vectors} nothing is looked at: {stirs} says of each sample what its motion vectors do); `save` {camera, learnt},
+of one video track, `job` {job, camera, samples, fresh, single, fps, offset_us, again, less, from_us, anew, exact} with rows and bytes as in `wire.looking`, answered by `looked` (with {vectors} nothing is looked at: {stirs} says of each sample what its motion vectors do, null where it told none); `save` {camera, learnt},
 answered by `saved` (what moved since, and with `learnt` what was learnt); `forget` {camera}. While a job takes long it says `beat`. With `--model DIR` it has a model for objects (`node.watch.look_objects`), says `model` once what became of
 it, and `beat` with {asks} before and after each crop that the model is asked about; a job's {asks} says of how many crops it may be. After start-up it can open no descriptor (so no file and no socket), write no file and
 start no process or thread. Whoever started it kills it when it says nothing for too long.
@@ -88,14 +88,14 @@ class Eye:
         """Its decoders are given up: what comes next begins with a sync sample."""
         self.small = self._vectors = None
 
-    def stirs(self, sample: Sample) -> float:
-        """How far the motion vectors of this one sample are from what is usual; 0 where it tells none."""
+    def stirs(self, sample: Sample) -> float | None:
+        """How far the motion vectors of this one sample are from what is usual; None where it tells none."""
         if self._vectors is None:
             if self.format is None:
                 raise LostError("what it is was not told")
             self._vectors = Vectors(self.format)
         field = self._vectors.field(sample)
-        return 0.0 if field is None else self._stirring.look(*field)
+        return None if field is None else round(self._stirring.look(*field), 3)
 
     def look(self, sample: Sample, offset_us: int, every_us: int, *, last: bool, from_us: int = 0) -> list[Sighting]:
         """One sample. from_us: what arrived before is decoded, and looked at only where it came of a sync sample. every_us: on average one picture in so long (of six a second that come, five), half as many while what moves is only followed or nothing is there, and each that came of a sync sample."""
@@ -229,11 +229,11 @@ class Looks:
             self._lives(header["job"])
         return found
 
-    def _stirs(self, eye: Eye, frame: Frame) -> list[float]:
+    def _stirs(self, eye: Eye, frame: Frame) -> list[float | None]:
         rows, at = decode_rows(frame)
         told = []
         for row in rows:
-            told.append(round(eye.stirs(_sample(row, frame.body[at : at + row.given])), 3))
+            told.append(eye.stirs(_sample(row, frame.body[at : at + row.given])))
             at += row.given
             self._lives(frame.header["job"])
         return told

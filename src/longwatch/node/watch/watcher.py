@@ -472,11 +472,13 @@ def _number(value: object, most: int) -> int:
     return min(most, max(0, value))
 
 
-def _amount(value: object) -> float:
-    """What a child says of vectors, as far as it can be. Raises TypeError for what is no number."""
-    if type(value) not in {int, float}:
+def _amount(value: object) -> float | None:
+    """What a child says of vectors, as far as it can be. Raises TypeError for what is no number, and not None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError("no number")
-    return min(_MOST_STIRS, max(0.0, float(value)))  # type: ignore[arg-type]
+    return float(min(_MOST_STIRS, max(0.0, value)))  # bounded first: an int may be beyond any float
 
 
 def _keeps_open(sighting: dict[str, Any]) -> bool:
