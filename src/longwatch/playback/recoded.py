@@ -245,10 +245,10 @@ class Recoder:
 
     async def _slot(self, key: StreamKey, kind: str) -> Slot:
         """A player asks for part after part: one that has to wait a moment is not refused."""
-        if self.slots.limit and self.slots.full:
-            self._freed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WAIT_S):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_S):
+                while self.slots.limit and self.slots.full:  # of several that wait, one takes what becomes free
+                    self._freed.clear()
                     await self._freed.wait()
         return self.slots.take(key.camera, key.stream, kind)
 

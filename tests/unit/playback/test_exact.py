@@ -229,6 +229,18 @@ async def test_made_anew_elsewhere_it_is_the_same_bytes_in_any_range(tmp_path: P
     assert b"".join(two.read(a, b) for a, b in itertools.pairwise(cuts)) == data
 
 
+async def test_of_several_that_wait_none_is_refused_because_another_was_first(
+    tmp_path: Path, recoder: Recoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longwatch.playback.recoded.WAIT_S", 60.0)
+    shelf = Shelf(tmp_path)
+    shelf.write_run(load_clip("lot"))
+    opened = [open_exact(shelf, _request(2.0 + n, 3.0 + n), accounted_until_us=LATER_US).anew for n in range(4)]
+    made = await asyncio.gather(*(recoder.exact(shelf, KEY, anew) for anew in opened if anew is not None))
+    assert len(made) == 4
+    assert all(each.pictures for each in made)
+
+
 async def test_who_asks_for_the_same_at_one_time_waits_for_it(tmp_path: Path, recoder: Recoder) -> None:
     shelf = Shelf(tmp_path)
     shelf.write_run(load_clip("lot"))
