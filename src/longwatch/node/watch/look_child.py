@@ -189,7 +189,10 @@ class Looks:
             told["why"] = str(error)
         except Exception as error:  # noqa: BLE001 - boundary: what one camera sends costs the others no child
             told["why"] = f"looking failed: {error!r}"[:200]
-            eye = self._again(eye)
+            if header.get("vectors") is True:
+                eye.rest()  # what was learnt of pictures had no part in it
+            else:
+                eye = self._again(eye)
         decoded, failed = _counted(eye)
         told |= {
             "pictures": max(0, eye.pictures - before[0]), "decoded": max(0, decoded - before[1]), "failed": max(0, failed - before[2]),

@@ -180,6 +180,25 @@ def test_a_picture_that_tells_no_vectors_is_not_said_to_be_quiet():
     assert told["stirs"][1] is not None
 
 
+def test_vectors_that_fail_cost_nothing_that_was_learnt_of_pictures(monkeypatch: pytest.MonkeyPatch):
+    track, samples = MOVING
+    looks = Looks()
+    begin(looks, track)
+    asked(looks, job_frame(1, "gate", track, samples[:20], fresh=True))
+    looker = looks._eyes["gate"].looker
+    with monkeypatch.context() as patched:
+        patched.setattr("longwatch.node.watch.look_child.Vectors.field", _no_room)
+        told = asked(looks, vectors_job(2, track, samples[3:4])).header
+    assert "MemoryError" in told["why"]
+    assert looks._eyes["gate"].looker is looker
+    assert asked(looks, job_frame(3, "gate", track, samples[20:30], fresh=True)).header["decoded"] == 10
+
+
+def _no_room(*_: object) -> None:
+    """As where other cameras have taken what the child may have."""
+    raise MemoryError
+
+
 def test_vectors_come_between_looks_and_spoil_no_chain_of_pictures():
     track, samples = MOVING
     both, alone = Looks(), Looks()
