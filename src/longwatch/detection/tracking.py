@@ -89,8 +89,8 @@ SOFT_EDGE = 0.6
 GLOWING, OUT_OF_FOCUS, LEAST_GLOW, MOST_GLOW = 0.97, 0.5, 20, 1000
 """By night: what is everywhere brighter, and bends by less than this part of its contrast on average over all looks, is a glow, though single looks of it are sharper (`motion.Blob.is_glow`);
 cells. Of seen scenes spiders that were told had 0.39 to 0.49, and things 0.6 and more."""
-POOL, POOL_EDGE = 0.03, 1.0
-"""Part of the picture: what is larger, everywhere brighter and ends no more sharply than this, on average, is the pool of headlights. Things so large had 1.27 and more."""
+POOL, POOL_EDGE = 0.03, 0.8
+"""Part of the picture: what is larger, everywhere brighter and ends no more sharply than this, on average, is the pool of headlights. Painted things so large had 1.27 and more; a plain, bright block, as a white van may be, has 0.96."""
 SHINING, BURNING = 0.9, 0.1
 """Parts of it: what is lighter nearly everywhere and burnt out in more than so much is not surely solid, since where headlights burn the ground out its texture is gone and the edge is sharp."""
 HARD_EDGE = 4.0
@@ -499,11 +499,11 @@ class Tracker:
 
     def _is_lit_up(self, track: Track) -> bool:
         """Whether it is a glow on the lens or a pool of light, by all that was seen of it: single looks of both are sharper."""
-        if track.brighter <= GLOWING:
+        if not self.night or track.brighter <= GLOWING:
             return False
         if track.cells > POOL * self.width * self.height:
             return track.edge < POOL_EDGE
-        return self.night and track.sharp < OUT_OF_FOCUS and LEAST_GLOW <= track.cells <= MOST_GLOW
+        return track.sharp < OUT_OF_FOCUS and LEAST_GLOW <= track.cells <= MOST_GLOW
 
     def _darts_by(self, track: Track) -> bool:
         """Whether two looks saw an insect: it is small, and went faster between them than anybody goes."""

@@ -103,10 +103,15 @@ def test_a_glow_on_the_lens_is_one_by_all_its_looks_though_each_is_sharper(*, ni
     assert known(looked_at(*crawls, night=night)) is told
 
 
-@pytest.mark.parametrize(("edge", "brighter", "told"), [(0.8, 1.0, False), (1.4, 1.0, True), (0.8, 0.6, True)])
-def test_a_large_light_that_ends_softly_is_the_pool_of_headlights(edge: float, brighter: float, *, told: bool):
+@pytest.mark.parametrize(
+    ("edge", "brighter", "night", "told"),
+    [(0.7, 1.0, True, False), (0.96, 1.0, True, True), (1.4, 1.0, True, True), (0.7, 0.6, True, True), (0.7, 1.0, False, True)],
+)  # fmt: skip
+def test_a_large_light_that_ends_softly_by_night_is_the_pool_of_headlights_and_a_white_van_is_none(
+    edge: float, brighter: float, *, night: bool, told: bool
+):
     pool = [boxed(10 + 12 * n, 50, 52, 25, 1000, edge=edge, brighter=brighter, sharp=0.6) for n in range(6)]
-    assert known(looked_at(*pool)) is told
+    assert known(looked_at(*pool, night=night)) is told
 
 
 @pytest.mark.parametrize(("side", "step", "told"), [(5, 2, True), (5, 3, False), (8, 6, True)])
