@@ -31,6 +31,8 @@ VEIL = 8.0
 """Levels by which a picture may be lighter than its weaker contrast explains, for the reference to follow it: what lies between, fog or rime, weakens contrast and lifts what is dark. An exposure lifts all or nothing."""
 OTHER_GAIN, OTHER_LEVELS = 0.02, 1.2
 """By how much the broad shades must be stronger, weaker or lighter for the light to be asked about: half of what counts as changed (`light.Light.changed`)."""
+RELIT_S = 10.0
+"""So long after the filter moved its other light may be what changed the view."""
 NEW_VIEW_S = 1800.0
 """A view that was turned, moved, defocused or veiled for so long, and is steady, is the view from then on."""
 _TAKEN = ("turned", "moved", "defocused", "fogged")
@@ -46,6 +48,7 @@ class Blindness:
         self._last_us = 0
         self._said_us = 0
         self._moves_us = 0
+        self._moved_us = -(1 << 62)  # when the filter moved last
         self._kept = 1.0  # in the look before
         self.likeness: Likeness | None = None
 
@@ -94,6 +97,12 @@ class Blindness:
             self._view.learn(cells, glare, passed_s)
             return self.kind
         seen = self.likeness = self._view.likeness(cells, glare, dark, hidden)
+        if filter_moves:
+            self._moved_us = now_us
+        elif hidden is None and not self.kind and self._is_relit(seen, now_us):
+            self._view.replace(cells, glare)
+            self._standing = tamper.Standing()
+            return self.kind
         doubtful = seen.kept < tamper.GONE or (seen.fine < tamper.UNSHARP and seen.strange > tamper.STRANGE)
         doubtful = doubtful or tamper.is_soft_shift(seen)
         lamp = self._lamp.is_one(seen, now_us)
@@ -130,6 +139,10 @@ class Blindness:
         self._moves_us = self._moves_us or now_us
         black = dark if now_us - self._moves_us < BLACK_S * 1e6 else 0.0
         return glare + black > BURNT_OR_BLACK or not self._view.known
+
+    def _is_relit(self, seen: Likeness, now_us: int) -> bool:
+        """Whether the filter moved a moment ago and its other light took so much of the view's structure that it seems gone."""
+        return 0 <= now_us - self._moved_us < RELIT_S * 1e6 and seen.kept < tamper.BACK and tamper.is_relit(seen)
 
     def _is_back(self, seen: Likeness) -> bool:
         """Whether it is surely the view again. After a great light that takes the strength of its edges too: exposure answers, and the lamp is still there."""

@@ -597,3 +597,53 @@ def test_the_stronger_shades_have_become_the_less_of_the_edges_must_be_left(broa
     """Dusk in a room softens edges, little by little: no step in what is asked for may make it sabotage."""
     seen = Likeness(142, 1.0, 0.0, 0.0, fine, broad, 0.93, -29.6, 0.0, 0.0, 0.0, 22.8, 16.9, 100.0, 0.42)
     assert tamper.judged(seen, 0.0) == said
+
+
+RELIT = Likeness(140, 0.43, 0.47, 0.1, 0.78, 0.5, 0.6, 5.0, 0.0, 0.0, 0.0, 20.0, 25.0, 100.0, 1.0)
+
+
+class OtherView:
+    """A view of which each look says the same, until it is replaced."""
+
+    known, usual, replaced = True, np.zeros((90, 160), np.float32), 0
+
+    def __init__(self, seen: Likeness) -> None:
+        self.seen = seen
+
+    def likeness(self, *_: object) -> Likeness:
+        return replace(self.seen, kept=1.0, flat=0.0, fine=1.0, broad=1.0, alike=1.0) if self.replaced else self.seen
+
+    def learn(self, *_: object) -> None: ...
+
+    def relight(self, *_: object) -> None: ...
+
+    def replace(self, *_: object) -> None:
+        self.replaced += 1
+
+
+@pytest.mark.parametrize(
+    ("seen", "filter_s", "hidden", "said"),
+    [
+        (RELIT, 1.0, False, ""),
+        (RELIT, None, False, "sprayed"),  # no filter moved
+        (RELIT, 1.0, True, "sprayed"),  # somebody stands before the lens all the while
+        (replace(RELIT, fine=0.5), 1.0, False, "sprayed"),  # what is left has lost as much
+        (replace(RELIT, strange=0.25, flat=0.32), 1.0, False, "sprayed"),  # something else came
+        (replace(RELIT, sharp=0.5), 1.0, False, "sprayed"),  # paint has edges of its own, or takes those that were
+    ],
+)
+def test_a_view_that_the_other_light_of_a_moved_filter_makes_another_is_the_view_from_then_on(
+    seen: Likeness, filter_s: float | None, said: str, *, hidden: bool
+):
+    """A room at dawn: with infra-red went the shades of its lamps, more than half of all structure, and it was called sprayed for as long as the light lasted, and nobody in it was told."""
+    made, view = Blindness((90, 160)), OtherView(seen)
+    made._view = view  # type: ignore[assignment]
+    luma, cells = np.full((180, 320), 100, np.uint8), np.full((90, 160), 100, np.float32)
+    before = np.zeros((90, 160), np.uint8) if hidden else None
+    kinds_said = []
+    for n in range(40):
+        moves = filter_s is not None and 2 <= n < 2 + filter_s / 0.4
+        kinds_said.append(made.look(luma, cells, START_US + n * 400_000, before, filter_moves=moves))
+    assert kinds_said[-1] == said
+    assert view.replaced == int(not said)
+    assert said or not any(kinds_said)
